@@ -1,0 +1,1 @@
+"""Importers, migrations and the sample place."""

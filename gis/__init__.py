@@ -1,0 +1,1 @@
+"""The foundation: coordinates, geometry, database; knows nothing of grids."""

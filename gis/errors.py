@@ -1,0 +1,103 @@
+"""The errors of wangge: one tree, named for the fact, free of HTTP.
+
+::
+
+    WanggeError
+    ├── BadInput        what came in cannot be taken; carries every Problem found
+    ├── NotFound        no such thing, or not within the caller's scope
+    ├── Conflict        true elsewhere: overlapping validity, stale version, repeated id
+    ├── Forbidden       the caller's role does not allow it
+    ├── Missing         the machine lacks something; carries the line that installs it
+    └── Unavailable     a part of the system does not answer now; trying again may help
+
+Packages derive their own from these. ``api/errors.py`` maps each kind to an HTTP status and
+``api/cli.py`` to an exit code; nothing else needs to know either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, where, and what to do about it.
+
+    Attributes
+    ----------
+    reason
+        What is wrong, as a sentence fragment: ``households is negative (-3)``.
+    remedy
+        What the person who sent it can do.
+    source
+        File (and layer), or the request, it was found in.
+    row
+        1-based row of the data, not counting the header; None for the whole file.
+    field
+        Column or parameter name; None for the whole row.
+    """
+
+    reason: str
+    remedy: str = ""
+    source: str | None = None
+    row: int | None = None
+    field: str | None = None
+
+    def __str__(self) -> str:
+        """Where, what and what to do, in one line."""
+        place = [self.source] if self.source else []
+        if self.row is not None:
+            place.append(f"row {self.row}")
+        if self.field:
+            place.append(f"field {self.field}")
+        text = f"{', '.join(place)}: {self.reason}" if place else self.reason
+        return f"{text}. {self.remedy}" if self.remedy else text
+
+
+class WanggeError(Exception):
+    """Root of all errors that wangge raises on purpose."""
+
+
+class BadInput(WanggeError):
+    """What came in cannot be taken; nothing was kept of it."""
+
+    def __init__(self, problems: Problem | str | Iterable[Problem], remedy: str = "") -> None:
+        if isinstance(problems, str):
+            problems = Problem(problems, remedy)
+        self.problems: Sequence[Problem] = (
+            (problems,) if isinstance(problems, Problem) else tuple(problems)
+        )
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class NotFound(WanggeError):
+    """No such thing, or none within the caller's scope: the two read the same."""
+
+
+class Conflict(WanggeError):
+    """It contradicts what is already true: a validity, a version, an id."""
+
+
+class Forbidden(WanggeError):
+    """The caller's role does not allow it."""
+
+
+class Missing(WanggeError):
+    """The machine lacks something.
+
+    Parameters
+    ----------
+    what
+        What is missing and what it is needed for.
+    install
+        The exact line that a person can run to get it.
+    """
+
+    def __init__(self, what: str, install: str = "") -> None:
+        self.what, self.install = what, install
+        super().__init__(f"{what}\nInstall it with:  {install}" if install else what)
+
+
+class Unavailable(WanggeError):
+    """A part of the system does not answer now; the same call may go through later."""

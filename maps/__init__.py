@@ -1,0 +1,1 @@
+"""Maps of what is in wangge: tiles, densities, folium pages, prints."""

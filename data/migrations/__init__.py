@@ -1,0 +1,1 @@
+"""Alembic migrations: the one place where tables, constraints and triggers are made."""

@@ -1,0 +1,16 @@
+"""The first schema: boundaries, editions, grids, people, cameras, patrols, incidents, audit."""
+
+from importlib.resources import files
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    text = files("data.migrations").joinpath("sql/0001_foundation.sql").read_text(encoding="utf-8")
+    # On the driver itself: the text has colons and percent signs that are no placeholders.
+    op.get_bind().connection.driver_connection.execute(text)

@@ -1,0 +1,84 @@
+"""Bring the database's tables up to this release, and tell where they stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from gis.errors import Conflict
+
+if TYPE_CHECKING:
+    from gis.database import Database
+
+# Any constant will do, as long as no other program takes the same advisory lock here.
+MIGRATION_LOCK: Final = 0x77616E676765
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaStatus:
+    """Where the tables stand: the revision found (None: empty) and the one of this release."""
+
+    current: str | None
+    head: str
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nothing has to be migrated."""
+        return self.current == self.head
+
+
+class SchemaTooNew(Conflict):
+    """The database was made by a newer release than this one."""
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(files("data.migrations")))
+    return config
+
+
+def _current(connection: sa.Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def status(database: Database) -> SchemaStatus:
+    """Where the tables of this database stand."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    with database.engine.connect() as connection:
+        return SchemaStatus(current=_current(connection), head=str(head))
+
+
+def upgrade(database: Database) -> SchemaStatus:
+    """Migrate to this release in one transaction; the status before it.
+
+    Two processes may call it at once: the second waits and then finds nothing to do.
+
+    Raises
+    ------
+    SchemaTooNew
+        The database holds a revision that this release does not know.
+    """
+    before = status(database)
+    if before.is_current:
+        return before
+    config = _config()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if before.current is not None and before.current not in known:
+        raise SchemaTooNew(
+            f"the database is at revision {before.current}, which this release "
+            f"(up to {before.head}) does not know: use the release that made it, or a newer one"
+        )
+    with database.engine.begin() as connection:
+        connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        if _current(connection) != before.head:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    return before

@@ -1,0 +1,42 @@
+"""Where the database is and how patient we are with it: read from the environment once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_data_dir() -> Path:
+    """Where the embedded cluster lives unless told otherwise.
+
+    Root runs PostgreSQL as another account, which cannot enter a 0700 home: hence ``/var/lib``.
+    """
+    if os.geteuid() == 0:
+        return Path("/var/lib/wangge")
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "wangge"
+
+
+class DatabaseSettings(BaseSettings):
+    """The database: a foreign one by its URL, else the embedded cluster in ``data_dir``."""
+
+    model_config = SettingsConfigDict(env_prefix="WANGGE_")
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="postgresql://user:password@host/name of a foreign database; unset: embedded",
+    )
+    data_dir: Path = Field(
+        default_factory=default_data_dir, description="Folder of the embedded cluster"
+    )
+    pool_size: int = Field(default=8, ge=1, le=100, description="Connections kept per process")
+    statement_timeout_s: float = Field(
+        default=30, gt=0, le=3600, description="No statement of a request runs longer"
+    )
+    durable: bool = Field(
+        default=True,
+        description="False switches fsync off in the embedded cluster: for tests, never for data",
+    )

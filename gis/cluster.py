@@ -299,9 +299,10 @@ class Cluster:
         major = int((self.pgdata / "PG_VERSION").read_text().strip())
         programs = find_bin(major)
         self._write_configuration()
-        # The process id in it belongs to no server of ours (is_running looked), and PostgreSQL
-        # would refuse to start where the id has been given to another program since.
+        # The process id in these belongs to no server of ours (is_running looked), and PostgreSQL
+        # would refuse to start where it is a zombie or has been given to another program since.
         (self.pgdata / "postmaster.pid").unlink(missing_ok=True)
+        (self.socket_folder / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
         deadline = time.monotonic() + ORPHANS_LEAVE_S
         while True:
             try:

@@ -1,0 +1,146 @@
+"""What every test may ask for: a real PostGIS, a fresh database, a rolled-back session."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+from sqlalchemy.orm import Session
+
+from data import schema
+from gis.cluster import Cluster
+from gis.database import Database
+from gis.settings import DatabaseSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REPOSITORY = Path(__file__).parent.parent
+REAL_DATA = Path(os.environ.get("WANGGE_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
+MEMORY = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
+
+settings.register_profile(
+    "wangge",
+    deadline=None,  # machines are shared; a slow minute is no failure
+    derandomize=True,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("wangge")
+
+
+def pytest_report_header() -> str:
+    if REAL_DATA.is_dir():
+        return f"real data: {REAL_DATA.resolve().name}/ is there, its tests run"
+    return (
+        "REAL DATA IS NOT HERE: tests marked 'real' are skipped. "
+        "Set WANGGE_REAL_DATA to the folder that holds town_cambridge/ and the rest."
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    missing = pytest.mark.skip(reason="REAL DATA IS NOT HERE: set WANGGE_REAL_DATA")
+    for item in items:
+        if item.get_closest_marker("browser"):
+            # One Chromium at a time: two on two cores time each other out.
+            item.add_marker(pytest.mark.xdist_group("browser"))
+        if item.get_closest_marker("real") and not REAL_DATA.is_dir():
+            item.add_marker(missing)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real data sets; for tests marked ``real``."""
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def test_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One PostgreSQL in memory, shared by all workers of this run and kept for the next."""
+    folder = (MEMORY or tmp_path_factory.getbasetemp()) / f"wangge-tests-{os.geteuid()}"
+    cluster = Cluster(folder, durable=False)
+    cluster.start()
+    yield cluster
+    cluster.release()
+
+
+def _admin(cluster: Cluster) -> sa.Engine:
+    url = sa.make_url(cluster.url).set(database="postgres")
+    return sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+
+
+@pytest.fixture(scope="session")
+def template(test_cluster: Cluster) -> str:
+    """Name of a database with the present schema, made by the migrations, to copy from."""
+    folder = REPOSITORY / "data" / "migrations"
+    digest = hashlib.sha256()
+    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.sql")]):
+        digest.update(path.read_bytes())
+    name = f"template_{digest.hexdigest()[:16]}"
+    admin = _admin(test_cluster)
+    with admin.connect() as connection:
+        # Workers start together: one makes it, under a lock, the others find it made.
+        connection.execute(sa.text("SELECT pg_advisory_lock(4711)"))
+        names = set(connection.scalars(sa.text("SELECT datname FROM pg_database")))
+        if name not in names:
+            for old in names:
+                if old.startswith("template_"):
+                    connection.execute(sa.text(f'DROP DATABASE "{old}" WITH (FORCE)'))
+            making = f"making_{uuid.uuid4().hex}"
+            connection.execute(sa.text(f'CREATE DATABASE "{making}" TEMPLATE template0'))
+            with _open(test_cluster, making) as made:
+                schema.upgrade(made)
+            connection.execute(sa.text(f'ALTER DATABASE "{making}" RENAME TO "{name}"'))
+        connection.execute(sa.text("SELECT pg_advisory_unlock(4711)"))
+    admin.dispose()
+    return name
+
+
+def _open(cluster: Cluster, name: str) -> Database:
+    url = sa.make_url(cluster.url).set(database=name)
+    return Database(
+        url.render_as_string(hide_password=False), DatabaseSettings(data_dir=cluster.folder)
+    )
+
+
+def _fresh(cluster: Cluster, template: str) -> Iterator[Database]:
+    name = f"test_{uuid.uuid4().hex}"
+    admin = _admin(cluster)
+    with admin.connect() as connection:
+        connection.execute(
+            sa.text(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
+        )
+    database = _open(cluster, name)
+    yield database
+    database.engine.dispose()
+    with admin.connect() as connection:
+        connection.execute(sa.text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    admin.dispose()
+
+
+@pytest.fixture
+def database(test_cluster: Cluster, template: str) -> Iterator[Database]:
+    """A fresh, migrated, empty database of this test's own, for tests that commit."""
+    yield from _fresh(test_cluster, template)
+
+
+@pytest.fixture(scope="session")
+def shared_database(test_cluster: Cluster, template: str) -> Iterator[Database]:
+    """An empty database that tests only use through ``session``."""
+    yield from _fresh(test_cluster, template)
+
+
+@pytest.fixture
+def session(shared_database: Database) -> Iterator[Session]:
+    """A session whose work is rolled back when the test ends."""
+    with shared_database.engine.connect() as connection:
+        outer = connection.begin()
+        with Session(connection, join_transaction_mode="create_savepoint") as session:
+            yield session
+        outer.rollback()

@@ -1,0 +1,35 @@
+-- Patrol routes with the age of their last finished patrol, and their checkpoints.
+-- days_since is missing, not zero, where no patrol has been recorded.
+WITH hits AS (
+    SELECT r.id, r.name, r.means, r.interval_days, r.geom,
+           (
+               SELECT floor(
+                   extract(epoch FROM CAST(:at AS timestamptz) - max(p.ended_at)) / 86400
+               )::int
+               FROM patrols AS p
+               WHERE p.route_id = r.id AND p.state = 'done'
+                 AND p.ended_at <= CAST(:at AS timestamptz)
+           ) AS days_since
+    FROM patrol_routes AS r
+    WHERE r.geom && ST_MakeEnvelope(:west, :south, :east, :north, 4326)
+      AND r.valid @> CAST(:at AS timestamptz)
+),
+lines AS (
+    SELECT id, name, means, interval_days, days_since, days_since > interval_days AS overdue,
+           ST_AsMVTGeom(
+               ST_Transform(geom, 3857), ST_TileEnvelope(:z, :x, :y), :extent, :buffer
+           ) AS geom
+    FROM hits
+),
+stops AS (
+    SELECT c.id, c.route_id, c.seq, c.name, r.name AS route_name,
+           ST_AsMVTGeom(
+               ST_Transform(c.geom, 3857), ST_TileEnvelope(:z, :x, :y), :extent, :buffer
+           ) AS geom
+    FROM checkpoints AS c
+    JOIN patrol_routes AS r ON r.id = c.route_id
+    WHERE c.geom && ST_MakeEnvelope(:west, :south, :east, :north, 4326)
+      AND r.valid @> CAST(:at AS timestamptz) AND :z >= 9
+)
+SELECT (SELECT COALESCE(ST_AsMVT(lines, 'routes', :extent, 'geom', 'id'), '') FROM lines)
+    || (SELECT COALESCE(ST_AsMVT(stops, 'checkpoints', :extent, 'geom', 'id'), '') FROM stops)

@@ -1,0 +1,340 @@
+"""The heat map: a density of incidents with its unit, bandwidth, period and place.
+
+Never a picture of unknown meaning: values are events per km^2 per 30 days, or per 1,000 households
+per 30 days, on a raster in metres. ``maps.print_map``, ``maps.folium_map`` and ``maps.raster`` draw
+and write it; ``maps.heatmap_text`` words it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from pyproj import CRS, Transformer
+from shapely.geometry.base import BaseGeometry
+
+from gis.errors import BadInput, Problem
+from maps.heatmap_checks import (
+    Area,
+    Households,
+    Per,
+    area_polygon,
+    check_bandwidth_fits,
+    check_request,
+    coordinates,
+)
+from maps.smoothing import MAX_CELLS, Bbox, Floats, Mask, density, too_many_cells
+
+__all__ = ["Heatmap", "build", "density"]
+
+DAYS_PER_PERIOD = 30
+"""Densities are given per 30 days, however long the period."""
+
+MIN_EVENTS = 5
+"""k of the disclosure rule: a map of fewer events is left blank (design 7.4)."""
+
+MIN_HOUSEHOLDS_UNDER_KERNEL = 20
+"""Households within the kernel's effective area (4 pi bandwidth^2) below which no rate is given."""
+
+_MARGIN_BANDWIDTHS = 3
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heatmap:
+    """A density on a raster, with everything its legend has to say.
+
+    Attributes
+    ----------
+    values
+        Shape (ny, nx), float64, row 0 south, at cell centres: events per km^2 per 30 days, or per
+        1,000 households per 30 days. NaN where nothing is said: outside the area, with too few
+        households for a rate, or everywhere if `suppressed`.
+    bbox_m
+        West, south, east, north outer edges of the raster in `crs`, metres.
+    crs
+        Local metric CRS (easting, northing).
+    cell_m, bandwidth_m
+        Side of a cell and standard deviation of the Gaussian kernel, metres.
+    start, end
+        Period, aware; `end` is the first moment that no longer belongs to it.
+    timezone
+        IANA name of the zone in which dates are shown.
+    n
+        Events on the map; None if `suppressed`.
+    n_outside, n_without_place
+        Events left out: outside the area, or with no coordinates.
+    per
+        What the density is relative to.
+    suppressed
+        True if there were 1 to 4 events and the map leaves the case team.
+    area
+        The polygons events can happen in, WGS 84; None if no area was given.
+    title, category, place, source
+        Names to be printed; empty ones are left out.
+    made_on
+        When it was computed, aware.
+    """
+
+    values: Floats
+    bbox_m: Bbox
+    crs: CRS
+    cell_m: float
+    bandwidth_m: float
+    start: datetime
+    end: datetime
+    timezone: str
+    n: int | None
+    n_outside: int
+    n_without_place: int
+    per: Per
+    suppressed: bool
+    area: BaseGeometry | None
+    title: str
+    category: str
+    place: str
+    source: str
+    made_on: datetime
+
+    @property
+    def days(self) -> float:
+        """Length of the period in days."""
+        return (self.end - self.start).total_seconds() / _DAY_S
+
+    @property
+    def maximum(self) -> float:
+        """Highest value; 0 when no cell has one."""
+        return float(np.nanmax(self.values)) if np.isfinite(self.values).any() else 0.0
+
+    @property
+    def bounds(self) -> Bbox:
+        """West, south, east, north of the raster in WGS 84 degrees."""
+        to_wgs84 = Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
+        west, south, east, north = to_wgs84.transform_bounds(*self.bbox_m, densify_pts=21)
+        return west, south, east, north
+
+
+def build(
+    lon: npt.ArrayLike,
+    lat: npt.ArrayLike,
+    *,
+    start: datetime,
+    end: datetime,
+    area: Area = None,
+    bandwidth_m: float = 300,
+    cell_m: float = 50,
+    per: Per = "km2",
+    households: Households | None = None,
+    timezone: str = "Asia/Shanghai",
+    case_team: bool = False,
+    title: str = "",
+    category: str = "",
+    place: str = "",
+    source: str = "",
+    made_on: datetime | None = None,
+) -> Heatmap:
+    """Make the heat map of events that happened from `start` up to, not including, `end`.
+
+    Parameters
+    ----------
+    lon, lat
+        Events, WGS 84 degrees. NaN means "without a place": counted, not drawn. The caller selects
+        those of the period and category; no events give a density of zero, which needs an `area`.
+    start, end
+        Aware times.
+    area
+        Where events can happen: polygons in WGS 84, or with a CRS of their own. Their union is the
+        mask of the edge correction; events outside are counted and left out. Without an area the
+        map reaches 3 bandwidths around the events and edges are not corrected.
+    bandwidth_m, cell_m
+        In metres; the bandwidth must not be smaller than the cell.
+    per
+        ``"km2"``, or ``"households"``: the density divided by that of `households`, smoothed with
+        the same bandwidth, where at least 20 households lie under the kernel.
+    households
+        Longitudes, latitudes and household counts of buildings or the like.
+    timezone
+        IANA zone of the dates shown.
+    case_team
+        True only for readers who may see single cases. Otherwise a map of 1 to 4 events is left
+        blank and says so.
+    title, category, place, source
+        Printed as they are.
+    made_on
+        Aware; now if left out.
+
+    Raises
+    ------
+    BadInput
+        Everything that is wrong with the request, at once.
+    """
+    lons, lats = coordinates(lon, lat, "lon", "lat")
+    made = made_on or datetime.now(UTC)
+    check_request(
+        start=start,
+        end=end,
+        made_on=made,
+        timezone=timezone,
+        bandwidth_m=bandwidth_m,
+        cell_m=cell_m,
+        per=per,
+        households=households,
+    )
+    polygon = area_polygon(area)
+
+    placed = np.isfinite(lons) & np.isfinite(lats)
+    lons, lats = lons[placed], lats[placed]
+    n_without_place = int(placed.size - lons.size)
+    if polygon is not None:
+        shapely.prepare(polygon)
+        inside = shapely.intersects_xy(polygon, lons, lats)
+        n_outside = int(inside.size - inside.sum())
+        lons, lats = lons[inside], lats[inside]
+        extent: Bbox = polygon.bounds
+    elif lons.size:
+        n_outside = 0
+        extent = (float(lons.min()), float(lats.min()), float(lons.max()), float(lats.max()))
+    else:
+        raise BadInput("no events and no area: there is no place to draw", "Give an area.")
+
+    crs = _metric_crs(extent)
+    to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    xy = np.column_stack(to_metres.transform(lons, lats))
+    if polygon is None:
+        margin = _MARGIN_BANDWIDTHS * bandwidth_m
+        low, high = xy.min(axis=0) - margin, xy.max(axis=0) + margin
+        bbox, shape = _raster((low[0], low[1], high[0], high[1]), cell_m)
+        mask = None
+    else:
+        projected = shapely.transform(
+            polygon, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1]))
+        )
+        bbox, shape = _raster(projected.bounds, cell_m)
+        check_bandwidth_fits(bandwidth_m, bbox)
+        mask = _mask_of(projected, bbox, shape, cell_m)
+
+    suppressed = 0 < len(xy) < MIN_EVENTS and not case_team
+    if suppressed:
+        values = np.full(shape, np.nan)
+    else:
+        values = _values(
+            xy,
+            bbox=bbox,
+            shape=shape,
+            bandwidth_m=bandwidth_m,
+            mask=mask,
+            households=households,
+            to_metres=to_metres,
+            polygon=polygon,
+        )
+        values *= DAYS_PER_PERIOD * _DAY_S / (end - start).total_seconds()
+    values.flags.writeable = False
+    return Heatmap(
+        values=values,
+        bbox_m=bbox,
+        crs=crs,
+        cell_m=float(cell_m),
+        bandwidth_m=float(bandwidth_m),
+        start=start,
+        end=end,
+        timezone=timezone,
+        n=None if suppressed else len(xy),
+        n_outside=n_outside,
+        n_without_place=n_without_place,
+        per=per,
+        suppressed=suppressed,
+        area=polygon,
+        title=title,
+        category=category,
+        place=place,
+        source=source,
+        made_on=made,
+    )
+
+
+def _values(
+    xy: Floats,
+    *,
+    bbox: Bbox,
+    shape: tuple[int, int],
+    bandwidth_m: float,
+    mask: Mask | None,
+    households: Households | None,
+    to_metres: Transformer,
+    polygon: BaseGeometry | None,
+) -> Floats:
+    """Return events per km^2, or per 1,000 households, over the whole period."""
+    if households is None:
+        return density(xy, bbox, shape, bandwidth_m, mask=mask) * 1e6
+    lons, lats = coordinates(households[0], households[1], "households lon", "households lat")
+    counts = np.asarray(households[2], dtype=np.float64)
+    known = np.isfinite(lons) & np.isfinite(lats)
+    if polygon is not None:
+        known &= shapely.intersects_xy(polygon, lons, lats)
+    homes = np.column_stack(to_metres.transform(lons[known], lats[known]))
+    exposed = density(homes, bbox, shape, bandwidth_m, weights=counts[known])
+    # Events and households lose the same share over an edge, so the ratio needs no correction.
+    events = density(xy, bbox, shape, bandwidth_m)
+    enough = exposed * 4 * math.pi * bandwidth_m**2 >= MIN_HOUSEHOLDS_UNDER_KERNEL
+    if mask is not None:
+        enough &= mask
+    rates = np.full(shape, np.nan)
+    np.divide(1000 * events, exposed, out=rates, where=enough)
+    return rates
+
+
+def _metric_crs(bounds: Bbox) -> CRS:
+    """Return a transverse Mercator CRS in metres on the middle of the place."""
+    meridian = round((bounds[0] + bounds[2]) / 2 / 3) * 3
+    return CRS.from_dict(
+        {"proj": "tmerc", "lon_0": meridian, "k": 1, "x_0": 500_000, "ellps": "GRS80"}
+    )
+
+
+def _raster(box: Bbox, cell_m: float) -> tuple[Bbox, tuple[int, int]]:
+    """Return the raster of whole cells, on multiples of the cell, that covers a box in metres."""
+    west, south, east, north = box
+    column, row = math.floor(west / cell_m), math.floor(south / cell_m)
+    nx = max(1, math.ceil(east / cell_m) - column)
+    ny = max(1, math.ceil(north / cell_m) - row)
+    if nx * ny > MAX_CELLS:
+        largest = math.sqrt((east - west) * (north - south) / MAX_CELLS)
+        raise BadInput(
+            Problem(
+                f"{too_many_cells(ny, nx)} (the map would be {(east - west) / 1000:,.0f} x "
+                f"{(north - south) / 1000:,.0f} km)",
+                f"Use cells of at least {math.ceil(largest * 1.01):,} m, or give a smaller area: "
+                "single events far from the rest widen the map.",
+                field="cell_m",
+            )
+        )
+    return (
+        (column * cell_m, row * cell_m, (column + nx) * cell_m, (row + ny) * cell_m),
+        (ny, nx),
+    )
+
+
+def _mask_of(projected: BaseGeometry, bbox: Bbox, shape: tuple[int, int], cell_m: float) -> Mask:
+    """Return the cells whose centre lies in the area, row 0 south."""
+    from rasterio import features, transform  # noqa: PLC0415  (GDAL is slow to load)
+
+    north_up: npt.NDArray[np.uint8] = features.rasterize(
+        [projected],
+        out_shape=shape,
+        transform=transform.from_origin(bbox[0], bbox[3], cell_m, cell_m),
+        dtype="uint8",
+    )
+    mask: Mask = np.ascontiguousarray(north_up[::-1]) == 1
+    if not mask.any():
+        raise BadInput(
+            Problem(
+                f"the area holds no centre of a cell of {cell_m:g} m",
+                "Use smaller cells.",
+                field="cell_m",
+            )
+        )
+    return mask

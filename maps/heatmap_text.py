@@ -1,0 +1,160 @@
+"""What a heat map says of itself, in Chinese and English."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+from maps.heatmap import MIN_EVENTS, MIN_HOUSEHOLDS_UNDER_KERNEL
+
+if TYPE_CHECKING:
+    from maps.heatmap import Heatmap
+
+Language: TypeAlias = Literal["zh", "en"]
+
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+
+MADE_BY = f"wangge {version('wangge')}"
+
+_WORDS: dict[str, tuple[str, str]] = {
+    "heading": ("事件热力图", "Heat map of incidents"),
+    "period": ("时段", "Period"),
+    "place": ("区域", "Area"),
+    "category": ("类别", "Category"),
+    "events": ("件数", "Incidents"),
+    "bandwidth": ("带宽", "Bandwidth"),
+    "cell": ("像元", "Cell"),
+    "source": ("数据来源", "Source"),
+    "crs": ("坐标系", "Coordinates"),
+    "made": ("制图日期", "Made on"),
+    "made_by": ("制图", "Made by"),
+    "below": ("低于", "below"),
+    "outside": ("区域外或无数据", "outside the area or no data"),
+    "grids": ("网格边界", "Grid borders"),
+    "points": ("事件", "Incidents"),
+    "density": ("密度", "Density"),
+    "maximum": ("最高值", "Highest value"),
+    "north": ("北", "N"),
+    "legend": ("图例", "Legend"),
+}
+
+
+def word(key: str, language: Language) -> str:
+    """Return a label in a language."""
+    chinese, english = _WORDS[key]
+    return chinese if language == "zh" else english
+
+
+def heading(heatmap: Heatmap, language: Language) -> str:
+    """Return the title, or the words "heat map of incidents" when it has none."""
+    return heatmap.title or word("heading", language)
+
+
+def unit(heatmap: Heatmap, language: Language) -> str:
+    """Return the unit of the values."""
+    if heatmap.per == "households":
+        english, chinese = "incidents per 1,000 households per 30 days", "每千户每30天件数"
+    else:
+        english, chinese = "incidents per km² per 30 days", "每平方公里每30天件数"
+    return chinese if language == "zh" else english
+
+
+def period(heatmap: Heatmap, language: Language) -> str:
+    """Return the period as local dates, the last day included; with times if it cuts a day."""
+    zone = ZoneInfo(heatmap.timezone)
+    start, end = heatmap.start.astimezone(zone), heatmap.end.astimezone(zone)
+    whole = all(moment.timetuple()[3:6] == (0, 0, 0) for moment in (start, end))
+    if whole:
+        first, last = start.date(), (end - timedelta(microseconds=1)).date()
+        days = (last - first).days + 1
+        if language == "zh":
+            span = f"{_day_zh(first)}" if first == last else f"{_day_zh(first)}至{_day_zh(last)}"
+            return f"{span}（{days}天）"
+        span = f"{first}" if first == last else f"{first} to {last}"
+        return f"{span} ({days} day{'s' if days > 1 else ''})"
+    text = "至" if language == "zh" else "to"
+    return f"{start:%Y-%m-%d %H:%M} {text} {end:%Y-%m-%d %H:%M} ({heatmap.timezone})"
+
+
+def _day_zh(day: object) -> str:
+    year, month, number = str(day).split("-")
+    return f"{year}年{int(month)}月{int(number)}日"
+
+
+def count(heatmap: Heatmap, language: Language) -> str:
+    """Return the number of events on the map, or that it is too small to be given."""
+    if heatmap.n is None:
+        return f"少于{MIN_EVENTS}件" if language == "zh" else f"fewer than {MIN_EVENTS}"
+    return f"{heatmap.n:,}"
+
+
+def notes(heatmap: Heatmap, language: Language) -> list[str]:
+    """Return the sentences a reader needs in order not to misread the map."""
+    chinese = language == "zh"
+    sentences = []
+    if heatmap.suppressed:
+        sentences.append(
+            f"事件少于{MIN_EVENTS}件，不予显示。"
+            if chinese
+            else f"Fewer than {MIN_EVENTS} events: not shown."
+        )
+    elif heatmap.n == 0:
+        sentences.append("本时段内无事件。" if chinese else "No events in this period.")
+    else:
+        bandwidth = distance(heatmap.bandwidth_m)
+        sentences.append(
+            f"密度由高斯核估计，带宽（标准差）{bandwidth}；小于带宽的细节不可辨。"
+            if chinese
+            else f"Density by a Gaussian kernel of {bandwidth} standard deviation; "
+            "detail finer than that cannot be read from the map."
+        )
+    if heatmap.per == "households" and not heatmap.suppressed:
+        sentences.append(
+            f"核范围内不足{MIN_HOUSEHOLDS_UNDER_KERNEL}户处不计算。"
+            if chinese
+            else f"No rate where fewer than {MIN_HOUSEHOLDS_UNDER_KERNEL} households "
+            "lie under the kernel."
+        )
+    left_out = []
+    if heatmap.n_outside:
+        left_out.append(
+            f"区域外{heatmap.n_outside:,}件"
+            if chinese
+            else f"{heatmap.n_outside:,} outside the area"
+        )
+    if heatmap.n_without_place:
+        left_out.append(
+            f"无坐标{heatmap.n_without_place:,}件"
+            if chinese
+            else f"{heatmap.n_without_place:,} without coordinates"
+        )
+    if left_out:
+        sentences.append(
+            f"未计入：{'、'.join(left_out)}。"
+            if chinese
+            else f"Not counted: {', '.join(left_out)}."
+        )
+    return sentences
+
+
+def distance(metres: float) -> str:
+    """Return a length as ``300 m`` or ``2.5 km``."""
+    return f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
+
+
+def crs_name(heatmap: Heatmap, language: Language) -> str:
+    """Return the name of the metric CRS the density was computed in."""
+    code = heatmap.crs.to_epsg()
+    if code:
+        return f"{heatmap.crs.name} (EPSG:{code})"
+    operation = heatmap.crs.coordinate_operation
+    meridian = next(
+        (p.value for p in (operation.params if operation else ()) if "Longitude" in p.name), None
+    )
+    if meridian is None:
+        return heatmap.crs.name
+    if language == "zh":
+        return f"横轴墨卡托投影，中央经线 {meridian:g}°"
+    return f"transverse Mercator, central meridian {meridian:g}°"

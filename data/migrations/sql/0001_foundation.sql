@@ -247,7 +247,8 @@ CREATE TABLE cells (
     building_ids bigint[] NOT NULL DEFAULT '{}',
     geom geometry(Polygon, 4326) NOT NULL,
     PRIMARY KEY (edition_id, cell_id),
-    FOREIGN KEY (edition_id, grid_id) REFERENCES grid_shapes ON DELETE CASCADE
+    FOREIGN KEY (edition_id, grid_id) REFERENCES grid_shapes
+        ON UPDATE CASCADE ON DELETE CASCADE
 );
 CREATE INDEX cells_geom ON cells USING gist (geom);
 CREATE INDEX cells_grid ON cells (edition_id, grid_id);
@@ -375,6 +376,58 @@ CREATE TABLE leaves (
     CONSTRAINT leaves_deputy_is_another CHECK (deputy_id <> person_id),
     CONSTRAINT leaves_one_at_a_time EXCLUDE USING gist (person_id WITH =, during WITH &&)
 );
+
+-- Who answers for a grid at a moment, in order. One statement serves the single answer and the
+-- bulk, so that the two can never differ.
+CREATE FUNCTION wangge_responsible(grid bigint, moment timestamptz)
+RETURNS TABLE (
+    place integer, assignment_id bigint, person_id uuid, name text, role text,
+    is_primary boolean, reason text
+)
+    LANGUAGE sql STABLE
+    AS $$
+    WITH duty AS (
+        SELECT a.id, a.person_id, a.role, a.is_primary, l.id AS leave_id, l.deputy_id
+        FROM assignments AS a
+        LEFT JOIN leaves AS l ON l.person_id = a.person_id AND l.during @> moment
+        WHERE a.grid_id = grid AND a.valid @> moment
+    ),
+    answering AS (
+        SELECT
+            id, person_id, role, is_primary,
+            CASE
+                WHEN is_primary THEN 'primary_worker'
+                WHEN role = 'grid_worker' THEN 'team_worker'
+                ELSE role
+            END AS reason,
+            CASE
+                WHEN is_primary THEN 1
+                WHEN role = 'grid_worker' THEN 3
+                WHEN role = 'deputy' THEN 4
+                ELSE 5
+            END AS rank
+        FROM duty
+        WHERE leave_id IS NULL
+        UNION ALL
+        SELECT d.id, d.deputy_id, d.role, d.is_primary, 'deputy_during_leave',
+            CASE WHEN d.is_primary THEN 2 ELSE 4 END
+        FROM duty AS d
+        WHERE d.deputy_id IS NOT NULL
+            AND NOT EXISTS (
+                SELECT FROM leaves AS own
+                WHERE own.person_id = d.deputy_id AND own.during @> moment
+            )
+    ),
+    first_reason AS (
+        SELECT DISTINCT ON (person_id) * FROM answering ORDER BY person_id, rank, id
+    )
+    SELECT
+        row_number() OVER (ORDER BY f.rank, p.name, f.id)::integer,
+        f.id, f.person_id, p.name, f.role, f.is_primary, f.reason
+    FROM first_reason AS f
+    JOIN persons AS p ON p.id = f.person_id
+    ORDER BY 1
+$$;
 
 -- ------------------------------------------------------------------------------------------
 -- Cameras and patrols
@@ -530,7 +583,7 @@ CREATE TABLE incidents (
     assignment_id bigint REFERENCES assignments,
     person_id uuid REFERENCES persons,
     reason text NOT NULL,
-    review text CHECK (review IN ('no_place', 'outside', 'nobody')),
+    review text CHECK (review IN ('no_place', 'outside', 'no_edition', 'nobody')),
     state text NOT NULL DEFAULT 'reported',
     request_sha256 text NOT NULL CHECK (request_sha256 ~ '^[0-9a-f]{64}$'),
     CONSTRAINT incidents_once_a_source UNIQUE (county_code, source, external_id),

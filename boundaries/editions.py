@@ -1,0 +1,88 @@
+"""Editions of grids: draft, then active, then superseded; and which was valid when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import Range
+
+from boundaries.errors import EditionConflict, EditionNotFound
+from boundaries.models import Edition
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+
+def get(session: Session, edition_id: int) -> Edition:
+    """The edition of this number.
+
+    Raises
+    ------
+    EditionNotFound
+        There is none.
+    """
+    edition = session.get(Edition, edition_id)
+    if edition is None:
+        raise EditionNotFound(f"there is no edition {edition_id}")
+    return edition
+
+
+def in_force(session: Session, at: datetime, *, kind: str = "base") -> Sequence[Edition]:
+    """Published editions valid at that moment, one per area."""
+    statement = (
+        sa.select(Edition)
+        .where(Edition.kind == kind, Edition.status != "draft", Edition.valid.contains(at))
+        .order_by(Edition.area_code)
+    )
+    return session.scalars(statement).all()
+
+
+def overlapping(session: Session, area_code: str, kind: str, at: datetime) -> Sequence[Edition]:
+    """Published editions that share ground with an area at that moment."""
+    statement = sa.select(Edition).where(
+        Edition.kind == kind,
+        Edition.status != "draft",
+        Edition.valid.contains(at),
+        sa.func.wangge_code_range(Edition.area_code).op("&&")(sa.func.wangge_code_range(area_code)),
+    )
+    return session.scalars(statement).all()
+
+
+def activate(session: Session, edition: Edition, *, approver: str, at: datetime) -> list[Edition]:
+    """Put a draft in force from ``at`` on and close the edition it replaces.
+
+    Returns
+    -------
+    list of Edition
+        What it replaced: none the first time, else one of the same area.
+
+    Raises
+    ------
+    EditionConflict
+        It is no draft, or an edition of another but overlapping area is in force.
+    """
+    if edition.status != "draft":
+        raise EditionConflict(f"edition {edition.id} is {edition.status}, not a draft")
+    replaced = list(overlapping(session, edition.area_code, edition.kind, at))
+    for old in replaced:
+        if old.area_code != edition.area_code:
+            raise EditionConflict(
+                f"edition {old.id} of area {old.area_code} is in force and shares ground with "
+                f"{edition.area_code}: publish an edition of {old.area_code}"
+            )
+        if old.valid is not None and old.valid.upper is not None:
+            raise EditionConflict(
+                f"edition {old.id} is in force until {old.valid.upper.isoformat()}: "
+                "an edition cannot begin in the past"
+            )
+        old.valid = Range(old.valid.lower if old.valid else None, at)
+        old.status = "superseded"
+    session.flush()  # before the new one: no moment may have two
+    edition.status, edition.approver, edition.published_at = "active", approver, at
+    edition.valid = Range(at, None)
+    session.flush()
+    return replaced

@@ -1,0 +1,25 @@
+"""What can be wrong with grids and the people on them."""
+
+from __future__ import annotations
+
+from gis.errors import BadInput, Conflict, NotFound
+
+
+class GridNotFound(NotFound):
+    """No such grid, or none of that code in the edition in force."""
+
+
+class TilingBroken(BadInput):
+    """The grids of an edition do not tile their area; every gap and overlap is named."""
+
+
+class RollbackRefused(Conflict):
+    """There is nothing to go back to."""
+
+
+class AssignmentConflict(Conflict):
+    """The person or the grid is already taken for that time."""
+
+
+class PersonNotFound(NotFound):
+    """No such person."""

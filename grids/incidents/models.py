@@ -1,0 +1,99 @@
+"""Incidents, their events, and the dictionary of categories."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from geoalchemy2 import Geometry
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from boundaries.models import Code
+from gis.database import Base
+
+
+class IncidentCategory(Base):
+    """A kind of incident, with the site's local and the national code where known."""
+
+    __tablename__ = "incident_categories"
+    code: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    name_zh: Mapped[str] = mapped_column(sa.Text)
+    name_en: Mapped[str] = mapped_column(sa.Text)
+    kind: Mapped[str] = mapped_column(sa.Text)
+    national_code: Mapped[str | None] = mapped_column(sa.Text)
+    local_code: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class IncidentTransition(Base):
+    """A step that the one state machine allows."""
+
+    __tablename__ = "incident_transitions"
+    from_state: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    to_state: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+
+
+class Incident(Base):
+    """What was reported, where, and the grid and worker who answered for it then."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["edition_id", "grid_id"], ["grid_shapes.edition_id", "grid_shapes.grid_id"]
+        ),
+    )
+    id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, primary_key=True)
+    county_code: Mapped[str] = mapped_column(Code)
+    source: Mapped[str] = mapped_column(sa.Text)
+    external_id: Mapped[str | None] = mapped_column(sa.Text)
+    category: Mapped[str] = mapped_column(sa.ForeignKey("incident_categories.code"))
+    severity: Mapped[str] = mapped_column(sa.Text, server_default="simple")
+    text: Mapped[str] = mapped_column(sa.Text, server_default="")
+    address: Mapped[str] = mapped_column(sa.Text, server_default="")
+    occurred_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
+    reported_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    received_at: Mapped[datetime] = mapped_column(
+        sa.DateTime(timezone=True), server_default=sa.func.now()
+    )
+    geom: Mapped[Any | None] = mapped_column(Geometry("POINT", 4326, spatial_index=False))
+    source_crs: Mapped[str | None] = mapped_column(sa.Text)
+    source_x: Mapped[float | None] = mapped_column(sa.Double)
+    source_y: Mapped[float | None] = mapped_column(sa.Double)
+    accuracy_m: Mapped[float | None] = mapped_column(sa.REAL)
+    method: Mapped[str | None] = mapped_column(sa.Text)
+    edition_id: Mapped[int | None] = mapped_column(sa.ForeignKey("editions.id"))
+    grid_id: Mapped[int | None] = mapped_column(sa.ForeignKey("grids.id"))
+    assignment_id: Mapped[int | None] = mapped_column(sa.ForeignKey("assignments.id"))
+    person_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey("persons.id"))
+    reason: Mapped[str] = mapped_column(sa.Text)
+    review: Mapped[str | None] = mapped_column(sa.Text)
+    state: Mapped[str] = mapped_column(sa.Text, server_default="reported")
+    request_sha256: Mapped[str] = mapped_column(sa.Text)
+
+
+class IncidentEvent(Base):
+    """Something that happened to an incident; append-only, and the source of its state."""
+
+    __tablename__ = "incident_events"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["from_state", "to_state"],
+            ["incident_transitions.from_state", "incident_transitions.to_state"],
+        ),
+    )
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
+    xid: Mapped[str] = mapped_column(sa.Text, server_default=sa.text("pg_current_xact_id()"))
+    incident_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("incidents.id"))
+    county_code: Mapped[str] = mapped_column(Code)
+    at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
+    recorded_at: Mapped[datetime] = mapped_column(
+        sa.DateTime(timezone=True), server_default=sa.func.now()
+    )
+    actor: Mapped[str] = mapped_column(sa.Text)
+    kind: Mapped[str] = mapped_column(sa.Text)
+    from_state: Mapped[str | None] = mapped_column(sa.Text)
+    to_state: Mapped[str | None] = mapped_column(sa.Text)
+    note: Mapped[str] = mapped_column(sa.Text, server_default="")
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")

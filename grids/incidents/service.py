@@ -1,0 +1,416 @@
+"""Take incidents in, one or many; each is geocoded and stored in the caller's transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from boundaries.models import AdminUnit
+from gis import audit
+from gis.crs import parse_crs, to_wgs84
+from gis.errors import BadInput, Problem
+from grids.incidents.errors import (
+    IncidentConflict,
+    IncidentNotFound,
+    StepNotAllowed,
+    UnknownCategory,
+)
+from grids.incidents.models import (
+    Incident,
+    IncidentCategory,
+    IncidentEvent,
+    IncidentTransition,
+)
+from grids.incidents.responsibility import Answer, answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy.orm import Session
+
+# An incident without a client's id gets one from its source, the same at every import.
+NAMESPACE: Final = uuid.UUID("6c1c1a52-5a0e-5b43-9f4e-0d5f8c0f7a11")
+REVIEWED: Final = frozenset({"no_place", "outside", "no_edition", "nobody"})
+SEVERITIES: Final = ("simple", "general", "difficult", "major")
+
+STAGED: Final[dict[str, str]] = {
+    "id": "uuid",
+    "county_code": "text",
+    "source": "text",
+    "external_id": "text",
+    "category": "text",
+    "severity": "text",
+    "text": "text",
+    "address": "text",
+    "occurred_at": "timestamptz",
+    "reported_at": "timestamptz",
+    "closed_at": "timestamptz",
+    "lon": "double precision",
+    "lat": "double precision",
+    "source_crs": "text",
+    "source_x": "double precision",
+    "source_y": "double precision",
+    "accuracy_m": "real",
+    "method": "text",
+    "request_sha256": "text",
+}
+# What makes two reports the same; the id and the time of receipt do not.
+CONTENT: Final = tuple(name for name in STAGED if name not in {"id", "request_sha256", "closed_at"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """An incident as it is reported, before anybody knows where it belongs.
+
+    ``x`` and ``y`` are in ``crs``, longitude or easting first; both None when there is no place.
+    """
+
+    id: uuid.UUID
+    category: str
+    source: str
+    severity: str = "simple"
+    text: str = ""
+    address: str = ""
+    occurred_at: datetime | None = None
+    reported_at: datetime | None = None
+    x: float | None = None
+    y: float | None = None
+    crs: str = "wgs84"
+    accuracy_m: float | None = None
+    method: str = "operator"
+    external_id: str | None = None
+    county_code: str | None = None
+
+    def digest(self) -> str:
+        """SHA-256 of what was said, so that a retry is told from a second report."""
+        content = {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name in self.__slots__
+            if (value := getattr(self, name)) is not None and name not in {"id", "reported_at"}
+        }
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a report: the incident, its answer, and whether it was new."""
+
+    incident: Incident
+    answer: Answer | None
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of many reports.
+
+    ``review`` counts the new ones that a person has to look at, by reason; ``conflicting`` names
+    external ids that were stored before with other content, which stays.
+    """
+
+    new: int
+    unchanged: int
+    review: Mapping[str, int] = field(default_factory=dict)
+    conflicting: Sequence[str] = ()
+
+
+def record(session: Session, report: Report, *, actor: str) -> Stored:
+    """Store one incident with the grid and the worker who answer at its report time.
+
+    A retry with the same id and the same content changes nothing and returns what was stored.
+
+    Raises
+    ------
+    BadInput
+        Unknown category or system, a position that is none, no county to put it under.
+    IncidentConflict
+        The id, or the source's own number, was used before for something else.
+    """
+    earlier = session.get(Incident, report.id)
+    if earlier is not None:
+        return _replayed(earlier, report)
+    lon, lat = _position(report)
+    _check_category(session, report)
+    reported_at = report.reported_at or datetime.now(UTC)
+    found = (
+        answer(session, lon, lat, at=reported_at, accuracy_m=report.accuracy_m)
+        if lon is not None and lat is not None
+        else None
+    )
+    first = found.responsible[0] if found is not None and found.responsible else None
+    reason = first.reason if first else (found.reason if found else "no_place")
+    statement = (
+        insert(Incident)
+        .values(
+            id=report.id,
+            county_code=_county(session, report, found, reported_at),
+            source=report.source,
+            external_id=report.external_id,
+            category=report.category,
+            severity=report.severity,
+            text=report.text,
+            address=report.address,
+            occurred_at=report.occurred_at,
+            reported_at=reported_at,
+            geom=None if lon is None else sa.func.ST_SetSRID(sa.func.ST_MakePoint(lon, lat), 4326),
+            source_crs=None if lon is None else parse_crs(report.crs).name,
+            source_x=report.x,
+            source_y=report.y,
+            accuracy_m=report.accuracy_m,
+            method=None if lon is None else report.method,
+            edition_id=found.edition.id if found and found.edition else None,
+            grid_id=found.grid.grid_id if found and found.grid else None,
+            assignment_id=first.assignment_id if first else None,
+            person_id=first.person_id if first else None,
+            reason=reason,
+            review=reason if reason in REVIEWED else None,
+            request_sha256=report.digest(),
+        )
+        .on_conflict_do_nothing()
+        .returning(Incident.id)
+    )
+    if session.scalar(statement) is None:
+        # Another request stored it between our look and our insert, or the number is taken.
+        return _replayed(_clashing(session, report), report)
+    incident = session.get_one(Incident, report.id)
+    session.add(
+        IncidentEvent(
+            incident_id=incident.id,
+            county_code=incident.county_code,
+            at=reported_at,
+            actor=actor,
+            kind="reported",
+            to_state="reported",
+            data={"reason": reason},
+        )
+    )
+    audit.record(
+        session,
+        actor=actor,
+        action="incident.report",
+        object_kind="incident",
+        object_id=incident.id,
+        county_code=incident.county_code,
+        source=report.source,
+        grid=incident.grid_id,
+    )
+    session.flush()
+    return Stored(incident, found, is_new=True)
+
+
+def _replayed(earlier: Incident, report: Report) -> Stored:
+    if earlier.id != report.id or earlier.request_sha256 != report.digest():
+        what = f"id {report.id}" if earlier.id == report.id else f"number {report.external_id}"
+        raise IncidentConflict(
+            f"{what} was used before for another report: send a new id for a new incident"
+        )
+    return Stored(earlier, None, is_new=False)
+
+
+def _clashing(session: Session, report: Report) -> Incident:
+    statement = sa.select(Incident).where(
+        (Incident.id == report.id)
+        | (Incident.source == report.source) & (Incident.external_id == report.external_id)
+    )
+    return session.scalars(statement.execution_options(populate_existing=True)).one()
+
+
+def _position(report: Report) -> tuple[float | None, float | None]:
+    if report.x is None or report.y is None:
+        if report.x is not report.y:
+            raise BadInput(Problem("only one coordinate is given", "Give both, or neither"))
+        return None, None
+    lon, lat = to_wgs84(report.x, report.y, report.crs)
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90):  # NaN too
+        raise BadInput(
+            Problem(
+                f"({report.x}, {report.y}) is no position in {report.crs}",
+                "Give longitude first; is it another system, or are the two swapped?",
+                field="lon",
+            )
+        )
+    return float(lon), float(lat)
+
+
+def _check_category(session: Session, report: Report) -> None:
+    if session.get(IncidentCategory, report.category) is None:
+        known = session.scalars(sa.select(IncidentCategory.code).order_by(IncidentCategory.code))
+        raise UnknownCategory(
+            Problem(
+                f"unknown category '{report.category}'",
+                f"One of: {', '.join(known)}",
+                field="category",
+            )
+        )
+
+
+def _county(session: Session, report: Report, found: Answer | None, at: datetime) -> str:
+    """The county that keeps it: its grid's, its unit's, the nearest's, or the only one."""
+    if found is not None:
+        if found.grid is not None:
+            return found.grid.county_code
+        counties = [unit.code for unit in found.units if unit.level == 6]
+        if counties:
+            return counties[0]
+        if found.nearest is not None:
+            return found.nearest.unit_code[:6]
+    if report.county_code is not None:
+        return report.county_code
+    known = session.scalars(
+        sa.select(AdminUnit.code).where(AdminUnit.level == 6, AdminUnit.valid.contains(at)).limit(2)
+    ).all()
+    if len(known) == 1:
+        return known[0]
+    raise BadInput(
+        Problem(
+            "the place lies in no known county"
+            if known
+            else "no county is known yet: import units first (wangge import units FILE --commit)",
+            "Name it with county_code",
+            field="county_code",
+        )
+    )
+
+
+def step(
+    session: Session,
+    incident_id: uuid.UUID,
+    to_state: str,
+    *,
+    actor: str,
+    at: datetime | None = None,
+    note: str = "",
+) -> Incident:
+    """Move an incident one step on.
+
+    Raises
+    ------
+    IncidentNotFound
+        No such incident.
+    StepNotAllowed
+        The state machine has no step from its present state to that one.
+    """
+    incident = session.get(Incident, incident_id, with_for_update=True)
+    if incident is None:
+        raise IncidentNotFound(f"there is no incident {incident_id}")
+    allowed = session.scalars(
+        sa.select(IncidentTransition.to_state)
+        .where(IncidentTransition.from_state == incident.state)
+        .order_by(IncidentTransition.to_state)
+    ).all()
+    if to_state not in allowed:
+        raise StepNotAllowed(
+            f"an incident that is {incident.state} cannot become {to_state}; "
+            f"it can become: {', '.join(allowed) or 'nothing'}"
+        )
+    session.add(
+        IncidentEvent(
+            incident_id=incident.id,
+            county_code=incident.county_code,
+            at=at or datetime.now(UTC),
+            actor=actor,
+            kind="state",
+            from_state=incident.state,
+            to_state=to_state,
+            note=note,
+        )
+    )
+    session.flush()
+    session.refresh(incident)
+    return incident
+
+
+def record_many(session: Session, frame: pd.DataFrame, *, actor: str) -> Recorded:
+    """Store many incidents at once, each with the grid and worker of its own report time.
+
+    Parameters
+    ----------
+    frame
+        Columns of ``STAGED`` but ``request_sha256``; ``id`` and any other column may be missing or
+        empty. ``lon``, ``lat`` are WGS 84 (NaN: no place, kept for review), times are aware.
+        Categories must be known: the importer has looked.
+
+    Returns
+    -------
+    Recorded
+        Rows stored before (same source and external id, or same id) count as unchanged, and as
+        conflicting where the content differs: incidents are never rewritten.
+    """
+    staged = _staged(frame)
+    if staged.empty:
+        return Recorded(0, 0)
+    connection = session.connection()
+    columns = ", ".join(f"{name} {kind}" for name, kind in STAGED.items())
+    session.execute(sa.text(f"CREATE TEMP TABLE incoming_incidents ({columns}) ON COMMIT DROP"))
+    driver: Any = connection.connection.driver_connection
+    with (
+        driver.cursor() as cursor,
+        cursor.copy(f"COPY incoming_incidents ({', '.join(STAGED)}) FROM STDIN") as copy,
+    ):
+        for row in staged.itertuples(index=False):
+            copy.write_row(row)
+    session.execute(
+        sa.text(
+            "ALTER TABLE incoming_incidents ADD COLUMN geom geometry(Point, 4326) "
+            "GENERATED ALWAYS AS (ST_SetSRID(ST_MakePoint(lon, lat), 4326)) STORED"
+        )
+    )
+    session.execute(sa.text("ANALYZE incoming_incidents"))
+    sql = files("grids.incidents").joinpath("sql/record_many.sql").read_text(encoding="utf-8")
+    rows = session.execute(sa.text(sql), {"actor": actor}).all()
+    session.execute(
+        sa.text(
+            "INSERT INTO incident_events "
+            "(incident_id, county_code, at, actor, kind, from_state, to_state) "
+            "SELECT id, county_code, closed_at, :actor, 'state', 'reported', 'closed' "
+            "FROM incoming_incidents WHERE closed_at IS NOT NULL AND id = ANY(:new) "
+            "ORDER BY closed_at, id"
+        ),
+        {"actor": actor, "new": [row.id for row in rows]},
+    )
+    conflicting = session.scalars(
+        sa.text(
+            "SELECT coalesce(i.external_id, i.id::text) FROM incoming_incidents AS i "
+            "JOIN incidents AS s ON s.id = i.id OR (s.county_code, s.source, s.external_id) "
+            "= (i.county_code, i.source, i.external_id) "
+            "WHERE s.request_sha256 <> i.request_sha256 ORDER BY 1"
+        )
+        if len(rows) < len(staged)
+        else sa.text("SELECT NULL WHERE false")
+    ).all()
+    session.execute(sa.text("DROP TABLE incoming_incidents"))
+    review = Counter(row.review for row in rows if row.review is not None)
+    return Recorded(len(rows), len(staged) - len(rows), dict(review), conflicting)
+
+
+def _staged(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with every staged column, ids and digests filled in, None where empty."""
+    columns = {
+        name: frame[name] if name in frame else pd.Series(None, index=frame.index, dtype=object)
+        for name in STAGED
+    }
+    staged = pd.DataFrame(columns).astype(object)
+    staged = staged.where(staged.notna(), None)
+    for name, default in (("severity", "simple"), ("text", ""), ("address", "")):
+        staged[name] = staged[name].map(lambda value, default=default: value or default)
+    digests, ids = [], []
+    for row in staged.itertuples(index=False):
+        values = row._asdict()
+        content = "\x1f".join(str(values[name]) for name in CONTENT)
+        digests.append(hashlib.sha256(content.encode()).hexdigest())
+        known = values["external_id"]
+        key = f"{values['county_code']}/{values['source']}/{known}" if known else content
+        ids.append(values["id"] or uuid.uuid5(NAMESPACE, key))
+    staged["id"], staged["request_sha256"] = ids, digests
+    return staged

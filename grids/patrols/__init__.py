@@ -1,0 +1,1 @@
+"""Patrol routes, their checkpoints, the patrols that ran them and their fixes."""

@@ -1,0 +1,61 @@
+"""Persons, what they answer for and when, and their leaves."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import TSTZRANGE, Range
+from sqlalchemy.orm import Mapped, mapped_column
+
+from boundaries.models import Code
+from gis.database import Base
+
+
+class Person(Base):
+    """Somebody who answers for a place. No phone, no id number: see the column classes."""
+
+    __tablename__ = "persons"
+    id: Mapped[uuid.UUID] = mapped_column(
+        sa.Uuid, primary_key=True, server_default=sa.text("gen_random_uuid()")
+    )
+    county_code: Mapped[str] = mapped_column(Code)
+    name: Mapped[str] = mapped_column(sa.Text)
+    employment: Mapped[str] = mapped_column(sa.Text, server_default="full")
+    source: Mapped[str] = mapped_column(sa.Text)
+    external_id: Mapped[str] = mapped_column(sa.Text)
+
+
+class Assignment(Base):
+    """A person's role on one grid, building or route for a time."""
+
+    __tablename__ = "assignments"
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
+    county_code: Mapped[str] = mapped_column(Code)
+    person_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("persons.id"))
+    role: Mapped[str] = mapped_column(sa.Text)
+    grid_id: Mapped[int | None] = mapped_column(sa.ForeignKey("grids.id"))
+    building_id: Mapped[int | None] = mapped_column(sa.ForeignKey("buildings.id"))
+    route_id: Mapped[int | None] = mapped_column(sa.ForeignKey("patrol_routes.id"))
+    is_primary: Mapped[bool] = mapped_column(sa.Boolean, server_default=sa.false())
+    valid: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
+    author: Mapped[str] = mapped_column(sa.Text)
+    created_at: Mapped[datetime] = mapped_column(
+        sa.DateTime(timezone=True), server_default=sa.func.now()
+    )
+
+
+class Leave(Base):
+    """A time in which a person does not answer, and who does instead."""
+
+    __tablename__ = "leaves"
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
+    county_code: Mapped[str] = mapped_column(Code)
+    person_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("persons.id"))
+    deputy_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey("persons.id"))
+    during: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
+    author: Mapped[str] = mapped_column(sa.Text)
+    created_at: Mapped[datetime] = mapped_column(
+        sa.DateTime(timezone=True), server_default=sa.func.now()
+    )

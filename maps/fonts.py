@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gis.errors import Missing
 
 if TYPE_CHECKING:
-    from matplotlib.font_manager import FontProperties
+    from matplotlib.font_manager import FontPath, FontProperties
 
 # Fonts with Simplified Chinese, best first, as Debian's packages install them.
 _CANDIDATES = (
@@ -50,12 +51,20 @@ def chinese_font(*, bold: bool = False, folders: tuple[Path, ...] = _FOLDERS) ->
 
 
 def font_properties(size: float, *, bold: bool = False) -> FontProperties:
-    """Return the Chinese font for matplotlib, in points.
+    """Return the Chinese font for matplotlib, in points."""
+    from matplotlib.font_manager import FontProperties  # noqa: PLC0415  (slow to load)
+
+    return FontProperties(fname=_face(bold), size=size)
+
+
+@lru_cache(maxsize=2)
+def _face(bold: bool) -> FontPath:  # noqa: FBT001  (the cache's key)
+    """Find the font and the face in it.
 
     A collection file holds Japanese, Korean and Chinese drawings of the same characters; the one
     for Simplified Chinese is chosen.
     """
-    from matplotlib.font_manager import FontPath, FontProperties  # noqa: PLC0415  (slow to load)
+    from matplotlib.font_manager import FontPath  # noqa: PLC0415
     from matplotlib.ft2font import FT2Font  # noqa: PLC0415
 
     file = str(chinese_font(bold=bold))
@@ -63,4 +72,4 @@ def font_properties(size: float, *, bold: bool = False) -> FontProperties:
     if file.endswith(".ttc"):
         names = [FT2Font(file, face_index=i).family_name for i in range(5)]
         face = next((i for i, name in enumerate(names) if name.endswith(" SC")), 0)
-    return FontProperties(fname=FontPath(file, face), size=size)
+    return FontPath(file, face)

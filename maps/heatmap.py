@@ -17,6 +17,7 @@ import shapely
 from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
+from gis.crs import metric_crs
 from gis.errors import BadInput, Problem
 from maps.heatmap_checks import (
     Area,
@@ -104,6 +105,11 @@ class Heatmap:
     def days(self) -> float:
         """Length of the period in days."""
         return (self.end - self.start).total_seconds() / _DAY_S
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether some of the area has no value: too few households, or suppressed."""
+        return self.suppressed or self.per == "households"
 
     @property
     def maximum(self) -> float:
@@ -201,7 +207,17 @@ def build(
     else:
         raise BadInput("no events and no area: there is no place to draw", "Give an area.")
 
-    crs = _metric_crs(extent)
+    suppressed = 0 < lons.size < MIN_EVENTS and not case_team
+    if suppressed and polygon is None:
+        raise BadInput(
+            Problem(
+                f"fewer than {MIN_EVENTS} events and no area: the map's frame would show "
+                "where they were",
+                "Give the area they were looked for in.",
+                field="area",
+            )
+        )
+    crs = metric_crs(extent)
     to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     xy = np.column_stack(to_metres.transform(lons, lats))
     if polygon is None:
@@ -217,7 +233,6 @@ def build(
         check_bandwidth_fits(bandwidth_m, bbox)
         mask = _mask_of(projected, bbox, shape, cell_m)
 
-    suppressed = 0 < len(xy) < MIN_EVENTS and not case_team
     if suppressed:
         values = np.full(shape, np.nan)
     else:
@@ -285,14 +300,6 @@ def _values(
     rates = np.full(shape, np.nan)
     np.divide(1000 * events, exposed, out=rates, where=enough)
     return rates
-
-
-def _metric_crs(bounds: Bbox) -> CRS:
-    """Return a transverse Mercator CRS in metres on the middle of the place."""
-    meridian = round((bounds[0] + bounds[2]) / 2 / 3) * 3
-    return CRS.from_dict(
-        {"proj": "tmerc", "lon_0": meridian, "k": 1, "x_0": 500_000, "ellps": "GRS80"}
-    )
 
 
 def _raster(box: Bbox, cell_m: float) -> tuple[Bbox, tuple[int, int]]:

@@ -31,8 +31,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     "made": ("制图日期", "Made on"),
     "made_by": ("制图", "Made by"),
     "below": ("低于", "below"),
-    "outside": ("区域外或无数据", "outside the area or no data"),
+    "outside": ("区域外", "outside the area"),
+    "not_known": ("无数据或不予显示", "no data or not shown"),
     "grids": ("网格边界", "Grid borders"),
+    "units": ("行政区边界", "Unit borders"),
+    "roads": ("道路", "Roads"),
+    "water": ("水域", "Water"),
     "points": ("事件", "Incidents"),
     "density": ("密度", "Density"),
     "maximum": ("最高值", "Highest value"),
@@ -140,21 +144,12 @@ def notes(heatmap: Heatmap, language: Language) -> list[str]:
 
 
 def distance(metres: float) -> str:
-    """Return a length as ``300 m`` or ``2.5 km``."""
-    return f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
+    """Return a length as ``300 m`` or ``2.5 km``, with a space that does not break."""
+    # The space does not break, so that a number stays with its unit.
+    return f"{metres / 1000:g}\u00a0km" if metres >= 1000 else f"{metres:g}\u00a0m"
 
 
-def crs_name(heatmap: Heatmap, language: Language) -> str:
-    """Return the name of the metric CRS the density was computed in."""
+def crs_name(heatmap: Heatmap) -> str:
+    """Return the name of the metric CRS the density was computed in, with its EPSG code if any."""
     code = heatmap.crs.to_epsg()
-    if code:
-        return f"{heatmap.crs.name} (EPSG:{code})"
-    operation = heatmap.crs.coordinate_operation
-    meridian = next(
-        (p.value for p in (operation.params if operation else ()) if "Longitude" in p.name), None
-    )
-    if meridian is None:
-        return heatmap.crs.name
-    if language == "zh":
-        return f"横轴墨卡托投影，中央经线 {meridian:g}°"
-    return f"transverse Mercator, central meridian {meridian:g}°"
+    return f"{heatmap.crs.name} (EPSG:{code})" if code else heatmap.crs.name

@@ -21,6 +21,10 @@ Rgb = tuple[int, int, int]
 CLASSES = 6
 """Classes of a density map: as many as a reader can match with a legend."""
 
+NOT_KNOWN: Rgb = (238, 238, 236)
+NOT_KNOWN_STRIPE: Rgb = (150, 154, 160)
+"""Ground and stripes of places with no value."""
+
 # Lightness, chroma and hue (degrees) in OKLab along the ramp; lightness falls evenly. The points
 # were chosen here by eye to stay within what screens and printers can show.
 _RAMP = np.array(
@@ -73,6 +77,14 @@ def hex_colour(colour: Rgb) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
+def over(colour: Rgb, ground: Rgb, opacity: float) -> Rgb:
+    """Return what a colour looks like on a ground: a legend has to show that, not the ink."""
+    red, green, blue = (
+        round(opacity * c + (1 - opacity) * g) for c, g in zip(colour, ground, strict=True)
+    )
+    return red, green, blue
+
+
 def nice_breaks(maximum: float, classes: int = CLASSES) -> list[float]:
     """Return the lower bounds of classes for values up to a maximum, in readable numbers.
 
@@ -121,6 +133,19 @@ def rgba(
     # Row 0 is "below the first break", the last row answers index -1, NaN: both stay transparent.
     coloured: npt.NDArray[np.uint8] = table[classify(values, breaks)]
     return coloured
+
+
+def hatched(where: npt.NDArray[np.bool_], *, period_px: int = 9) -> npt.NDArray[np.uint8]:
+    """Return a picture with grey diagonal stripes where asked, transparent elsewhere.
+
+    Stripes mean "not known or not shown", which must not be mistaken for a low value.
+    """
+    row, column = np.indices(where.shape)
+    stripe = (row + column) % period_px < period_px / 4
+    picture = np.zeros((*where.shape, 4), dtype=np.uint8)
+    picture[where] = (*NOT_KNOWN, 255)
+    picture[where & stripe] = (*NOT_KNOWN_STRIPE, 255)
+    return picture
 
 
 def number(value: float) -> str:

@@ -77,7 +77,11 @@ def sample(heatmap: Heatmap, x_m: Floats, y_m: Floats, *, beyond_edge: bool = Fa
 
 
 def to_mercator(
-    heatmap: Heatmap, width: int = 1024, *, breaks: list[float] | None = None
+    heatmap: Heatmap,
+    width: int = 1024,
+    *,
+    breaks: list[float] | None = None,
+    opacity: float = 0.75,
 ) -> tuple[Rgba, Bbox]:
     """Return the coloured density on a Web Mercator pixel grid.
 
@@ -90,6 +94,8 @@ def to_mercator(
         Pixels from west to east, 1 to 8192.
     breaks
         Lower class bounds as of `maps.palettes.nice_breaks`, which is used when left out.
+    opacity
+        Of coloured pixels, 0 to 1.
 
     Returns
     -------
@@ -98,7 +104,7 @@ def to_mercator(
     """
     values, bounds = mercator_values(heatmap, width)
     used = nice_breaks(heatmap.maximum) if breaks is None else breaks
-    return rgba(values, used), bounds
+    return rgba(values, used, opacity=opacity), bounds
 
 
 def mercator_values(heatmap: Heatmap, width: int) -> tuple[Floats, Bbox]:
@@ -120,6 +126,25 @@ def mercator_values(heatmap: Heatmap, width: int) -> tuple[Floats, Bbox]:
     to_wgs84 = Transformer.from_crs("EPSG:3857", "EPSG:4326", always_xy=True)
     lon, lat = to_wgs84.transform([west, east], [south, north])
     return sample(heatmap, x, y), (lon[0], lat[0], lon[1], lat[1])
+
+
+def inside_area(heatmap: Heatmap, shape: tuple[int, ...], bounds: Bbox) -> npt.NDArray[np.bool_]:
+    """Return which pixels of `mercator_values` lie in the area; all of them without an area."""
+    if heatmap.area is None:
+        return np.ones(shape, dtype=np.bool_)
+    from rasterio import features, transform  # noqa: PLC0415  (GDAL is slow to load)
+
+    to_mercator_m = Transformer.from_crs("EPSG:4326", "EPSG:3857", always_xy=True)
+    area = shapely.transform(
+        heatmap.area, lambda xy: np.column_stack(to_mercator_m.transform(xy[:, 0], xy[:, 1]))
+    )
+    west, south = to_mercator_m.transform(bounds[0], bounds[1])
+    east, north = to_mercator_m.transform(bounds[2], bounds[3])
+    placed = transform.from_bounds(west, south, east, north, shape[1], shape[0])
+    inside: npt.NDArray[np.uint8] = features.rasterize(
+        [area], out_shape=shape, transform=placed, dtype="uint8"
+    )
+    return inside == 1
 
 
 def _mercator_box(heatmap: Heatmap) -> Bbox:

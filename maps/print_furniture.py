@@ -1,0 +1,190 @@
+"""Parts of a printed map that know nothing of what it shows: bars, arrows, wrapped words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
+from pyproj import CRS, Transformer
+from shapely.geometry.base import BaseGeometry
+
+from maps.fonts import font_properties
+from maps.palettes import NOT_KNOWN, NOT_KNOWN_STRIPE, hex_colour, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK = "#1d2430"
+GREY = "#5b6470"
+PAPER = "#ffffff"
+HATCHED = "hatched"
+"""Stands for a colour where `swatch` is to draw the stripes of "not known"."""
+
+
+def scale_bar(axes: Axes) -> None:
+    """Draw a bar of a readable length, about a fifth of the frame, in the lower left corner."""
+    left, right = axes.get_xlim()
+    bottom, top = axes.get_ylim()
+    wanted = (right - left) / 5
+    power = 10 ** np.floor(np.log10(wanted))
+    length = max(step * power for step in (1, 2, 5) if step * power <= wanted)
+    height = (top - bottom) * 0.008
+    x, y = left + (right - left) * 0.025, bottom + (top - bottom) * 0.035
+    axes.add_patch(
+        FancyBboxPatch(
+            (x - height, y - height),
+            length + 6 * height,
+            height * 5.5,
+            boxstyle=f"round,pad={height}",
+            facecolor=PAPER,
+            edgecolor="none",
+            alpha=0.85,
+            zorder=9,
+        )
+    )
+    for part in range(4):
+        axes.add_patch(
+            Rectangle(
+                (x + part * length / 4, y),
+                length / 4,
+                height,
+                facecolor=INK if part % 2 == 0 else PAPER,
+                edgecolor=INK,
+                linewidth=0.6,
+                zorder=10,
+            )
+        )
+    unit = "km" if length >= 1000 else "m"
+    for share in (0.0, 0.5, 1.0):
+        value = number(share * length / (1000 if unit == "km" else 1))
+        axes.text(
+            x + share * length,
+            y + 1.7 * height,
+            f"{value} {unit}" if share == 1 else value,
+            ha="center",
+            va="bottom",
+            color=INK,
+            fontproperties=font_properties(7.5),
+            zorder=10,
+        )
+
+
+def north_arrow(axes: Axes, crs: CRS, label: str) -> None:
+    """Draw an arrow towards true north at the middle of the map."""
+    left, right = axes.get_xlim()
+    bottom, top = axes.get_ylim()
+    to_wgs84 = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    lon, lat = to_wgs84.transform((left + right) / 2, (bottom + top) / 2)
+    x, y = to_wgs84.transform([lon, lon], [lat, lat + 0.01], direction="INVERSE")
+    angle = np.arctan2(x[1] - x[0], y[1] - y[0])
+    centre = np.array([right - (right - left) * 0.045, top - (top - bottom) * 0.085])
+    size = (top - bottom) * 0.042
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    for side, colour in ((-1, INK), (1, PAPER)):
+        corners = np.array([(0, 1.0), (side * 0.42, -1.0), (0, -0.55)]) * size @ turn.T + centre
+        axes.add_patch(Polygon(corners, facecolor=colour, edgecolor=INK, linewidth=0.8, zorder=10))
+    tip = np.array([0.0, 1.15 * size]) @ turn.T + centre
+    axes.text(
+        tip[0],
+        tip[1],
+        label,
+        ha="center",
+        va="bottom",
+        color=INK,
+        fontproperties=font_properties(9, bold=True),
+        zorder=10,
+    )
+
+
+def swatch(figure: Figure, x: float, y: float, colour: str, *, line: float = 0) -> None:
+    """Draw a box of colour, or a line that many points wide, at shares of the sheet."""
+    if line:
+        figure.add_artist(
+            Line2D([x, x + 0.032], [y - 0.0135] * 2, color=colour, linewidth=max(line, 0.8))
+        )
+        return
+    is_hatched = colour == HATCHED
+    figure.add_artist(
+        Rectangle(
+            (x, y - 0.026),
+            0.032,
+            0.025,
+            transform=figure.transFigure,
+            facecolor=hex_colour(NOT_KNOWN) if is_hatched else colour,
+            edgecolor=hex_colour(NOT_KNOWN_STRIPE) if is_hatched else GREY,
+            hatch="/////" if is_hatched else None,
+            linewidth=0.5,
+        )
+    )
+
+
+def paragraph(
+    figure: Figure,
+    words: str,
+    at: tuple[float, float],
+    width: float,
+    *,
+    size: float,
+    bold: bool = False,
+    colour: str = INK,
+) -> float:
+    """Write wrapped words; return the `y` below them.
+
+    Parameters
+    ----------
+    at, width
+        Top left corner and width, as shares of the sheet.
+    size
+        Of the letters, points.
+    """
+    font = font_properties(size, bold=bold)
+    sheet_width, sheet_height = figure.get_size_inches() * 72
+    # Chinese breaks between any two characters but not before a full stop or the like; figures and
+    # Latin words stay whole.
+    pieces = re.findall(r"(?:[\w.,:°²%\u00a0-]+|.)[，。；：、）)]?", words, re.ASCII) or [""]
+    lines = [""]
+    for piece in pieces:
+        longer = lines[-1] + piece
+        extent = (
+            TextPath((0, 0), longer.rstrip(), prop=font).get_extents() if longer.strip() else None
+        )
+        if lines[-1] and extent is not None and extent.width > width * sheet_width:
+            lines.append(piece.lstrip(" "))
+        else:
+            lines[-1] = longer
+    figure.text(
+        *at, "\n".join(lines), va="top", color=colour, fontproperties=font, linespacing=1.35
+    )
+    return float(at[1] - len(lines) * size * 1.5 / sheet_height - 0.006)
+
+
+def lines(axes: Axes, geometries: Iterable[BaseGeometry], **style: Any) -> None:
+    """Draw lines in the coordinates of the axes."""
+    parts = shapely.get_parts(list(geometries))
+    axes.add_collection(
+        LineCollection([shapely.get_coordinates(part) for part in parts], **style), autolim=False
+    )
+
+
+def polygons(axes: Axes, geometries: Iterable[BaseGeometry], **style: Any) -> None:
+    """Draw polygons in the coordinates of the axes."""
+    paths = [path(g) for g in geometries if not g.is_empty]
+    axes.add_collection(PathCollection(paths, **style), autolim=False)
+
+
+def path(geometry: BaseGeometry) -> Path:
+    """Return the polygons of a geometry as one path with holes."""
+    parts = [p for p in shapely.get_parts(geometry) if p.geom_type == "Polygon"]
+    rings = [ring for p in parts for ring in (p.exterior, *p.interiors)]
+    return Path.make_compound_path(
+        *(Path(shapely.get_coordinates(ring), closed=True) for ring in rings)
+    )

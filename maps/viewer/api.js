@@ -1,0 +1,94 @@
+/** The server's answers, and its refusals with what to do about them. */
+
+/**
+ * A refusal: problem details (RFC 9457) as wangge writes them, or no answer at all.
+ */
+export class Refusal extends Error {
+  /**
+   * @param {string} detail what is wrong, for a person
+   * @param {number} status HTTP status; 0 when nothing answered
+   * @param {{field: string | null, reason: string, remedy: string}[]} problems
+   */
+  constructor(detail, status, problems = []) {
+    super(detail);
+    this.status = status;
+    this.problems = problems;
+  }
+}
+
+/**
+ * @param {URLSearchParams} query
+ * @param {Record<string, string | number | null | undefined | string[]>} values null and empty
+ *   lists are left out; lists are repeated
+ */
+export function addTo(query, values) {
+  for (const [name, value] of Object.entries(values)) {
+    if (value === null || value === undefined) continue;
+    for (const one of Array.isArray(value) ? value : [value]) query.append(name, String(one));
+  }
+  return query;
+}
+
+export class Api {
+  /** @param {URL} base address that `api/` and `tiles/` lie under */
+  constructor(base) {
+    this.base = base;
+  }
+
+  /**
+   * @param {string} path relative to the base
+   * @param {Parameters<typeof addTo>[1]} [values]
+   */
+  url(path, values = {}) {
+    const url = new URL(path.replace(/^\//, ''), this.base);
+    addTo(url.searchParams, values);
+    return url;
+  }
+
+  /**
+   * @param {string} path
+   * @param {Parameters<typeof addTo>[1]} [values]
+   * @param {RequestInit} [options]
+   * @returns {Promise<any>}
+   */
+  async get(path, values = {}, options = {}) {
+    const url = this.url(path, values);
+    let answer;
+    try {
+      answer = await fetch(url, { headers: { Accept: 'application/json' }, ...options });
+    } catch (error) {
+      if (/** @type {Error} */ (error).name === 'AbortError') throw error;
+      throw new Refusal('no answer', 0);
+    }
+    const body = await answer.json().catch(() => null);
+    if (!answer.ok || body === null) {
+      throw new Refusal(
+        body?.detail ?? body?.title ?? `HTTP ${answer.status}`,
+        answer.status,
+        body?.problems ?? [],
+      );
+    }
+    return body;
+  }
+
+  /** @param {string} path @param {any} body */
+  post(path, body) {
+    return this.get(path, {}, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+      body: JSON.stringify(body),
+    });
+  }
+}
+
+/**
+ * A new UUID (version 4). `crypto.randomUUID` is missing where the page came by plain HTTP from
+ * another machine, so the bytes are drawn here.
+ */
+export function uuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

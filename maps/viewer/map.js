@@ -1,0 +1,227 @@
+/** The map itself: sources, layers, controls, and what a click hits. */
+
+import {
+  AttributionControl, GPUInitializationError, Map as MapLibreMap, Marker, NavigationControl,
+  ScaleControl,
+} from 'maplibre-gl';
+
+import { t } from './i18n.js';
+import { pile } from './layers/index.js';
+import { DENSITY_ORDER } from './layers/density.js';
+import { LAYERS } from './layers/index.js';
+import { addTo } from './api.js';
+
+export { GPUInitializationError };
+
+/** Layers that a click asks about, beside the place itself. */
+const CLICKABLE = ['incidents', 'cameras', 'checkpoints', 'routes-recent', 'routes-overdue', 'routes-unknown'];
+const CLICK_PX = 5;
+
+export class GridMap {
+  /**
+   * @param {HTMLElement} container
+   * @param {any} style
+   * @param {{bounds: number[] | null, view: import('./state.js').State['view']}} start
+   */
+  constructor(container, style, { bounds, view }) {
+    this.home = bounds;
+    this.map = new MapLibreMap({
+      container,
+      style,
+      ...(view
+        ? { center: [view.lon, view.lat], zoom: view.zoom }
+        : { bounds: bounds ?? [73, 18, 135, 54], fitBoundsOptions: { padding: 24 } }),
+      attributionControl: false,
+      dragRotate: false,
+      touchPitch: false,
+      pitchWithRotate: false,
+      localIdeographFontFamily: '"Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif',
+      // A driven browser waits for stillness; a person likes the soft appearing of labels.
+      fadeDuration: navigator.webdriver ? 0 : 200,
+      maxZoom: 19,
+    });
+    this.map.touchZoomRotate.disableRotation();
+    this.map.addControl(new NavigationControl({ showCompass: false }), 'top-right');
+    this.map.addControl(new ScaleControl({ unit: 'metric', maxWidth: 120 }), 'bottom-left');
+    this.map.addControl(
+      new AttributionControl({ compact: false, customAttribution: 'wangge · MapLibre' }),
+      'bottom-right',
+    );
+    /** @type {Map<string, any>} TileJSON by source */
+    this.tilesets = new Map();
+    /** @type {{owner: string, order: number, spec: any}[]} */
+    this.pile = [];
+    this.pin = new Marker({ color: '#0b3d91' });
+    this.map.on('idle', () => this.tell('idle'));
+    this.map.on('dataloading', () => this.tell('busy'));
+    this.map.on('movestart', () => this.tell('busy'));
+  }
+
+  /** Say in the page whether the map is at rest. @param {'idle' | 'busy'} mood */
+  tell(mood) {
+    this.map.getContainer().dataset.map = mood;
+  }
+
+  loaded() {
+    return this.map.loaded()
+      ? Promise.resolve()
+      : new Promise((resolve) => this.map.once('load', resolve));
+  }
+
+  /**
+   * Add the sources and every layer.
+   * @param {Map<string, any>} tilesets TileJSON by name
+   * @param {import('./i18n.js').Language} language
+   * @param {Set<string>} visible ids of the layer list
+   */
+  addLayers(tilesets, language, visible) {
+    this.tilesets = tilesets;
+    for (const [name, { tiles, minzoom, maxzoom }] of tilesets) {
+      this.map.addSource(name, { type: 'vector', tiles, minzoom, maxzoom });
+    }
+    for (const { images } of LAYERS) {
+      for (const { id, image } of images?.() ?? []) this.map.addImage(id, image, { pixelRatio: 2 });
+    }
+    this.pile = pile(language, new Set(tilesets.keys()));
+    for (const { owner, spec } of this.pile) {
+      const shown = visible.has(owner) ? 'visible' : 'none';
+      this.map.addLayer({ ...spec, layout: { ...spec.layout, visibility: shown } });
+    }
+  }
+
+  /** The layer that the density picture lies under. */
+  get aboveDensity() {
+    return this.pile.find(({ order }) => order > DENSITY_ORDER)?.spec.id;
+  }
+
+  /** @param {import('./i18n.js').Language} language */
+  setLanguage(language) {
+    const next = pile(language, new Set(this.tilesets.keys()));
+    for (const { spec } of next) {
+      const text = spec.layout?.['text-field'];
+      if (text !== undefined) this.map.setLayoutProperty(spec.id, 'text-field', text);
+    }
+    /** @type {[string, string][]} */
+    const labels = [
+      ['.maplibregl-ctrl-zoom-in', t('map.zoom_in')],
+      ['.maplibregl-ctrl-zoom-out', t('map.zoom_out')],
+      ['.maplibregl-canvas', t('map.title')],
+    ];
+    for (const [selector, label] of labels) {
+      const element = this.map.getContainer().querySelector(selector);
+      element?.setAttribute('aria-label', label);
+      if (element?.tagName === 'BUTTON') element.setAttribute('title', label);
+    }
+  }
+
+  /** @param {Set<string>} visible ids of the layer list */
+  setVisible(visible) {
+    for (const { owner, spec } of this.pile) {
+      // Two colourings of one ground cannot be read: the surface takes the place of the grid fill.
+      const hidden =
+        !visible.has(owner) || (spec.id === 'grid-areas' && visible.has('density'));
+      this.map.setLayoutProperty(spec.id, 'visibility', hidden ? 'none' : 'visible');
+    }
+  }
+
+  /**
+   * Ask for the tiles of a source again, with these parameters.
+   * @param {string} name
+   * @param {Parameters<typeof addTo>[1]} values
+   */
+  refresh(name, values) {
+    const tileset = this.tilesets.get(name);
+    if (!tileset) return;
+    const query = String(addTo(new URLSearchParams(), values));
+    const tiles = tileset.tiles.map((/** @type {string} */ url) => (query ? `${url}?${query}` : url));
+    this.map.getSource(name)?.setTiles(tiles);
+  }
+
+  /** @param {number | null} gridId whose outline is drawn bold */
+  choose(gridId) {
+    if (this.map.getLayer('grid-chosen')) {
+      this.map.setFilter('grid-chosen', ['==', ['id'], gridId ?? -1]);
+    }
+  }
+
+  /** @param {{lon: number, lat: number} | null} place */
+  mark(place) {
+    if (place) this.pin.setLngLat([place.lon, place.lat]).addTo(this.map);
+    else this.pin.remove();
+  }
+
+  /**
+   * Features under a click, the topmost first, each once.
+   * @param {{x: number, y: number}} point
+   */
+  under({ x, y }) {
+    const layers = CLICKABLE.filter((id) => this.map.getLayer(id));
+    const found = this.map.queryRenderedFeatures(
+      [[x - CLICK_PX, y - CLICK_PX], [x + CLICK_PX, y + CLICK_PX]],
+      { layers },
+    );
+    const seen = new Set();
+    return found.filter(({ source, sourceLayer, id, properties, geometry }) => {
+      const key = `${source}/${sourceLayer}/${id ?? properties.id ?? JSON.stringify(geometry)}`;
+      return !seen.has(key) && seen.add(key);
+    });
+  }
+
+  /** What is in view: grids by class of deviation, incidents by number. */
+  inView() {
+    const bounds = this.map.getBounds();
+    /** @type {Map<number, any>} */
+    const grids = new Map();
+    let incidents = 0;
+    const layers = ['grid-lines', 'incidents'].filter((id) => this.map.getLayer(id));
+    for (const feature of this.map.queryRenderedFeatures({ layers })) {
+      if (feature.source === 'grids') grids.set(feature.id, feature.properties);
+      else if (bounds.contains(feature.geometry.coordinates)) incidents += feature.properties.n;
+    }
+    return { grids: [...grids.values()], incidents };
+  }
+
+  /** Where the grids lie closest together: the town in a wide county. @returns {number[] | null} */
+  densestBounds() {
+    const centres = new Map();
+    for (const { id, geometry } of this.map.querySourceFeatures('grids', { sourceLayer: 'grids' })) {
+      const ring = geometry.type === 'Polygon' ? geometry.coordinates[0] : geometry.coordinates[0][0];
+      const lons = ring.map((/** @type {number[]} */ p) => p[0]);
+      const lats = ring.map((/** @type {number[]} */ p) => p[1]);
+      centres.set(id, [
+        (Math.min(...lons) + Math.max(...lons)) / 2, (Math.min(...lats) + Math.max(...lats)) / 2,
+      ]);
+    }
+    const places = [...centres.values()];
+    if (places.length < 10) return null;
+    // The town is the half of all grids around the middle one, and the middle one is the median.
+    const middle = (/** @type {number} */ axis) =>
+      places.map((p) => p[axis]).sort((a, b) => a - b)[Math.floor(places.length / 2)];
+    const [lon, lat] = [middle(0), middle(1)];
+    const narrow = Math.cos((lat * Math.PI) / 180);
+    const near = places
+      .map((p) => ({ p, d: Math.hypot((p[0] - lon) * narrow, p[1] - lat) }))
+      .sort((a, b) => a.d - b.d)
+      .slice(0, Math.ceil(places.length / 2))
+      .map(({ p }) => p);
+    return [
+      Math.min(...near.map((p) => p[0])), Math.min(...near.map((p) => p[1])),
+      Math.max(...near.map((p) => p[0])), Math.max(...near.map((p) => p[1])),
+    ];
+  }
+
+  /** @param {number[]} bounds west, south, east, north @param {number} [padding] */
+  fit([west, south, east, north], padding = 40) {
+    this.map.fitBounds([[west, south], [east, north]], {
+      padding,
+      maxZoom: 15,
+      animate: !navigator.webdriver && !matchMedia('(prefers-reduced-motion: reduce)').matches,
+    });
+  }
+
+  /** @returns {{zoom: number, lat: number, lon: number}} */
+  get view() {
+    const { lng, lat } = this.map.getCenter();
+    return { zoom: this.map.getZoom(), lat, lon: lng };
+  }
+}

@@ -1,0 +1,300 @@
+/** The panel of layers: switches, legends, period, categories, bandwidth. */
+
+import { fill, h } from './dom.js';
+import { either, monthName, number, t, when } from './i18n.js';
+import { LAYERS } from './layers/index.js';
+import { GROUPS, SEVERAL, groupOf } from './layers/incidents.js';
+import { PRESETS, addDays, dayOf, daysOfMonth, moments, months } from './period.js';
+import { BANDWIDTHS } from './state.js';
+import { dotPicture, swatchPicture } from './swatch.js';
+
+/**
+ * @typedef {object} PanelEvents
+ * @property {() => void} onlayers
+ * @property {() => void} onperiod
+ * @property {() => void} oncategories
+ * @property {() => void} onbandwidth
+ */
+
+export class Panel {
+  /**
+   * @param {HTMLElement} root
+   * @param {import('./state.js').State} state changed in place, then told of by an event
+   * @param {any} meta
+   * @param {Set<string>} available ids of the layers that the server offers
+   * @param {PanelEvents} events
+   */
+  constructor(root, state, meta, available, events) {
+    Object.assign(this, { root, state, meta, available, events });
+    this.root = root;
+    this.state = state;
+    this.meta = meta;
+    this.available = available;
+    this.events = events;
+    /** @type {{grids: any, incidents: number | null, total: number | null}} */
+    this.figures = { grids: {}, incidents: null, total: null };
+    /** @type {{loading: boolean, surface: any, problem: string | null}} */
+    this.heat = { loading: false, surface: null, problem: null };
+  }
+
+  /** Draw the whole panel, as at first or in another language. */
+  draw() {
+    const { meta } = this;
+    /** @type {Map<string, HTMLElement>} */
+    this.legends = new Map();
+    const entries = LAYERS.filter(({ id }) => this.available.has(id)).map(({ id }) => this.entry(id));
+    fill(
+      this.root,
+      h('h2', { class: 'quiet' }, t('panel.title')),
+      meta.edition &&
+        h('p', { class: 'edition' }, t('panel.edition', {
+          title: meta.edition.title,
+          day: when(meta.edition.valid_from, false),
+          n: number(meta.edition.grids),
+        })),
+      ...entries,
+    );
+    this.update();
+  }
+
+  /** @param {string} id */
+  entry(id) {
+    const on = this.state.layers.has(id);
+    const body = h('div', { class: 'legend', id: `legend-${id}`, hidden: !on });
+    const box = h('input', {
+      type: 'checkbox', id: `layer-${id}`, 'aria-controls': `legend-${id}`,
+      onchange: () => {
+        if (box.checked) this.state.layers.add(id);
+        else this.state.layers.delete(id);
+        body.hidden = !box.checked;
+        this.update();
+        this.events.onlayers();
+      },
+    });
+    box.checked = on;
+    this.legends?.set(id, body);
+    if (id === 'incidents') this.incidentControls(body);
+    if (id === 'density') this.densityControls(body);
+    return h('section', { class: 'layer' },
+      h('label', { class: 'switch', for: `layer-${id}` }, box, h('span', {}, t(`layer.${id}`))),
+      body);
+  }
+
+  /** @param {string} id @param {boolean} on as if the user had switched it */
+  switch(id, on) {
+    const box = /** @type {HTMLInputElement | null} */ (document.getElementById(`layer-${id}`));
+    if (box && box.checked !== on) box.click();
+  }
+
+  // -- incidents: period and categories ---------------------------------------------------------
+
+  /** @param {HTMLElement} body */
+  incidentControls(body) {
+    this.count = h('p', { class: 'figure', 'aria-live': 'polite' });
+    this.periodBox = h('div', { class: 'period' });
+    this.categoryBox = h('div', {});
+    fill(body, this.count, this.periodBox, this.categoryBox);
+    this.drawPeriod();
+    this.drawCategories();
+  }
+
+  drawPeriod() {
+    const { state, meta } = this;
+    const period = state.period ?? { preset: /** @type {const} */ ('12m') };
+    const custom = !('preset' in period);
+    const { from, to } = this.days(period);
+    const choose = (/** @type {import('./period.js').Period} */ next) => {
+      state.period = next;
+      this.drawPeriod();
+      this.events.onperiod();
+    };
+    const select = h('select', {
+      id: 'period',
+      onchange: () =>
+        choose(select.value === 'custom' ? { from, to } : { preset: select.value }),
+    });
+    for (const key of [...Object.keys(PRESETS), 'custom']) {
+      select.append(h('option', { value: key }, t(`period.${key}`)));
+    }
+    select.value = custom ? 'custom' : period.preset;
+    const dates = () => {
+      if (first.value && last.value && first.value <= last.value) choose({ from: first.value, to: last.value });
+      else last.setCustomValidity(first.value > last.value ? t('period.order') : '');
+      last.reportValidity();
+    };
+    const first = h('input', { type: 'date', id: 'period-from', value: from, onchange: dates });
+    const last = h('input', { type: 'date', id: 'period-to', value: to, onchange: dates });
+    const all = meta.incidents.first ? months(meta.incidents.first, meta.now) : [];
+    const which = custom ? all.indexOf(period.from.slice(0, 7)) : -1;
+    const isMonth = which >= 0 && period.to === daysOfMonth(all[which]).to && period.from.endsWith('-01');
+    const slider = h('input', {
+      type: 'range', id: 'period-month', min: 0, max: Math.max(all.length - 1, 0), step: 1,
+      'aria-valuetext': isMonth ? monthName(all[which]) : t('period.no_month'),
+      onchange: () => {
+        choose(daysOfMonth(all[Number(slider.value)]));
+        document.getElementById('period-month')?.focus();
+      },
+      oninput: () => {
+        output.textContent = monthName(all[Number(slider.value)]);
+      },
+    });
+    slider.value = String(isMonth ? which : all.length - 1);
+    const output = h('output', { for: 'period-month' }, isMonth ? monthName(all[which]) : t('period.no_month'));
+    const focused = document.activeElement?.id;
+    fill(this.periodBox,
+      h('label', { for: 'period' }, t('period.label')), select,
+      h('div', { class: 'dates' },
+        h('label', { for: 'period-from' }, t('period.from')), first,
+        h('label', { for: 'period-to' }, t('period.to')), last),
+      all.length > 1 &&
+        h('div', { class: 'month' },
+          h('label', { for: 'period-month' }, t('period.month')), output, slider));
+    if (focused?.startsWith('period')) document.getElementById(focused)?.focus();
+  }
+
+  /**
+   * The first and last day of a period, for people.
+   * @param {import('./period.js').Period} period
+   */
+  days(period) {
+    if (!('preset' in period)) return period;
+    const { start } = moments(period, this.meta.now);
+    const today = dayOf(this.meta.now);
+    const first = this.meta.incidents.first ? dayOf(this.meta.incidents.first) : today;
+    return { from: start === null ? first : start.slice(0, 10), to: today };
+  }
+
+  drawCategories() {
+    const { state, meta } = this;
+    const codes = meta.categories.map((/** @type {any} */ one) => one.code);
+    const isOn = (/** @type {string} */ code) => state.categories === null || state.categories.has(code);
+    const set = (/** @type {string[]} */ some, /** @type {boolean} */ on) => {
+      const next = new Set(codes.filter(isOn));
+      for (const code of some) {
+        if (on) next.add(code);
+        else next.delete(code);
+      }
+      state.categories = next.size === codes.length ? null : next;
+      sync();
+      this.events.oncategories();
+    };
+    /** @type {(() => void)[]} */
+    const syncs = [];
+    const sync = () => syncs.forEach((one) => one());
+    const open = this.categoryBox.querySelector('details')?.open ?? false;
+    const groups = GROUPS.map((group) => {
+      const mine = meta.categories.filter((/** @type {any} */ one) => groupOf(one.code) === group);
+      if (mine.length === 0) return { group: null, details: null };
+      const own = mine.map((/** @type {any} */ one) => one.code);
+      const box = h('input', { type: 'checkbox', onchange: () => set(own, box.checked) });
+      syncs.push(() => {
+        const on = own.filter(isOn).length;
+        box.checked = on === own.length;
+        box.indeterminate = on > 0 && on < own.length;
+      });
+      const singles = mine.map((/** @type {any} */ one) => {
+        const single = h('input', {
+          type: 'checkbox', value: one.code, onchange: () => set([one.code], single.checked),
+        });
+        syncs.push(() => { single.checked = isOn(one.code); });
+        return h('label', { class: 'check' }, single, either({ zh: one.name_zh, en: one.name_en }));
+      });
+      return {
+        group: h('label', { class: 'check' }, box, dotPicture(group.colour), t(`group.${group.key}`)),
+        details: h('div', { class: 'singles' }, h('strong', {}, t(`group.${group.key}`)), ...singles),
+      };
+    });
+    fill(this.categoryBox,
+      h('fieldset', { class: 'groups' },
+        h('legend', {}, t('categories.label')),
+        ...groups.map(({ group }) => group),
+        h('p', { class: 'hint' }, dotPicture(SEVERAL), t('categories.several'))),
+      h('p', { class: 'buttons' },
+        h('button', { type: 'button', class: 'small', onclick: () => set(codes, true) }, t('categories.all')),
+        h('button', { type: 'button', class: 'small', onclick: () => set(codes, false) }, t('categories.none'))),
+      h('details', { open }, h('summary', {}, t('categories.each')), ...groups.map(({ details }) => details)));
+    sync();
+  }
+
+  // -- density ----------------------------------------------------------------------------------
+
+  /** @param {HTMLElement} body */
+  densityControls(body) {
+    this.heatBox = h('div', { id: 'density-legend', 'aria-live': 'polite' });
+    fill(body,
+      h('fieldset', { class: 'bandwidths' },
+        h('legend', {}, t('density.bandwidth')),
+        ...BANDWIDTHS.map((metres) => {
+          const radio = h('input', {
+            type: 'radio', name: 'bandwidth', value: metres,
+            onchange: () => {
+              this.state.bandwidth = metres;
+              this.events.onbandwidth();
+            },
+          });
+          radio.checked = metres === this.state.bandwidth;
+          return h('label', { class: 'check' }, radio, `${metres} m`);
+        })),
+      this.heatBox);
+  }
+
+  drawHeat() {
+    if (!this.heatBox) return;
+    const { loading, surface, problem } = this.heat;
+    if (loading) return fill(this.heatBox, h('p', { class: 'loading' }, t('density.loading')));
+    if (problem) return fill(this.heatBox, h('p', { class: 'problem', role: 'alert' }, problem));
+    if (!surface) return fill(this.heatBox);
+    const { from, to } = this.days(this.state.period ?? { preset: '12m' });
+    fill(this.heatBox,
+      h('p', { class: 'unit' }, either(surface.unit)),
+      h('ul', { class: 'ramp' }, ...surface.legend.map((/** @type {any} */ one) =>
+        h('li', {},
+          swatchPicture({ fill: one.color, line: '#7a6a5a' }),
+          one.to === null || one.to === undefined
+            ? `≥ ${number(one.from, 1)}`
+            : `${number(one.from, 1)} – ${number(one.to, 1)}`))),
+      h('dl', { class: 'facts' },
+        h('dt', {}, t('density.bandwidth')), h('dd', {}, `${number(surface.bandwidth_m)} m`),
+        h('dt', {}, t('density.period')), h('dd', {}, `${from} – ${to}`),
+        h('dt', {}, t('density.n')),
+        h('dd', {}, number(surface.n) + (surface.n_outside
+          ? t('density.outside', { n: number(surface.n_outside) }) : ''))),
+      surface.suppressed && h('p', { class: 'hint' }, t('density.suppressed')),
+      surface.note && h('p', { class: 'hint' }, either(surface.note)));
+    return undefined;
+  }
+
+  // -- figures ----------------------------------------------------------------------------------
+
+  /** Redraw what changes as the map moves. */
+  update() {
+    const { figures, state } = this;
+    for (const layer of LAYERS) {
+      const body = this.legends?.get(layer.id);
+      const entries = layer.legend(t, { counts: { grids: figures.grids } });
+      if (!body || entries.length === 0) continue;
+      const counted = entries.some(({ count }) => count !== undefined);
+      const covered = layer.id === 'grids' && state.layers.has('density');
+      fill(body,
+        counted && h('p', { class: 'hint' }, covered ? t('grids.under_density') : t('grids.title')),
+        !covered &&
+          h('ul', { class: 'entries' }, ...entries.map(({ swatch, text, count }) =>
+            h('li', {}, swatchPicture(swatch), h('span', {}, text),
+              count !== undefined &&
+                h('span', { class: 'count', title: t('grids.count') }, number(count))))));
+    }
+    if (this.count) {
+      fill(this.count,
+        figures.total === 0
+          ? h('span', { class: 'problem' }, this.meta.incidents.last
+            ? t('incidents.none', { day: when(this.meta.incidents.last, false) })
+            : t('incidents.never'))
+          : [
+            h('strong', {}, figures.incidents === null ? '…' : number(figures.incidents)),
+            t('incidents.in_view'),
+            figures.total === null ? '' : t('incidents.of', { n: number(figures.total) }),
+          ]);
+    }
+    this.drawHeat();
+  }
+}

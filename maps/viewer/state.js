@@ -1,0 +1,121 @@
+/** What is shown, kept in the address so that a link opens the same map. Never a person's id. */
+
+import { LANGUAGES } from './i18n.js';
+import { PRESETS } from './period.js';
+
+/** @typedef {import('./period.js').Period} Period */
+/**
+ * @typedef {object} State
+ * @property {import('./i18n.js').Language} language
+ * @property {{zoom: number, lat: number, lon: number} | null} view null: not chosen yet
+ * @property {Set<string>} layers
+ * @property {Period | null} period null: not chosen yet
+ * @property {Set<string> | null} categories null: all
+ * @property {number} bandwidth metres
+ */
+
+export const LAYER_IDS = [
+  'grids', 'incidents', 'density', 'cameras', 'routes', 'borders', 'units', 'context',
+];
+export const DEFAULT_LAYERS = ['grids', 'incidents', 'cameras', 'routes', 'borders', 'units', 'context'];
+export const BANDWIDTHS = [150, 300, 600];
+const REMEMBERED_LANGUAGE = 'wangge.language';
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+
+/**
+ * Read the address; whatever in it makes no sense counts as not said.
+ * @param {string} hash `location.hash`
+ * @returns {State}
+ */
+export function readState(hash) {
+  const said = new URLSearchParams(hash.replace(/^#/, ''));
+  const [zoom, lat, lon] = (said.get('map') ?? '').split('/').map(Number);
+  const layers = said.get('layers');
+  const categories = said.get('cat');
+  const bandwidth = Number(said.get('bandwidth'));
+  return {
+    language: chosenLanguage(said.get('lang')),
+    view:
+      [zoom, lat, lon].every(Number.isFinite) && Math.abs(lat) <= 85 && Math.abs(lon) <= 180
+        ? { zoom, lat, lon }
+        : null,
+    layers: new Set(
+      layers === null ? DEFAULT_LAYERS : layers.split(',').filter((id) => LAYER_IDS.includes(id)),
+    ),
+    period: readPeriod(said.get('period')),
+    categories:
+      categories === null
+        ? null
+        : new Set(categories.split(',').filter((code) => /^[a-z][a-z0-9_]*$/.test(code))),
+    bandwidth: BANDWIDTHS.includes(bandwidth) ? bandwidth : 300,
+  };
+}
+
+/**
+ * @param {State} state
+ * @returns {string} for `location.hash`
+ */
+export function writeState(state) {
+  const parts = [];
+  if (state.view) {
+    const { zoom, lat, lon } = state.view;
+    parts.push(`map=${zoom.toFixed(2)}/${lat.toFixed(5)}/${lon.toFixed(5)}`);
+  }
+  parts.push(`layers=${LAYER_IDS.filter((id) => state.layers.has(id)).join(',')}`);
+  if (state.period) {
+    const { period } = state;
+    parts.push(`period=${'preset' in period ? period.preset : `${period.from}..${period.to}`}`);
+  }
+  if (state.categories) parts.push(`cat=${[...state.categories].sort().join(',')}`);
+  if (state.bandwidth !== 300) parts.push(`bandwidth=${state.bandwidth}`);
+  parts.push(`lang=${state.language}`);
+  return `#${parts.join('&')}`;
+}
+
+/** @param {import('./i18n.js').Language} language */
+export function rememberLanguage(language) {
+  remember(REMEMBERED_LANGUAGE, language);
+}
+
+/**
+ * @param {string | null} said
+ * @returns {import('./i18n.js').Language}
+ */
+function chosenLanguage(said) {
+  const candidates = [said, recall(REMEMBERED_LANGUAGE), navigator.language.slice(0, 2)];
+  const found = candidates.find((one) => LANGUAGES.includes(/** @type {any} */ (one)));
+  return /** @type {any} */ (found ?? 'zh');
+}
+
+/**
+ * @param {string | null} said
+ * @returns {Period | null}
+ */
+function readPeriod(said) {
+  if (said === null) return null;
+  if (Object.hasOwn(PRESETS, said)) return { preset: /** @type {keyof typeof PRESETS} */ (said) };
+  const [from, to] = said.split('..');
+  return DAY.test(from) && DAY.test(to ?? '') && from <= to ? { from, to } : null;
+}
+
+/**
+ * Private windows may forbid storage; then nothing is remembered, and that is all.
+ * @param {string} key @param {string} value
+ */
+export function remember(key, value) {
+  try {
+    localStorage.setItem(key, value);
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+  }
+}
+
+/** @param {string} key */
+export function recall(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    return null;
+  }
+}

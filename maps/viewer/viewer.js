@@ -1,0 +1,338 @@
+/** wangge's viewer: grids, who answers for them, incidents and their density, on one map. */
+
+import { Api, Refusal } from './api.js';
+import { fill, h } from './dom.js';
+import { either, language, loadWords, number, setLanguage, setZone, t } from './i18n.js';
+import { densityQuery, showDensity } from './layers/density.js';
+import { classOf } from './layers/grids.js';
+import { LAYERS } from './layers/index.js';
+import { GPUInitializationError, GridMap } from './map.js';
+import { Panel } from './panel.js';
+import { moments } from './period.js';
+import { PlacePanel, problemBox } from './place.js';
+import { ReportForm } from './report.js';
+import { readState, rememberLanguage, writeState } from './state.js';
+import { TaskCard } from './tasks.js';
+
+const files = new URL('.', import.meta.url);
+// The page lies at '/', or under the prefix that a proxy puts before it; these files one below.
+const api = new Api(new URL('..', files));
+const state = readState(location.hash);
+
+/** @param {string} id @returns {any} */
+const element = (id) => document.getElementById(id);
+
+/** A moment's message, also read aloud. @param {string} text */
+function say(text) {
+  element('status').textContent = text;
+}
+
+/** @param {any[]} children a card over the map: loading, empty, refused */
+function cover(...children) {
+  fill(element('over'), children.length > 0 && h('div', { class: 'cover' }, ...children));
+}
+
+/** @param {any} meta @param {{onlanguage: () => void, onlayers: () => void, onhelp: () => void}} events */
+function drawHeader(meta, { onlanguage, onlayers, onhelp }) {
+  const name = either(meta?.name) || t('app.title');
+  document.title = meta?.demo ? `${name} · ${t('app.demo')}` : `${name} · ${t('app.title')}`;
+  fill(element('header'),
+    h('a', { class: 'skip', href: '#', onclick: (/** @type {Event} */ event) => {
+      event.preventDefault();
+      /** @type {any} */ (document.querySelector('.maplibregl-canvas'))?.focus();
+    } }, t('app.skip')),
+    h('h1', {}, name),
+    meta?.demo && h('span', { class: 'demo', title: t('app.demo_title') }, t('app.demo')),
+    h('span', { class: 'space' }),
+    meta && h('button', { type: 'button', id: 'show-panel', 'aria-controls': 'panel', onclick: onlayers }, t('app.layers')),
+    meta && h('button', { type: 'button', id: 'help', onclick: onhelp, title: t('app.help'), 'aria-label': t('app.help') }, '?'),
+    h('button', {
+      type: 'button', id: 'language', onclick: onlanguage, title: t('app.language_title'),
+      lang: language() === 'zh' ? 'en' : 'zh-CN',
+    }, t('app.language')));
+}
+
+/** TileJSON of every layer the server offers us; one it does not is left out. */
+async function readTilesets() {
+  const names = [...new Set(LAYERS.flatMap(({ tiles }) => tiles))];
+  const found = await Promise.allSettled(names.map((name) => api.get(`tiles/${name}`)));
+  /** @type {Map<string, any>} */
+  const tilesets = new Map();
+  found.forEach((one, index) => {
+    if (one.status === 'fulfilled') tilesets.set(names[index], one.value);
+    else if (!(one.reason instanceof Refusal) || ![401, 403, 404].includes(one.reason.status)) throw one.reason;
+  });
+  return tilesets;
+}
+
+async function start() {
+  await loadWords(files);
+  setLanguage(state.language);
+  const early = { onlanguage: () => switchTo(), onlayers: () => {}, onhelp: () => {} };
+  const switchTo = () => {
+    state.language = language() === 'zh' ? 'en' : 'zh';
+    setLanguage(state.language);
+    rememberLanguage(state.language);
+    drawHeader(null, early);
+  };
+  drawHeader(null, early);
+  cover(h('p', { class: 'loading' }, t('app.loading')));
+  try {
+    const [meta, tilesets, style] = await Promise.all([
+      api.get('api/v1/meta'),
+      readTilesets(),
+      fetch(new URL('style.json', files)).then((answer) => answer.json()),
+    ]);
+    setZone(meta.timezone);
+    run(meta, tilesets, style);
+  } catch (error) {
+    cover(problemBox(error), h('button', { type: 'button', class: 'primary', onclick: () => location.reload() }, t('app.retry')));
+  }
+}
+
+/**
+ * @param {any} meta
+ * @param {Map<string, any>} tilesets
+ * @param {any} style
+ */
+function run(meta, tilesets, style) {
+  const fresh = state.view === null;
+  state.period ??= { preset: lastWithin(meta, 365) ? '12m' : 'all' };
+  let round = 0;
+  /** @type {AbortController | null} */
+  let heatAsked = null;
+  let takingIncident = false;
+
+  /** @type {GridMap} */
+  let grids;
+  try {
+    grids = new GridMap(element('map'), style, { bounds: meta.bbox, view: state.view });
+  } catch (error) {
+    if (!(error instanceof GPUInitializationError)) throw error;
+    cover(h('p', { class: 'problem', role: 'alert' }, t('map.no_gpu')));
+    return;
+  }
+  const { map } = grids;
+  // For the console and for tests that drive the page.
+  Object.assign(globalThis, { wangge: { map } });
+
+  const period = () => moments(state.period ?? { preset: '12m' }, meta.now);
+  const filters = () => ({
+    ...period(),
+    category: state.categories ? [...state.categories].sort() : null,
+  });
+  const nothingChosen = () => state.categories?.size === 0;
+
+  const saveState = () => history.replaceState(null, '', writeState(state));
+
+  const available = new Set(
+    LAYERS.filter(({ tiles }) => tiles.every((name) => tilesets.has(name))).map(({ id }) => id),
+  );
+  if (!tilesets.has('incidents')) available.delete('density');
+  const panel = new Panel(element('panel'), state, meta, available, {
+    onlayers: () => {
+      grids.setVisible(state.layers);
+      if (state.layers.has('density')) drawDensity();
+      else showDensity(map, null, api, undefined, round);
+      saveState();
+    },
+    onperiod: () => refilter(),
+    oncategories: () => refilter(),
+    onbandwidth: () => refilter(),
+  });
+
+  const place = new PlacePanel(element('place'), api, {
+    meta,
+    filters,
+    onanswer: ({ grid }) => grids.choose(grid?.id ?? null),
+    onclose: () => {
+      grids.choose(null);
+      grids.mark(null);
+      document.body.classList.remove('place-open');
+    },
+    onadd: (point, accuracy) => form.open(point, accuracy),
+  });
+
+  const dialog = h('dialog', { id: 'form' });
+  document.body.append(dialog);
+  const form = new ReportForm(dialog, api, meta, (stored) => {
+    round += 1;
+    meta.incidents.count += 1;
+    meta.incidents.last = stored.reported_at;
+    meta.incidents.first ??= stored.reported_at;
+    panel.switch('incidents', true);
+    refilter();
+  });
+
+  const tasks = new TaskCard(element('over'), (task) => {
+    takingIncident = task === 'incident';
+    if (task === 'density') {
+      panel.switch('density', true);
+      document.body.classList.add('panel-open');
+      document.getElementById('legend-density')?.scrollIntoView({ block: 'center' });
+    } else {
+      say(t(task === 'who' ? 'tasks.click_who' : 'tasks.click_incident'));
+    }
+  });
+
+  const headerEvents = {
+    onlanguage: () => {
+      state.language = language() === 'zh' ? 'en' : 'zh';
+      setLanguage(state.language);
+      rememberLanguage(state.language);
+      redraw();
+      document.getElementById('language')?.focus();
+      saveState();
+    },
+    onlayers: () => {
+      const open = document.body.classList.toggle('panel-open');
+      element('show-panel').setAttribute('aria-expanded', String(open));
+    },
+    onhelp: () => tasks.open(),
+  };
+
+  function redraw() {
+    say('');
+    drawHeader(meta, headerEvents);
+    drawMapButtons();
+    panel.draw();
+    tasks.draw();
+    grids.setLanguage(language());
+    if (place.isOpen) place.again();
+  }
+
+  function drawMapButtons() {
+    document.querySelector('.map-buttons')?.remove();
+    element('map').append(h('div', { class: 'map-buttons' },
+      h('button', { type: 'button', id: 'ask-centre', onclick: askCentre }, t('app.centre')),
+      grids.home && h('button', { type: 'button', id: 'whole', onclick: () => grids.home && grids.fit(grids.home) }, t('app.whole'))));
+  }
+
+  /** @param {{lon: number, lat: number}} point @param {any[]} [features] */
+  function ask(point, features = []) {
+    say('');
+    document.body.classList.add('place-open');
+    document.body.classList.remove('panel-open');
+    grids.mark(point);
+    return place.ask(point, features).then(() => {
+      if (takingIncident) element('add-incident')?.focus();
+      takingIncident = false;
+    });
+  }
+
+  function askCentre() {
+    const { lon, lat } = grids.view;
+    ask({ lon, lat }, grids.under(map.project([lon, lat])))
+      .then(() => /** @type {any} */ (element('place').querySelector('h2'))?.focus());
+  }
+
+  // -- incidents and density ------------------------------------------------------------------
+
+  async function refilter() {
+    saveState();
+    const said = filters();
+    grids.refresh('incidents', {
+      ...said,
+      // No category chosen is no incident, not every one.
+      category: nothingChosen() ? ['none'] : said.category,
+      ...(round > 0 ? { round } : {}),
+    });
+    if (state.layers.has('density')) drawDensity();
+    panel.figures.total = null;
+    panel.update();
+    try {
+      const total = nothingChosen() ? 0 : (await api.get('api/v1/incidents', { ...said, limit: 1 })).count;
+      panel.figures.total = total;
+      panel.update();
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      say(`${t('error.refused')} ${error.message}`);
+    }
+  }
+
+  async function drawDensity() {
+    heatAsked?.abort();
+    heatAsked = new AbortController();
+    const { signal } = heatAsked;
+    panel.heat = { loading: true, surface: null, problem: null };
+    panel.update();
+    try {
+      const surface = nothingChosen()
+        ? null
+        : await api.get('api/v1/heatmaps', densityQuery(state, period()), { signal });
+      if (signal.aborted || !state.layers.has('density')) return;
+      showDensity(map, surface, api, grids.aboveDensity, round);
+      panel.heat = { loading: false, surface, problem: null };
+    } catch (error) {
+      if (/** @type {Error} */ (error).name === 'AbortError') return;
+      if (!(error instanceof Refusal)) throw error;
+      showDensity(map, null, api, undefined, round);
+      panel.heat = {
+        loading: false,
+        surface: null,
+        problem: error.problems.map(({ reason, remedy }) => `${reason}. ${remedy}`).join(' ') || error.message,
+      };
+    }
+    panel.update();
+  }
+
+  function count() {
+    const seen = grids.inView();
+    /** @type {Record<string, number>} */
+    const classes = {};
+    for (const { deviation } of seen.grids) {
+      const key = classOf(deviation);
+      classes[key] = (classes[key] ?? 0) + 1;
+    }
+    panel.figures.grids = classes;
+    panel.figures.incidents = state.layers.has('incidents') ? seen.incidents : null;
+    panel.update();
+  }
+
+  // -- wiring ---------------------------------------------------------------------------------
+
+  map.on('click', (/** @type {any} */ { point, lngLat }) =>
+    ask({ lon: lngLat.lng, lat: lngLat.lat }, grids.under(point)));
+  map.getCanvas().addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === 'Enter') askCentre();
+  });
+  addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && !dialog.open && place.isOpen) place.close();
+  });
+  map.on('moveend', () => {
+    state.view = grids.view;
+    saveState();
+  });
+  map.on('idle', count);
+  map.on('error', (/** @type {any} */ { error, sourceId }) => {
+    say(t('map.tiles_failed', { layer: sourceId ? t(`source.${sourceId}`) : error?.message ?? '' }));
+  });
+
+  redraw();
+  cover();
+  grids.loaded().then(() => {
+    grids.addLayers(tilesets, language(), state.layers);
+    grids.setVisible(state.layers);
+    refilter();
+    if (meta.edition === null) {
+      cover(h('section', { class: 'empty' }, h('h2', {}, t('empty.title')), h('p', {}, t('empty.text'))));
+    } else {
+      tasks.greet();
+      if (fresh) map.once('idle', () => {
+        const town = grids.densestBounds();
+        if (town) grids.fit(town, 20);
+      });
+    }
+    document.body.dataset.ready = 'true';
+  });
+}
+
+/**
+ * Whether the latest incident is younger than so many days.
+ * @param {any} meta @param {number} days
+ */
+function lastWithin({ incidents, now }, days) {
+  return incidents.last !== null && Date.parse(now) - Date.parse(incidents.last) < days * 86_400_000;
+}
+
+start();

@@ -1,0 +1,26 @@
+"""The planner: cut an area into grids of equal households. Pure: no database, no files.
+
+``draw`` makes a `Plan`; ``score`` measures any layer of grids; ``number_grids`` gives codes.
+The way from layers to a plan is `inputs` (checked, in metres), `sites` and `linework` and `cells`
+(the smallest pieces), `graph` (who touches whom, who can walk where), `search` (the division),
+`borders` (exact polygons) and `explain` (what could not be kept).
+"""
+
+from grids.redistricting.numbering import number_grids
+from grids.redistricting.plan import Finding, Plan
+from grids.redistricting.planner import draw
+from grids.redistricting.rules import AREA_TYPES, AreaType, Effort, Prices
+from grids.redistricting.scoring import Score, score
+
+__all__ = [
+    "AREA_TYPES",
+    "AreaType",
+    "Effort",
+    "Finding",
+    "Plan",
+    "Prices",
+    "Score",
+    "draw",
+    "number_grids",
+    "score",
+]

@@ -1,0 +1,180 @@
+"""Single-cell moves between neighbouring grids, accepted as in simulated annealing.
+
+A move is only ever made when the grid that gives the cell stays in one piece on the walk graph
+and the cell can be walked to from the grid that takes it: contiguity is never mended afterwards.
+"""
+
+# Compiled kernels take plain arrays, many of them.
+# ruff: noqa: PLR0917
+
+from __future__ import annotations
+
+import numpy as np
+
+from grids.redistricting.compiled import (
+    Flags,
+    Floats,
+    Ints,
+    Labels,
+    State,
+    below,
+    decay,
+    kernel,
+    uniform,
+)
+
+
+@kernel
+def load_cost(
+    households: int, centre: float, low: float, high: float, target: float, steep: Floats
+) -> float:
+    """Price of a grid's number of households.
+
+    `steep` holds the prices of squared deviation from `centre`, of each 100 % beyond the band
+    from `low` to `high`, and of being beyond it at all.
+    """
+    off = (households - centre) / target
+    cost = float(steep[0] * off * off)
+    if households > high:
+        cost += steep[2] + steep[1] * (households - high) / target
+    elif households < low:
+        cost += steep[2] + steep[1] * (low - households) / target
+    return cost
+
+
+@kernel
+def stays_whole(
+    cell: int,
+    starts: Ints,
+    ends: Labels,
+    walk: Flags,
+    label: Labels,
+    stamp: Ints,
+    queue: Labels,
+    mark: int,
+) -> bool:
+    """Whether a grid stays in one piece on the walk graph when `cell` leaves it.
+
+    `mark` must be larger than any stamp used before and leave room for one more.
+    """
+    grid = label[cell]
+    wanted = 0
+    first = -1
+    for e in range(starts[cell], starts[cell + 1]):
+        other = ends[e]
+        if walk[e] and label[other] == grid:
+            wanted += 1
+            stamp[other] = mark
+            first = other
+    if wanted <= 1:
+        return wanted == 1
+    reached = mark + 1
+    stamp[cell] = reached
+    stamp[first] = reached
+    found = 1
+    queue[0] = first
+    head, tail = 0, 1
+    while head < tail:
+        here = queue[head]
+        head += 1
+        for e in range(starts[here], starts[here + 1]):
+            other = ends[e]
+            if not walk[e] or label[other] != grid or stamp[other] == reached:
+                continue
+            if stamp[other] == mark:
+                found += 1
+                if found == wanted:
+                    return True
+            stamp[other] = reached
+            queue[tail] = other
+            tail += 1
+    return False
+
+
+@kernel
+def anneal(
+    starts: Ints,
+    ends: Labels,
+    walk: Flags,
+    price: Floats,
+    households: Ints,
+    label: Labels,
+    load: Ints,
+    members: Ints,
+    centre: Floats,
+    low: Floats,
+    high: Floats,
+    target: float,
+    steep: Floats,
+    pool: Labels,
+    moves: int,
+    hot: float,
+    cooling: float,
+    state: State,
+) -> float:
+    """Try `moves` moves of cells out of `pool`, cooling from `hot`; changes `label`.
+
+    Parameters
+    ----------
+    price
+        Price of each edge when it is border rather than inside a grid.
+    label, load, members
+        Grid of each cell; households and number of cells of each grid. Kept up to date.
+    centre, low, high
+        Fair load of each grid and the band it should lie in.
+    pool
+        Cells that may move.
+    hot, cooling
+        First temperature, in the units of the price, and its factor 64 times along the way.
+
+    Returns
+    -------
+    float
+        Change of the total price.
+    """
+    stamp = np.zeros(len(label), dtype=np.int64)
+    queue = np.empty(len(label) + 1, dtype=np.int32)
+    mark = 1
+    gained = 0.0
+    steps = 64
+    temperature = hot
+    stride = max(1, moves // steps)
+    for turn in range(moves):
+        if turn % stride == 0 and turn > 0:
+            temperature *= cooling
+        cell = pool[below(state, len(pool))]
+        begin, end = starts[cell], starts[cell + 1]
+        if begin == end:
+            continue
+        e = begin + below(state, end - begin)
+        source, sink = label[cell], label[ends[e]]
+        if source == sink or not walk[e] or members[source] == 1:
+            continue
+        change = 0.0
+        for k in range(begin, end):
+            grid = label[ends[k]]
+            if grid == source:
+                change += price[k]
+            elif grid == sink:
+                change -= price[k]
+        count = households[cell]
+        if count > 0:
+            a, b = load[source], load[sink]
+            change += load_cost(
+                a - count, centre[source], low[source], high[source], target, steep
+            ) - load_cost(a, centre[source], low[source], high[source], target, steep)
+            change += load_cost(
+                b + count, centre[sink], low[sink], high[sink], target, steep
+            ) - load_cost(b, centre[sink], low[sink], high[sink], target, steep)
+        if change > 0.0 and uniform(state) >= decay(change / temperature):
+            continue
+        mark += 2
+        if not stays_whole(cell, starts, ends, walk, label, stamp, queue, mark):
+            continue
+        label[cell] = sink
+        load[source] -= count
+        load[sink] += count
+        members[source] -= 1
+        members[sink] += 1
+        gained += change
+    return gained

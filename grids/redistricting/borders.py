@@ -1,0 +1,106 @@
+"""From cells in metres to polygons in the area's CRS, without moving a shared vertex apart.
+
+Every distinct vertex is projected once and put back everywhere it occurs, so what was shared
+stays shared. Vertices on a unit's line are put back onto the line as it was given, so the grids
+cover the area to the last square millimetre instead of to the noding grid.
+"""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from gis.errors import WanggeError
+from grids.redistricting.compiled import Flags, Floats, Ints, Labels
+from grids.redistricting.inputs import Geometries, Town, line_array, point_array
+from grids.redistricting.rules import NODE_M
+
+
+class TilingBroken(WanggeError):
+    """The grids drawn do not tile the area; a defect of the planner, never of the input."""
+
+
+def dissolve(polygons: Geometries, label: Labels) -> Geometries:
+    """Polygon of each grid: its cells without the edges they share.
+
+    Raises
+    ------
+    TilingBroken
+        A grid is not one valid polygon.
+    """
+    order = np.argsort(label, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(label[order])) + 1)
+    grids = np.empty(len(groups), dtype=object)
+    for number, members in enumerate(groups):
+        whole = shapely.get_parts(shapely.coverage_union_all(polygons[members]))
+        if len(whole) != 1 or not shapely.is_valid(whole[0]):
+            raise TilingBroken(f"grid {number} has {len(whole)} parts: its cells do not tile it")
+        grids[number] = whole[0]
+    return grids
+
+
+def compactness(polygons: Geometries) -> Floats:
+    """Polsby-Popper of polygons in a metre CRS: 1 for a circle, 0.785 for a square."""
+    return 4 * np.pi * shapely.area(polygons) / shapely.length(polygons) ** 2
+
+
+def to_area_crs(town: Town, polygons: Geometries, unit: Ints) -> Geometries:
+    """Polygons in the CRS of the area, their shared vertices still shared."""
+    xy = shapely.get_coordinates(polygons)
+    key = _place_keys(xy)
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    distinct = xy[first]
+    given = gpd.GeoSeries(gpd.points_from_xy(*distinct.T), crs=town.metres).to_crs(town.crs)
+    moved = np.column_stack([given.x.to_numpy(), given.y.to_numpy()])
+    exact = _onto_unit_lines(town, distinct, moved, np.isin(key[first], _outer(polygons, unit)))
+    for candidate in (exact, moved):
+        result = shapely.set_coordinates(polygons.copy(), candidate[inverse.ravel()])
+        if shapely.is_valid(result).all() and shapely.coverage_is_valid(result):
+            return result
+    raise TilingBroken("the cells do not tile the area once they are in its coordinate system")
+
+
+def _place_keys(xy: Floats) -> Ints:
+    """One number per place on the noding grid."""
+    place = np.round(xy / NODE_M).astype(np.int64)
+    return np.asarray((place[:, 0] << 32) ^ (place[:, 1] & 0xFFFFFFFF))
+
+
+def _outer(polygons: Geometries, unit: Ints) -> Ints:
+    """Keys of the vertices on the outlines of the units, as the polygons make them up."""
+    outlines = [
+        shapely.boundary(shapely.coverage_union_all(polygons[unit == number]))
+        for number in np.unique(unit)
+    ]
+    return np.unique(_place_keys(shapely.get_coordinates(outlines)))
+
+
+def _onto_unit_lines(town: Town, metres: Floats, moved: Floats, outer: Flags) -> Floats:
+    """`moved` with the `outer` vertices put onto the unit lines as they were given."""
+    on_line = np.flatnonzero(outer)
+    moved = moved.copy()
+    lines = shapely.get_parts(town.unit_lines)
+    corners = np.unique(shapely.get_coordinates(lines), axis=0)
+    in_metres = gpd.GeoSeries(gpd.points_from_xy(*corners.T), crs=town.crs).to_crs(town.metres)
+    snapped = np.column_stack([in_metres.x.to_numpy(), in_metres.y.to_numpy()])
+    keys, which = np.unique(_place_keys(snapped), return_index=True)
+    mine = _place_keys(metres[on_line])
+    at = np.minimum(np.searchsorted(keys, mine), len(keys) - 1)
+    is_corner = keys[at] == mine
+    moved[on_line[is_corner]] = corners[which[at[is_corner]]]
+    loose = on_line[~is_corner]
+    pieces = _straight_pieces(lines)
+    tree = shapely.STRtree(pieces)
+    if len(loose):
+        points = point_array(moved[loose])
+        piece = pieces[tree.nearest(points)]
+        foot = shapely.line_interpolate_point(piece, shapely.line_locate_point(piece, points))
+        moved[loose] = shapely.get_coordinates(foot)
+    return moved
+
+
+def _straight_pieces(lines: Geometries) -> Geometries:
+    xy, line = shapely.get_coordinates(lines, return_index=True)
+    joined: Ints = np.flatnonzero(line[1:] == line[:-1])
+    return line_array(xy[joined], xy[joined + 1])

@@ -1,0 +1,111 @@
+"""What a plan is asked to be: size norms by area type, barrier kinds and the prices of the search.
+
+All of it is data: a size norm or a price is changed here or passed in, never coded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+BARRIER_KINDS: Final = ("street", "arterial", "wall", "rail", "river")
+"""Barrier kinds, weakest first: where two lie on one line the later one counts."""
+
+CLOSED_KINDS: Final = ("rail", "river")
+"""Kinds that cannot be crossed on foot except at a bridge."""
+
+BRIDGE: Final = "bridge"
+BRIDGE_REACH_M: Final = 30.0
+"""A bridge opens the river or rail edges within this distance of it, in metres."""
+
+NODE_M: Final = 0.01
+"""Grid on which all lines are noded, in metres; no vertex moves further than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class AreaType:
+    """Size norm of a kind of place.
+
+    Attributes
+    ----------
+    target
+        Households a grid should have.
+    tolerance
+        Largest deviation from it that passes, as a share (0.10 is 10 %).
+    """
+
+    target: int
+    tolerance: float
+
+
+AREA_TYPES: Final = MappingProxyType(
+    {
+        "urban": AreaType(300, 0.10),
+        "urban micro": AreaType(100, 0.10),
+        "rural": AreaType(40, 0.25),
+        "pastoral": AreaType(25, 0.20),
+    }
+)
+"""Norms from practice: 300 households; about 100; 30-50 in villages; 20-30 herder households."""
+
+
+def _inside() -> dict[str, float]:
+    return {"street": 0.3, "arterial": 4.0, "wall": 4.0, "rail": 12.0, "river": 12.0}
+
+
+def _crossing() -> dict[str, float]:
+    return {"street": 15.0, "arterial": 150.0, "wall": 150.0, "rail": 300.0, "river": 300.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What the search pays for; lengths are counted in sides of the ideal square grid.
+
+    Attributes
+    ----------
+    border
+        One side's length of border between two grids.
+    block_cut
+        Extra for border that runs inside a block instead of along a barrier.
+    inside
+        One side's length of barrier, by kind, left inside a grid.
+    crossing_m
+        Metres a step over a barrier counts when grids are first laid out.
+    balance
+        Squared deviation from the fair share (1 is 100 %).
+    beyond
+        Each 100 % of the target beyond the tolerance.
+    broken
+        A grid being beyond the tolerance at all.
+    """
+
+    border: float = 1.0
+    block_cut: float = 0.4
+    inside: dict[str, float] = field(default_factory=_inside)
+    crossing_m: dict[str, float] = field(default_factory=_crossing)
+    balance: float = 60.0
+    beyond: float = 40.0
+    broken: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long to search: sweeps are attempted moves per cell.
+
+    Attributes
+    ----------
+    sweeps
+        Moves tried per cell while cooling from the seed.
+    polish
+        Moves tried per cell of the places touched by each recombination round.
+    rounds
+        Rounds of recombination over the grids that are out of tolerance.
+    trees
+        Random spanning trees tried for each recombination.
+    """
+
+    sweeps: int = 300
+    polish: int = 120
+    rounds: int = 12
+    trees: int = 60

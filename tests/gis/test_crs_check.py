@@ -82,7 +82,7 @@ class TestMade:
 
     def test_a_shift_of_no_known_system_is_not_given_a_name(self):
         roads = winding_lines()
-        moved = shapely.transform(roads, lambda xy: xy + (-0.003, 0.002))
+        moved = shapely.transform(roads, lambda xy: np.add(xy, (-0.003, 0.002)))
         seen = check(moved, roads)
         assert seen.system is None
         assert seen.confidence == 0
@@ -95,7 +95,9 @@ class TestMade:
 
     def test_a_small_rest_is_reported_beside_the_system(self):
         roads = winding_lines()
-        moved = shapely.transform(from_wgs84_geometry(roads, "gcj02"), lambda xy: xy + (0.0004, 0))
+        moved = shapely.transform(
+            from_wgs84_geometry(roads, "gcj02"), lambda xy: np.add(xy, (0.0004, 0))
+        )
         seen = check(moved, roads)
         assert seen.system == "gcj02"
         assert seen.remaining_east_m == pytest.approx(0.0004 * 84_300, abs=5)
@@ -105,7 +107,7 @@ class TestMade:
         roads = winding_lines()
         rng = np.random.default_rng(1)
         scattered = shapely.points(rng.uniform(111.4, 111.8, 500), rng.uniform(40.6, 41.0, 500))
-        nowhere = shapely.transform(roads, lambda xy: xy + (-180, -60))
+        nowhere = shapely.transform(roads, lambda xy: np.add(xy, (-180, -60)))
         for layer, text in (
             (scattered, "clearly better"),
             (nowhere, "none of its"),

@@ -1,0 +1,236 @@
+"""From the coordinates of a file to WGS 84: which system they are in, and whether to believe it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from data.importers import guards, values
+from data.importers.geometry_checks import check, check_positions
+from gis import crs as gis_crs
+from gis.database import execute
+from gis.errors import BadInput, Problem
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from data.importers.reading import Table
+    from data.importers.work import Work
+
+# Formats whose standard says WGS 84 when nothing else is said.
+_WGS84_BY_STANDARD: Final = frozenset({"geojson", "geojsonseq", "gpx", "kml", "osm"})
+MAX_WKT_DEPTH: Final = 8
+# A file where more than this share of positions has its axes swapped is swapped as a whole.
+SWAPPED_SHARE: Final = 0.5
+
+
+def geometry_of(work: Work, table: Table) -> None:
+    """Fill the work's geometry: the file's own, a WKT column, or longitude and latitude.
+
+    Raises
+    ------
+    BadInput
+        The kind needs a place and the file has none of these.
+    """
+    if table.geometry is not None:
+        work.geom = table.geometry
+        if table.unread:
+            work.report.reject(
+                list(table.unread), list(table.unread.values()),
+                "Put each type of geometry in its own layer.",
+                field="geometry", group="the geometry cannot be read",
+            )  # fmt: skip
+        if "wkt" in work.frame:
+            work.frame = work.frame.drop(columns="wkt")
+    elif work.has("wkt"):
+        work.geom = _from_wkt(work)
+    elif work.has("lon") and work.has("lat") and "point" in work.kind.families:
+        _from_lonlat(work)
+    elif work.kind.needs_place:
+        raise BadInput(
+            Problem(
+                f"{work.report.file} has no geometry: neither a geometry column nor WKT"
+                + (" nor longitude and latitude" if "point" in work.kind.families else ""),
+                "Say --map lon=COLUMN --map lat=COLUMN, --map wkt=COLUMN, or send a map layer. "
+                f"The columns are: {', '.join(map(str, table.frame.columns[:30]))}.",
+                work.report.file,
+            )
+        )
+
+
+def _from_wkt(work: Work) -> Any:
+    series = values.texts(work.column("wkt"))
+    out = np.full(len(series), None, dtype=object)
+    bad: list[tuple[int, str]] = []
+    for position, (row, text) in enumerate(series.items()):
+        if text is None:
+            continue
+        # Nested collections kill the parser, and the process with it.
+        if guards.nesting(text.encode()) > MAX_WKT_DEPTH:
+            bad.append((int(row), "the WKT is nested too deep"))
+            continue
+        try:
+            out[position] = shapely.from_wkt(text)
+        except shapely.errors.GEOSException as error:
+            why = str(error).splitlines()[0][:80]
+            bad.append((int(row), f"this is no WKT geometry: {why}"))
+    if bad:
+        work.report.reject(
+            [row for row, _ in bad], [why for _, why in bad], "Export the geometry again.",
+            field=work.field("wkt"), group="the WKT cannot be read",
+        )  # fmt: skip
+    work.frame = work.frame.drop(columns="wkt")
+    return out
+
+
+def _from_lonlat(work: Work) -> None:
+    report = work.report
+    lon = _coordinate(work, "lon")
+    lat = _coordinate(work, "lat")
+    work.x, work.y = lon, lat
+    both = np.isfinite(lon) & np.isfinite(lat)
+    work.geom = np.full(len(lon), None, dtype=object)
+    work.geom[both] = shapely.points(lon[both], lat[both])
+    half = np.isfinite(lon) != np.isfinite(lat)
+    half &= ~np.isin(work.rows, list(report.rejected_rows))
+    if half.any() and not work.kind.place_later:
+        report.reject(
+            work.rows[half], "only one of longitude and latitude is given", "Give both.",
+            field=work.field("lon"),
+        )  # fmt: skip
+
+
+def _coordinate(work: Work, name: str) -> Any:
+    series = work.column(name)
+    if work.kind.place_later:
+        # These rows are kept for review when they have no place, whatever stands there.
+        return pd.to_numeric(values.texts(series), errors="coerce").to_numpy(dtype=float)
+    return values.numbers(series, work.report, work.field(name), unit="degrees or metres")
+
+
+def source_crs(work: Work, table: Table) -> gis_crs.Crs:
+    """Which system the coordinates are in: told, declared, or set by the format's standard.
+
+    Raises
+    ------
+    BadInput
+        Unknown name, or nothing is told nor declared where a guess could be wrong.
+    """
+    report = work.report
+    declared = gis_crs.parse_crs(table.crs) if table.crs else None
+    if work.options.crs != "auto":
+        told = gis_crs.parse_crs(work.options.crs)
+        if declared is not None and declared.name not in (told.name, "wgs84"):
+            report.note(f"the file declares {declared.name}; {told.name} was told and is used")
+        return told
+    if declared is not None:
+        return declared
+    if table.format in _WGS84_BY_STANDARD:
+        return gis_crs.parse_crs("wgs84")
+    by_columns = table.geometry is None and work.has("lon")
+    if by_columns and _in_degrees(work):
+        report.note(
+            "the coordinates name no system and were taken as WGS 84",
+            "Say --crs gcj02 for Amap and Tencent, bd09 for Baidu, EPSG:n for a survey.",
+        )
+        return gis_crs.parse_crs("wgs84")
+    looks = "look like longitude and latitude" if _in_degrees(work) else "look like metres"
+    raise BadInput(
+        Problem(
+            f"{report.file} declares no coordinate system (no CRS); its coordinates {looks}",
+            "Say --crs wgs84, cgcs2000, gcj02, bd09 or EPSG:n (3-degree zones are EPSG:4513-4554).",
+            report.file,
+        )
+    )
+
+
+def _in_degrees(work: Work) -> bool:
+    bounds = shapely.total_bounds(work.geom)
+    return bool(np.nanmax(np.abs(bounds)) <= 360) if np.isfinite(bounds).any() else True
+
+
+def place(work: Work, table: Table, session: Session | None) -> None:
+    """Check the geometry, convert it to WGS 84, and check the positions.
+
+    Raises
+    ------
+    BadInput
+        No system known, axes swapped in the whole file, or marked WGS 84 and found shifted.
+    """
+    if not (shapely.is_missing(work.geom).all() and not work.kind.needs_place):
+        work.expected = expected_bounds(session, work.options.county)
+        crs = source_crs(work, table)
+        work.crs = crs.name
+        work.report.crs = crs.name
+        if work.kind.place_later:
+            return
+        work.geom = check(
+            work.geom, work.rows, work.report, families=work.kind.families,
+            needed=work.kind.needs_place,
+        )  # fmt: skip
+        work.geom = convert(work, crs)
+        _refuse_swapped(work)
+        work.geom = check_positions(work.geom, work.rows, work.report, expected=work.expected)
+        work.drop_rejected()
+    elif work.kind.place_later:
+        work.expected = expected_bounds(session, work.options.county)
+
+
+def convert(work: Work, crs: gis_crs.Crs) -> Any:
+    """Geometries in WGS 84; rejects the ones with a vertex that has no position in the system."""
+    if crs.kind.value == "identity":
+        return work.geom
+    try:
+        return gis_crs.to_wgs84_geometry(work.geom, crs)
+    except BadInput as error:
+        bad = np.array(sorted({p.row for p in error.problems if p.row is not None})) - 1
+        if len(bad) == 0:
+            raise
+        first = error.problems[0]
+        work.report.reject(work.rows[bad], first.reason, first.remedy, field="geometry")
+        out = work.geom.copy()
+        out[bad] = None
+        return gis_crs.to_wgs84_geometry(out, crs)
+
+
+def _refuse_swapped(work: Work) -> None:
+    xy, owner = shapely.get_coordinates(work.geom, return_index=True)
+    if len(xy) == 0:
+        return
+    kinds = gis_crs.check_lonlat(xy[:, 0], xy[:, 1], expected=work.expected)
+    swapped = np.unique(owner[kinds == gis_crs.LonLatKind.SWAPPED])
+    placed = int((~shapely.is_missing(work.geom)).sum())
+    if len(swapped) > SWAPPED_SHARE * placed:
+        reason, _ = gis_crs.LONLAT_PROBLEMS[gis_crs.LonLatKind.SWAPPED]
+        x, y = xy[kinds == gis_crs.LonLatKind.SWAPPED][0]
+        told = "--map lon and --map lat" if work.has("lon") else "the axes of the export"
+        raise BadInput(
+            Problem(
+                f"{reason} in {len(swapped)} of {placed} rows (the first is {x:.5f}, {y:.5f})",
+                f"Exchange {told}.",
+                work.report.file,
+            )
+        )
+
+
+def expected_bounds(
+    session: Session | None, county: str | None
+) -> tuple[float, float, float, float] | None:
+    """Bounds of the units that the database has, widened by half their size; None for none."""
+    if session is None:
+        return None
+    row = execute(
+        session,
+        "SELECT ST_XMin(e) AS west, ST_YMin(e) AS south, ST_XMax(e) AS east, ST_YMax(e) AS north "
+        "FROM (SELECT ST_Extent(geom) AS e FROM admin_units WHERE upper_inf(valid) "
+        "AND (CAST(:county AS text) IS NULL OR county_code = :county)) AS units",
+        county=county,
+    ).one()
+    if row.west is None:
+        return None
+    wide, high = row.east - row.west, row.north - row.south
+    margin = max(wide, high) / 2
+    return (row.west - margin, row.south - margin, row.east + margin, row.north + margin)

@@ -1,0 +1,340 @@
+"""A file of any kind into one table: columns as they are, geometry, and the CRS it declares."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
+
+from data.importers import guards, tables
+from gis.errors import BadInput
+
+Geometries = NDArray[np.object_]
+
+CHILD_MEMORY: Final = 8 << 30
+CHILD_CPU_S: Final = 900
+CHILD_OUTPUT: Final = 8 << 30
+_REPOSITORY: Final = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Table:
+    """One layer of a file.
+
+    Attributes
+    ----------
+    frame
+        Attribute columns under the names of the file; its index is the row number, from 1.
+    geometry
+        Shapely geometries or None, one for each row, coordinates x, y as in the file; None when
+        the file has no geometry column.
+    crs
+        What the file declares (``EPSG:4547``, WKT), or None.
+    layer, layers
+        Layer read, and all that there are.
+    unread
+        Row number and reason of geometries that no parser was given.
+    notes
+        What was assumed in reading, for the report.
+    format
+        Name of the format as in `guards.FORMATS`.
+    """
+
+    frame: pd.DataFrame
+    geometry: Geometries | None
+    crs: str | None
+    layer: str | None
+    layers: list[str]
+    format: str
+    unread: dict[int, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def read(
+    path: Path,
+    *,
+    layer: str | None = None,
+    preferred: tuple[str, ...] = (),
+    encoding: str | None = None,
+    max_bytes: int = guards.MAX_BYTES,
+) -> Table:
+    """Read one layer of a file.
+
+    Parameters
+    ----------
+    layer
+        Layer or sheet; None takes the only one, else the one named in `preferred`.
+    encoding
+        Of text in CSV and Shapefiles; None finds out.
+
+    Raises
+    ------
+    NotFound
+        There is no such file.
+    BadInput
+        It cannot be read, holds no rows, or has several layers and none was chosen.
+    """
+    checked = guards.check_file(path, max_bytes=max_bytes)
+    if checked.format == "csv":
+        table = _plain(checked, tables.read_csv(checked, encoding))
+    elif checked.format == "xlsx":
+        table = _plain(checked, tables.read_xlsx(checked, layer, preferred))
+    elif checked.format == "parquet":
+        table = _parquet(checked)
+    else:
+        table = _gdal(checked, layer, preferred, encoding)
+    if len(table.frame) == 0:
+        raise BadInput(
+            f"{path.name} has no rows" + (f" in layer {table.layer!r}" if table.layer else ""),
+            "Export it again, or choose another layer.",
+        )
+    tables.refuse_wrong_encoding(table.frame, path.name)
+    return table
+
+
+def _plain(checked: guards.Checked, sheet: tables.Sheet) -> Table:
+    return Table(
+        sheet.frame, None, None, sheet.name, sheet.names, checked.format, notes=sheet.notes
+    )
+
+
+def _parquet(checked: guards.Checked) -> Table:
+    arrow, geometry, crs = tables.read_parquet(checked)
+    return _from_arrow(arrow, geometry, crs, checked)
+
+
+def _from_arrow(
+    arrow: pa.Table,
+    geometry_name: str | None,
+    crs: str | None,
+    checked: guards.Checked,
+    *,
+    layer: str | None = None,
+    layers: list[str] | None = None,
+) -> Table:
+    rows = np.arange(1, arrow.num_rows + 1)
+    geometry: Geometries | None = None
+    unread: dict[int, str] = {}
+    if geometry_name is not None and geometry_name in arrow.column_names:
+        geometry, unread = from_wkb(arrow.column(geometry_name).to_pylist())
+        arrow = arrow.drop_columns([geometry_name])
+    frame = arrow.to_pandas(integer_object_nulls=True)
+    frame.index = pd.Index(rows)
+    return Table(frame, geometry, crs, layer, layers or [], checked.format, unread)
+
+
+# ISO and extended WKB types that shapely may be given. Collections nest, and enough levels of them
+# kill the process; curves it does not know.
+_WKB_TYPES: Final = frozenset(range(1, 7))
+
+
+def from_wkb(values: list[bytes | None]) -> tuple[Geometries, dict[int, str]]:
+    """Geometries of WKB values; of the ones not parsed, the row (from 1) and why."""
+    geometry = np.full(len(values), None, dtype=object)
+    unread: dict[int, str] = {}
+    plain: list[int] = []
+    for position, value in enumerate(values):
+        if value is None:
+            continue
+        order = "little" if value[:1] == b"\x01" else "big"
+        kind = int.from_bytes(value[1:5], order) & 0x1FFFFFFF  # type: ignore[arg-type]
+        if len(value) >= 9 and kind % 1000 in _WKB_TYPES:
+            plain.append(position)
+        elif kind % 1000 == 7:
+            unread[position + 1] = "the geometry is a collection of mixed types"
+        else:
+            unread[position + 1] = f"the geometry is of a type that is not read (WKB type {kind})"
+    if plain:
+        chosen = np.array(plain)
+        parsed = shapely.from_wkb([values[i] for i in plain], on_invalid="ignore")
+        geometry[chosen] = parsed
+        for position in chosen[shapely.is_missing(parsed)]:
+            unread[int(position) + 1] = "the geometry is damaged (not readable as WKB)"
+    return geometry, unread
+
+
+def _gdal(
+    checked: guards.Checked,
+    layer: str | None,
+    preferred: tuple[str, ...],
+    encoding: str | None,
+) -> Table:
+    notes: list[str] = []
+    if checked.format in ("shapefile", "zip") and encoding is None:
+        encoding, notes = tables.dbf_encoding(checked)
+    layers = [name for name, _ in ask_gdal(checked, None).layers]
+    chosen = choose_layer(layers, layer, preferred, checked.path.name)
+    answer = ask_gdal(checked, chosen, encoding=encoding)
+    assert answer.table is not None
+    table = _from_arrow(
+        answer.table,
+        answer.geometry,
+        answer.crs,
+        checked,
+        layer=chosen if len(layers) > 1 else None,
+        layers=layers,
+    )
+    if answer.fid and answer.fid in table.frame and answer.fid not in ("id", "code"):
+        table.frame = table.frame.drop(columns=answer.fid)
+    table.notes = notes
+    return table
+
+
+def choose_layer(
+    layers: list[str], wanted: str | None, preferred: tuple[str, ...], name: str
+) -> str:
+    """Which layer to read: the one wanted, the only one, or the one named like its content.
+
+    Raises
+    ------
+    BadInput
+        Naming all layers, when there is none or no telling which.
+    """
+    if not layers:
+        raise BadInput(f"{name} has no layer", "Export it again.")
+    listed = ", ".join(layers)
+    if wanted is not None:
+        if wanted not in layers:
+            raise BadInput(f"{name} has no layer {wanted!r}", f"It has: {listed}.")
+        return wanted
+    if len(layers) == 1:
+        return layers[0]
+    for candidate in preferred:
+        for layer in layers:
+            if layer.lower() == candidate:
+                return layer
+    raise BadInput(
+        f"{name} has {len(layers)} layers and none was chosen",
+        f"Say --layer NAME; it has: {listed}.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the child process said: all layers (name, type) and, when asked, one's content."""
+
+    layers: list[tuple[str, str]]
+    table: pa.Table | None = None
+    geometry: str | None = None
+    crs: str | None = None
+    fid: str | None = None
+
+
+def ask_gdal(
+    checked: guards.Checked,
+    layer: str | None,
+    *,
+    where: str | None = None,
+    encoding: str | None = None,
+) -> Answer:
+    """Have the child process list the layers, and read one when named.
+
+    Raises
+    ------
+    BadInput
+        GDAL cannot read it, or died trying.
+    """
+    address = str(checked.path.resolve())
+    if checked.gzipped:
+        address = f"/vsigzip/{address}"
+    elif checked.format == "zip":
+        address = f"/vsizip/{address}"
+    with tempfile.TemporaryDirectory(prefix="wangge-import-") as folder:
+        out = Path(folder) / "layer.arrow"
+        request = {
+            "path": address,
+            "layer": layer,
+            "where": where,
+            "encoding": encoding,
+            "memory": CHILD_MEMORY,
+            "cpu_s": CHILD_CPU_S,
+            "output": CHILD_OUTPUT,
+        }
+        done = subprocess.run(  # noqa: S603 - our own interpreter and module, no shell
+            [sys.executable, "-m", "data.importers.child", json.dumps(request), str(out)],
+            capture_output=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            cwd=_REPOSITORY,
+            env=_child_environment(checked.driver, folder),
+            timeout=CHILD_CPU_S * 2,
+        )
+        if done.returncode != 0:
+            raise _died(checked.path.name, done)
+        answer: dict[str, Any] = json.loads(done.stdout)
+        if "error" in answer:
+            reason = answer["error"].replace(address, checked.path.name)
+            raise BadInput(
+                f"{checked.path.name} cannot be read: {reason}",
+                "Open it in the program that made it and export it again.",
+            )
+        table = None
+        if layer is not None:
+            with pa.OSFile(str(out)) as source:
+                table = pa.ipc.open_file(source).read_all()
+    return Answer(
+        [(name, kind) for name, kind in answer["layers"]],
+        table,
+        answer.get("geometry"),
+        answer.get("crs"),
+        answer.get("fid"),
+    )
+
+
+def _died(name: str, done: subprocess.CompletedProcess[bytes]) -> BadInput:
+    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    if done.returncode < 0:
+        why = f"stopped by {signal.Signals(-done.returncode).name}"
+        if -done.returncode == signal.SIGXCPU:
+            why = f"took more than {CHILD_CPU_S} s"
+    else:
+        why = last[0] if last else f"exit {done.returncode}"
+    return BadInput(
+        f"{name} cannot be read: the reader gave up on it ({why})",
+        "It is damaged or too large for one import; export it again, in parts.",
+    )
+
+
+def _child_environment(driver: str | None, folder: str) -> dict[str, str]:
+    """Nothing of ours but the paths Python needs; one driver, no network, no files beside."""
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "LD_LIBRARY_PATH", "PROJ_DATA", "GDAL_DATA", "PYTHONPATH")
+        if name in os.environ
+    }
+    return kept | {
+        "LANG": "C.UTF-8",
+        "HOME": folder,
+        "TMPDIR": folder,
+        "CPL_TMPDIR": folder,
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "GDAL_SKIP": ",".join(sorted(_other_drivers(driver))),
+        "GDAL_HTTP_TIMEOUT": "1",
+        "GDAL_HTTP_MAX_RETRY": "0",
+        "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",
+        "GDAL_DRIVER_PATH": "disable",
+        "GDAL_PAM_ENABLED": "NO",
+        "OGR_GEOJSON_MAX_OBJ_SIZE": "500",
+        "OSM_USE_CUSTOM_INDEXING": "YES",
+        "PROJ_NETWORK": "OFF",
+    }
+
+
+def _other_drivers(driver: str | None) -> set[str]:
+    # A GeoPackage is SQLite; GDAL's SQLite reader would also open a database that is none.
+    from pyogrio import list_drivers  # noqa: PLC0415 - only when a file needs GDAL
+
+    return set(list_drivers()) - {driver}

@@ -1,0 +1,305 @@
+"""What an import did, or would do: every row's fate with its reason, and the counts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from gis.errors import BadInput, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+Level = Literal["rejected", "repaired", "warned", "noted"]
+
+# An Excel sheet that begins with one of these is run as a formula by the reader's spreadsheet.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found, and what became of it.
+
+    Attributes
+    ----------
+    level
+        ``rejected``: the row is not kept. ``repaired``: kept with another value than the file's.
+        ``warned``: kept as it is, but a person should look. ``noted``: an assumption that was made.
+    group
+        Words that alike findings share, for counting; the problem's reason may name the value.
+    """
+
+    level: Level
+    group: str
+    problem: Problem
+
+
+@dataclass
+class Report:
+    """The outcome of one import.
+
+    Attributes
+    ----------
+    read
+        Rows found in the file (after choosing the layer).
+    new, changed, unchanged
+        Records of the database; None when no database was asked. A row may make several records
+        (a village also names its township) and several rows one (a building in parts).
+    absent
+        Records of the same county and source that are in the database and not in this file; they
+        are left as they are.
+    review
+        For incidents: rows kept for a person to place, by reason.
+    committed
+        Whether anything was written.
+    """
+
+    kind: str
+    file: str
+    source: str
+    layer: str | None = None
+    crs: str | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    read: int = 0
+    new: int | None = None
+    changed: int | None = None
+    unchanged: int | None = None
+    absent: int | None = None
+    review: dict[str, int] = field(default_factory=dict)
+    committed: bool = False
+    findings: list[Finding] = field(default_factory=list)
+    raw: pd.DataFrame | None = field(default=None, repr=False)
+    _rejected: set[int] = field(default_factory=set, repr=False)
+
+    def add(
+        self,
+        level: Level,
+        reason: str | Iterable[str],
+        remedy: str = "",
+        *,
+        rows: Iterable[int] | None = None,
+        field: str | None = None,
+        group: str | None = None,
+    ) -> None:
+        """Record one finding, or one for each row.
+
+        Parameters
+        ----------
+        reason
+            One text for all rows, or one for each.
+        rows
+            1-based rows of the file; None for the whole file.
+        group
+            Words for counting alike findings; the reason itself when it is one text.
+        """
+        if rows is None:
+            text = reason if isinstance(reason, str) else "; ".join(reason)
+            problem = Problem(text, remedy, self.file, None, field)
+            self.findings.append(Finding(level, group or text, problem))
+            return
+        rows = [int(row) for row in rows]
+        reasons = [reason] * len(rows) if isinstance(reason, str) else list(reason)
+        for row, text in zip(rows, reasons, strict=True):
+            problem = Problem(text, remedy, self.file, row, field)
+            self.findings.append(Finding(level, group or text, problem))
+        if level == "rejected":
+            self._rejected.update(rows)
+
+    def reject(
+        self,
+        rows: Iterable[int],
+        reason: str | Iterable[str],
+        remedy: str = "",
+        *,
+        field: str | None = None,
+        group: str | None = None,
+    ) -> None:
+        """Record rows that are not kept; see `add`."""
+        self.add("rejected", reason, remedy, rows=rows, field=field, group=group)
+
+    def note(self, reason: str, remedy: str = "", *, field: str | None = None) -> None:
+        """Record an assumption about the whole file."""
+        self.add("noted", reason, remedy, field=field)
+
+    @property
+    def rejected(self) -> int:
+        """Rows not kept."""
+        return len(self._rejected)
+
+    @property
+    def rejected_rows(self) -> frozenset[int]:
+        """1-based numbers of the rows not kept."""
+        return frozenset(self._rejected)
+
+    @property
+    def kept(self) -> int:
+        """Rows kept."""
+        return self.read - len(self._rejected)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Every reason for a rejection."""
+        return [f.problem for f in self.findings if f.level == "rejected"]
+
+    def groups(self) -> list[tuple[Level, str, int, list[Finding]]]:
+        """Alike findings together, the most serious and frequent first: level, words, count."""
+        together: dict[tuple[Level, str], list[Finding]] = {}
+        for finding in self.findings:
+            together.setdefault((finding.level, finding.group), []).append(finding)
+        order = ["rejected", "warned", "repaired", "noted"]
+        return sorted(
+            ((level, group, len(found), found) for (level, group), found in together.items()),
+            key=lambda entry: (order.index(entry[0]), -entry[2]),
+        )
+
+    def to_dict(self, *, limit: int | None = None) -> dict[str, Any]:
+        """Everything as plain values; `limit` findings of each group, None for all."""
+        return {
+            "kind": self.kind,
+            "file": self.file,
+            "source": self.source,
+            "layer": self.layer,
+            "crs": self.crs,
+            "columns": self.columns,
+            "committed": self.committed,
+            "read": self.read,
+            "kept": self.kept,
+            "rejected": self.rejected,
+            "new": self.new,
+            "changed": self.changed,
+            "unchanged": self.unchanged,
+            "absent": self.absent,
+            "review": self.review,
+            "findings": [
+                {
+                    "level": level,
+                    "group": group,
+                    "count": count,
+                    "rows": [
+                        {
+                            "row": f.problem.row,
+                            "field": f.problem.field,
+                            "reason": f.problem.reason,
+                            "remedy": f.problem.remedy,
+                        }
+                        for f in (found if limit is None else found[:limit])
+                    ],
+                }
+                for level, group, count, found in self.groups()
+            ],
+        }
+
+    def to_json(self, *, limit: int | None = None) -> str:
+        """`to_dict` as JSON text, Chinese left readable."""
+        return json.dumps(self.to_dict(limit=limit), ensure_ascii=False, indent=2)
+
+    def lines(self, *, limit: int = 5) -> list[str]:
+        """The report for a terminal: counts, then each group with its first `limit` rows."""
+        what = "written" if self.committed else "dry run, nothing written"
+        text = [f"{self.kind} from {self.file} ({what})"]
+        text.append(f"  rows: {self.read} read, {self.kept} kept, {self.rejected} rejected")
+        if self.new is not None:
+            text.append(
+                f"  records: {self.new} new, {self.changed} changed, {self.unchanged} unchanged"
+            )
+        if self.absent:
+            text.append(
+                f"  {self.absent} of source {self.source!r} are in the database but not in this "
+                "file: left as they are"
+            )
+        if self.review:
+            listed = ", ".join(f"{n} {reason}" for reason, n in sorted(self.review.items()))
+            text.append(f"  kept for review: {listed}")
+        for level, group, count, found in self.groups():
+            if found[0].problem.row is None:
+                text.extend(f"  {level}: {_without_file(f.problem)}" for f in found[:limit])
+                continue
+            text.append(f"  {level}: {count} x {group}. {found[0].problem.remedy}".rstrip())
+            for f in found[:limit]:
+                place = f"row {f.problem.row}"
+                if f.problem.field:
+                    place += f", field {f.problem.field}"
+                text.append(f"      {place}: {f.problem.reason}")
+            if count > limit:
+                text.append(f"      ... and {count - limit} more")
+        return text
+
+    def rejected_frame(self) -> pd.DataFrame:
+        """The rejected rows as the file had them, with `row`, `reason` and `remedy` columns."""
+        reasons: dict[int, list[str]] = {}
+        remedies: dict[int, list[str]] = {}
+        for problem in self.problems:
+            if problem.row is not None:
+                where = f"{problem.field}: " if problem.field else ""
+                reasons.setdefault(problem.row, []).append(where + problem.reason)
+                if problem.remedy and problem.remedy not in remedies.setdefault(problem.row, []):
+                    remedies[problem.row].append(problem.remedy)
+        rows = sorted(reasons)
+        out = (
+            pd.DataFrame(index=rows)
+            if self.raw is None
+            else self.raw.reindex(rows).astype(object).copy()
+        )
+        out.insert(0, "row", rows)
+        out["reason"] = ["; ".join(reasons[row]) for row in rows]
+        out["remedy"] = [" ".join(remedies.get(row, [])) for row in rows]
+        return out
+
+    def write_rejected(self, path: Path) -> int:
+        """Write the rejected rows back as ``.csv`` or ``.xlsx``, to be mended and sent again.
+
+        Returns
+        -------
+        Number of rows written; the file is written even when there are none.
+
+        Raises
+        ------
+        BadInput
+            The name ends in neither.
+        """
+        frame = self.rejected_frame()
+        harmless = frame.map(_harmless)
+        if path.suffix.lower() == ".csv":
+            # The mark at the start makes Excel read Chinese correctly.
+            harmless.to_csv(path, index=False, encoding="utf-8-sig")
+        elif path.suffix.lower() == ".xlsx":
+            harmless.to_excel(path, index=False)
+        else:
+            raise BadInput(
+                f"rejected rows cannot be written as {path.suffix or path.name!r}",
+                "Name a file ending in .csv or .xlsx.",
+            )
+        return len(frame)
+
+    def refuse_if_strict(self, *, strict: bool) -> None:
+        """Raise BadInput with every problem when one row was rejected and none may be."""
+        if strict and self.rejected:
+            raise BadInput(self.problems)
+
+    def counts_by_group(self, level: Level) -> Counter[str]:
+        """How often each group of findings of this level occurred."""
+        return Counter(f.group for f in self.findings if f.level == level)
+
+
+def _without_file(problem: Problem) -> str:
+    return str(Problem(problem.reason, problem.remedy, None, problem.row, problem.field))
+
+
+def _harmless(value: Any) -> Any:
+    """A text that a spreadsheet would run as a formula, with an apostrophe before it."""
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS) and not _is_number(value):
+        return "'" + value
+    return value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

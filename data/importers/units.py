@@ -1,0 +1,483 @@
+"""Administrative units: polygons and code tables, of one level or of all five in columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from data.importers import geometry_checks, values, writing
+from data.importers.work import Kind, Work
+from gis.database import execute
+from gis.errors import BadInput, Problem
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+LEVELS: Final = (2, 4, 6, 9, 12)
+LEVEL_WORDS: Final = {
+    "province": 2, "省": 2, "省级": 2, "自治区": 2, "直辖市": 2,
+    "prefecture": 4, "city": 4, "league": 4, "市": 4, "盟": 4, "地级": 4, "市级": 4, "地级市": 4,
+    "county": 6, "banner": 6, "district": 6, "县": 6, "旗": 6, "区": 6, "县级": 6, "区县": 6,
+    "township": 9, "town": 9, "sumu": 9, "street": 9, "乡": 9, "镇": 9, "街道": 9, "苏木": 9,
+    "乡级": 9, "乡镇": 9,
+    "village": 12, "community": 12, "村": 12, "社区": 12, "嘎查": 12, "村级": 12,
+}  # fmt: skip
+AREA_WORDS: Final = {
+    "城市": "urban", "城镇": "urban", "城区": "urban", "微网格": "micro", "农村": "rural",
+    "乡村": "rural", "农区": "rural", "牧区": "pastoral",
+}  # fmt: skip
+AREA_TYPES: Final = ("urban", "micro", "rural", "pastoral")
+_STORED: Final = ("code", "level", "parent_code", "name", "name_en", "area_type", "geom", "source")
+_REMEDY_TEXT: Final = "Format the column as text before typing or pasting codes, and export again."
+
+
+def trimmed(code: str) -> str:
+    """A code without the zeros that pad it to 6, 9 or 12 digits: ``150100`` is ``1501``.
+
+    No unit of any level has the number 00 or 000, so nothing is lost.
+    """
+    for level in LEVELS:
+        if len(code) in (6, 9, 12) and level < len(code) and set(code[level:]) == {"0"}:
+            return code[:level]
+    return code
+
+
+def below(level: int) -> int:
+    """The level under this one; raises BadInput under a village."""
+    if level not in LEVELS[:-1]:
+        raise BadInput(
+            Problem(
+                f"the parent has {level} digits; only codes of 2, 4, 6 or 9 digits have units below"
+            )
+        )
+    return LEVELS[LEVELS.index(level) + 1]
+
+
+def prepare(work: Work) -> None:
+    """Codes, names and levels of every row, then of the units above it that the row names."""
+    report = work.report
+    parent = work.options.parent
+    if parent is not None and not (parent.isascii() and parent.isdigit()):
+        raise BadInput(Problem(f"the parent {parent!r} is not made of digits"))
+    if not work.has("code") and not any(work.has(f"code_{level}") for level in LEVELS):
+        from data.importers.columns import missing  # noqa: PLC0415
+
+        present = [] if report.raw is None else list(map(str, report.raw.columns))
+        raise BadInput(missing("units", "code", present, file=report.file))
+    frame = pd.DataFrame(index=work.frame.index)
+    frame["code"] = _own_codes(work)
+    frame["level"] = [0 if code is None else len(code) for code in frame["code"]]
+    names = {level: values.texts(work.column(f"name_{level}")) for level in LEVELS}
+    given = values.texts(work.column("name"))
+    frame["name"] = [
+        own if own is not None else (names[level].iloc[position] if level in names else None)
+        for position, (own, level) in enumerate(zip(given, frame["level"], strict=True))
+    ]
+    frame["name_en"] = values.texts(work.column("name_en"))
+    frame["area_type"] = values.chosen(
+        work.column("area_type"), report, work.field("area_type"), AREA_WORDS, allowed=AREA_TYPES
+    )
+    frame["geom"] = work.geom
+    _check_level(work, frame)
+    frame = frame[~frame.index.isin(report.rejected_rows)]
+    above = _above(work, frame, names)
+    frame = frame[~frame.index.isin(report.rejected_rows)]
+    frame = _put_together(work, frame)
+    frame = _refuse_overlaps(work, frame)
+    frame["is_above"] = False
+    above = above[~above["code"].isin(frame["code"]) & above.index.isin(frame.index)]
+    units = pd.concat([frame, above]) if len(above) else frame
+    units["parent_code"] = [
+        None if level == 2 else code[: LEVELS[LEVELS.index(level) - 1]]
+        for code, level in zip(units["code"], units["level"], strict=True)
+    ]
+    work.records["units"] = units
+
+
+def _own_codes(work: Work) -> list[str | None]:
+    """The code of each row: its own column, else that of the lowest level it names."""
+    columns = [work.column("code")] if work.has("code") else []
+    columns += [work.column(f"code_{level}") for level in reversed(LEVELS)]
+    parents = work.column("parent")
+    levels = work.column("level")
+    completed: list[int] = []
+    padded: list[int] = []
+    shortened: list[int] = []
+    bad: list[tuple[int, str, str]] = []
+    out: list[str | None] = []
+    for position, row in enumerate(work.rows):
+        value = next((c.iloc[position] for c in columns if values.text_of(c.iloc[position])), None)
+        raw, why = values.code(value)
+        if raw is None:
+            bad.append((row, why or "there is no code", _REMEDY_TEXT if why else "Give it one."))
+            out.append(None)
+            continue
+        parent = work.options.parent or _trimmed_or_none(parents.iloc[position])
+        code, problem = _completed(raw, parent, work.options.county, _level(levels.iloc[position]))
+        if problem is not None:
+            bad.append((row, *problem))
+            code = None
+        elif code != raw and len(code or "") < len(raw):
+            shortened.append(row)
+        elif code != raw:
+            (completed if work.options.parent else padded).append(row)
+        out.append(code)
+    field = work.field("code")
+    if bad:
+        for row, why, remedy in bad:
+            work.report.reject([row], why, remedy, field=field, group="the code is wrong")
+    if completed:
+        work.report.add(
+            "repaired",
+            f"short codes were completed to children of {work.options.parent}",
+            rows=completed, field=field,
+        )  # fmt: skip
+    if padded:
+        work.report.add(
+            "repaired", "a lost leading zero was put back into the code", rows=padded, field=field
+        )
+    if shortened:
+        work.report.add(
+            "repaired", "zeros that pad the code were cut off", rows=shortened, field=field
+        )
+    return out
+
+
+def _trimmed_or_none(value: Any) -> str | None:
+    text, _ = values.code(value)
+    return None if text is None or set(text) == {"0"} else trimmed(text)
+
+
+def _level(value: Any) -> int | None:
+    text = values.text_of(value)
+    if text is None:
+        return None
+    return int(text) if text in map(str, LEVELS) else LEVEL_WORDS.get(text.lower())
+
+
+def _completed(
+    raw: str, parent: str | None, county: str | None, level: int | None
+) -> tuple[str, None] | tuple[None, tuple[str, str]]:
+    """The full code, or the reason and remedy for having none."""
+    if parent is not None:
+        return _under(raw, parent)
+    code = trimmed(raw)
+    if len(code) in LEVELS:
+        return code, None
+    padded = f"0{raw}"
+    if len(padded) not in LEVELS:
+        return None, (
+            f"the code {raw} has {len(raw)} digits; codes have 2, 4, 6, 9 or 12",
+            "Give the full code, or say --parent CODE to complete short ones.",
+        )
+    # One zero may be missing; only something else that is known of the unit can prove it.
+    if (county is not None and padded.startswith(county)) or level == len(padded):
+        return padded, None
+    why = (
+        f"the code {raw} has {len(raw)} digits; a zero at its beginning was probably lost in a "
+        "spreadsheet"
+    )
+    return None, (why, _REMEDY_TEXT)
+
+
+def _under(raw: str, parent: str) -> tuple[str, None] | tuple[None, tuple[str, str]]:
+    """A code as that of a child of a known parent."""
+    child = below(len(parent)) if len(parent) in LEVELS[:-1] else 0
+    code = trimmed(raw)
+    if code.startswith(parent) and len(code) in LEVELS and len(code) > len(parent):
+        return code, None
+    if child and len(raw) <= child - len(parent):
+        return parent + raw.zfill(child - len(parent)), None
+    if child and len(raw) == child - 1 and f"0{raw}".startswith(parent):
+        return f"0{raw}", None
+    why = f"the code {raw} does not begin with that of its parent, {parent}"
+    return None, (why, "Correct the code or the parent.")
+
+
+def _check_level(work: Work, frame: pd.DataFrame) -> None:
+    """Reject rows whose level column says something else than the length of their code."""
+    if not work.has("level"):
+        return
+    bad: list[tuple[int, str]] = []
+    for (row, value), have, code in zip(
+        work.column("level").items(), frame["level"], frame["code"], strict=True
+    ):
+        text = values.text_of(value)
+        said = _level(value)
+        if text is None or code is None:
+            continue
+        if said is None:
+            bad.append((row, f"the level {text!r} is not known"))
+        elif said != have:
+            bad.append((row, f"the level is {text}, but the code {code} has {have} digits"))
+    if bad:
+        work.report.reject(
+            [row for row, _ in bad], [why for _, why in bad],
+            "Levels are 2, 4, 6, 9, 12, the number of digits of the code.",
+            field=work.field("level"), group="the level does not fit the code",
+        )  # fmt: skip
+
+
+def _above(work: Work, frame: pd.DataFrame, names: dict[int, pd.Series[Any]]) -> pd.DataFrame:
+    """The units above that rows name, each once; rejects rows whose code does not begin so."""
+    seen: dict[str, dict[str, Any]] = {}
+    bad: dict[int, str] = {}
+    for level in LEVELS[:-1]:
+        codes = work.column(f"code_{level}").reindex(frame.index)
+        titles = names[level].reindex(frame.index)
+        if codes.isna().all() and titles.isna().all():
+            continue
+        for row, code, own_level, value, title in zip(
+            frame.index, frame["code"], frame["level"], codes, titles, strict=True
+        ):
+            if own_level <= level:
+                continue
+            said, _ = values.code(value)
+            if said is not None and trimmed(said) != code[:level]:
+                if len(trimmed(said)) == level or not code.startswith(trimmed(said)):
+                    bad[row] = f"the code {code} does not begin with {said}, said to be above it"
+                continue
+            if title is not None:
+                seen.setdefault(
+                    code[:level],
+                    {"row": row, "code": code[:level], "level": level, "name": title},
+                )
+    if bad:
+        work.report.reject(
+            list(bad), list(bad.values()), "Correct one of the two codes.",
+            field=work.field("code"), group="the code does not begin with that of the unit above",
+        )  # fmt: skip
+    out = pd.DataFrame.from_records(
+        list(seen.values()), columns=["row", "code", "level", "name"]
+    ).set_index("row")
+    for column in ("name_en", "area_type", "geom"):
+        out[column] = pd.Series([None] * len(out), index=out.index, dtype=object)
+    out["is_above"] = True
+    return out
+
+
+def _put_together(work: Work, frame: pd.DataFrame) -> pd.DataFrame:
+    """One record for each code: parts of one unit united, true doubles dropped or rejected."""
+    doubled = frame["code"].duplicated(keep=False)
+    if not doubled.any():
+        return frame
+    report = work.report
+    keep: dict[Any, Any] = {}
+    united: list[int] = []
+    dropped: list[int] = []
+    for code, group in frame[doubled].groupby("code", sort=False):
+        listed = ", ".join(str(row) for row in group.index[:5])
+        if group["name"].nunique(dropna=False) > 1:
+            report.reject(
+                list(group.index),
+                f"the code {code} stands in rows {listed} with different names",
+                "Give each unit its own code.",
+                field=work.field("code"), group="the code stands in several rows",
+            )  # fmt: skip
+            continue
+        shapes = [shape for shape in group["geom"] if shape is not None]
+        keep[group.index[0]] = shapely.union_all(shapes) if shapes else None
+        (united if len(shapes) > 1 else dropped).extend(group.index[1:])
+    if united:
+        report.add(
+            "repaired", "further parts of a unit were put together with its first row",
+            rows=united, field=work.field("code"),
+        )  # fmt: skip
+    if dropped:
+        report.add(
+            "repaired", "the row repeats a unit and was left out",
+            rows=dropped, field=work.field("code"),
+        )  # fmt: skip
+    out = frame[~doubled | frame.index.isin(list(keep))].copy()
+    for row, shape in keep.items():
+        out.at[row, "geom"] = shape
+    return out
+
+
+def _refuse_overlaps(work: Work, frame: pd.DataFrame) -> pd.DataFrame:
+    """Reject units of one level that cover the same ground; slivers are only counted."""
+    report = work.report
+    slivers, worst = 0, 0.0
+    for _, group in frame.groupby("level"):
+        shapes = np.array(list(group["geom"]), dtype=object)
+        codes, rows = list(group["code"]), list(group.index)
+        for a, b, area, share in geometry_checks.overlaps(shapes):
+            if share <= geometry_checks.SLIVER_SHARE:
+                slivers += 1
+                worst = max(worst, area)
+                continue
+            for mine, other in ((a, b), (b, a)):
+                report.reject(
+                    [rows[mine]],
+                    f"unit {codes[mine]} overlaps {codes[other]} (row {rows[other]}) by "
+                    f"{area:,.0f} m², {share:.0%} of the smaller",
+                    "Draw one border between the two; it cannot be told which is right.",
+                    field="geometry",
+                    group="units overlap",
+                )
+    if slivers:
+        report.add(
+            "warned",
+            f"{slivers} pairs of neighbouring units overlap by slivers, the largest of "
+            f"{worst:,.0f} m²; kept as they are",
+            field="geometry",
+        )
+    return frame[~frame.index.isin(report.rejected_rows)].copy()
+
+
+def store(work: Work, session: Session) -> None:
+    """Write the units; what a row does not say (name, geometry) leaves what is there."""
+    report = work.report
+    frame = work.records["units"].copy()
+    if frame.empty:
+        raise BadInput(report.problems)
+    frame["source"] = work.options.source
+    frame["geom"] = [
+        None if shape is None
+        else shape if shape.geom_type == "MultiPolygon" else shapely.multipolygons([shape])
+        for shape in frame["geom"]
+    ]  # fmt: skip
+    # Staged against a nullable copy, since a polygon may come without the name that is known.
+    writing.stage(session, "admin_units", frame[list(_STORED)])
+    execute(session, "ALTER TABLE incoming ADD COLUMN is_above boolean NOT NULL DEFAULT false")
+    execute(
+        session,
+        "UPDATE incoming SET is_above = true WHERE code = ANY(:codes)",
+        codes=list(frame.loc[frame["is_above"], "code"]),
+    )
+    writing.refuse_invalid(session, report)
+    _refuse_overlaps_with_known(work, session)
+    _refuse_nameless(work, session)
+    writing.count(report, _merge(session, report))
+    orphans = execute(
+        session,
+        "SELECT DISTINCT i.parent_code AS code FROM incoming i WHERE i.parent_code IS NOT NULL "
+        "AND NOT EXISTS (SELECT 1 FROM admin_units u WHERE u.code = i.parent_code) ORDER BY 1",
+    ).all()
+    if orphans:
+        listed = ", ".join(row.code for row in orphans[:5])
+        more = ", ..." if len(orphans) > 5 else ""
+        report.note(
+            f"{len(orphans)} units above these are not known ({listed}{more})",
+            "Import them as well, so that the chain of units is whole.",
+        )
+
+
+def _refuse_overlaps_with_known(work: Work, session: Session) -> None:
+    found = execute(
+        session,
+        """
+        WITH pairs AS (
+            SELECT i.file_row, i.code, u.code AS other,
+                   ST_Area(ST_Intersection(i.geom, u.geom)::geography) AS shared,
+                   least(ST_Area(i.geom::geography), ST_Area(u.geom::geography)) AS smaller
+            FROM incoming i JOIN admin_units u
+              ON u.level = i.level AND u.code <> i.code AND upper_inf(u.valid)
+             AND u.geom && i.geom AND ST_Relate(u.geom, i.geom, '2********')
+            WHERE NOT EXISTS (
+                SELECT 1 FROM incoming o WHERE o.code = u.code AND o.geom IS NOT NULL
+            )
+        )
+        SELECT * FROM pairs WHERE shared > :least AND shared > :share * smaller ORDER BY file_row
+        """,
+        least=geometry_checks.LEAST_OVERLAP_M2,
+        share=geometry_checks.SLIVER_SHARE,
+    ).all()
+    for row in found:
+        work.report.reject(
+            [row.file_row],
+            f"unit {row.code} overlaps {row.other}, which is in the database, by "
+            f"{row.shared:,.0f} m², {row.shared / row.smaller:.0%} of the smaller",
+            "Correct its border, or import the two together.",
+            field="geometry",
+            group="units overlap",
+        )
+    _drop(session, {row.file_row for row in found})
+
+
+def _drop(session: Session, rows: set[int]) -> None:
+    if rows:
+        execute(session, "DELETE FROM incoming WHERE file_row = ANY(:rows)", rows=sorted(rows))
+
+
+def _refuse_nameless(work: Work, session: Session) -> None:
+    nameless = execute(
+        session,
+        "DELETE FROM incoming i WHERE name IS NULL AND NOT EXISTS "
+        "(SELECT 1 FROM admin_units u WHERE u.code = i.code AND upper_inf(u.valid)) "
+        "RETURNING file_row, code",
+    ).all()
+    if nameless:
+        work.report.reject(
+            [row.file_row for row in nameless],
+            [f"unit {row.code} is new and has no name" for row in nameless],
+            "Give it a name, or import the table of names first.",
+            field=work.field("name"),
+            group="the unit is new and has no name",
+        )
+
+
+def _merge(session: Session, report: Any) -> writing.Outcome:
+    """Insert and update by code.
+
+    A name is overwritten by the source that gave it and by code tables; the names that a map layer
+    brings along are often shortened, so they do not replace another source's.
+    """
+    kept = execute(
+        session,
+        """
+        SELECT count(*) AS n, min(u.code) AS code, min(u.name) AS name, min(i.name) AS other
+        FROM incoming i JOIN admin_units u ON u.code = i.code AND upper_inf(u.valid)
+        WHERE i.name <> u.name AND u.source <> i.source AND (i.is_above OR i.geom IS NOT NULL)
+        """,
+    ).one()
+    if kept.n:
+        report.note(
+            f"{kept.n} names differ from the known ones, which were kept (such as {kept.code}: "
+            f"{kept.name!r} kept, {kept.other!r} in this file)"
+        )
+    total = int(execute(session, "SELECT count(*) FROM incoming").scalar_one())
+    changed = execute(
+        session,
+        """
+        WITH coming AS (
+            SELECT u.id,
+                   CASE WHEN i.name IS NOT NULL AND (u.source = i.source
+                             OR NOT i.is_above AND i.geom IS NULL)
+                        THEN i.name ELSE u.name END AS name,
+                   COALESCE(i.name_en, u.name_en) AS name_en,
+                   COALESCE(i.area_type, u.area_type) AS area_type,
+                   COALESCE(i.geom, u.geom) AS geom
+            FROM incoming i JOIN admin_units u ON u.code = i.code AND upper_inf(u.valid)
+        )
+        UPDATE admin_units t
+        SET name = c.name, name_en = c.name_en, area_type = c.area_type, geom = c.geom
+        FROM coming c
+        WHERE t.id = c.id AND (t.name, t.name_en, t.area_type, t.geom)
+              IS DISTINCT FROM (c.name, c.name_en, c.area_type, c.geom)
+        """,
+    )
+    listed = ", ".join(_STORED)
+    new = execute(
+        session,
+        f"INSERT INTO admin_units ({listed}) SELECT {listed} FROM incoming i WHERE NOT EXISTS "  # noqa: S608 - our own column names
+        "(SELECT 1 FROM admin_units u WHERE u.code = i.code AND upper_inf(u.valid)) ORDER BY code",
+    )
+    n, c = int(new.rowcount), int(changed.rowcount)  # type: ignore[attr-defined]
+    return writing.Outcome(n, c, total - n - c)
+
+
+KIND: Final = Kind(
+    name="units",
+    fields=(
+        "code", "name", "name_en", "level", "parent", "area_type",
+        *(f"{what}_{level}" for level in reversed(LEVELS) for what in ("code", "name")),
+    ),
+    families=("polygon",),
+    prepare=prepare,
+    store=store,
+    layers=("unit", "admin_units", "counties", "villages", "neighborhoods", "行政区划", "社区"),
+)  # fmt: skip

@@ -161,9 +161,10 @@ def paragraph(
             lines.append(piece.lstrip(" "))
         else:
             lines[-1] = longer
-    figure.text(
-        *at, "\n".join(lines), va="top", color=colour, fontproperties=font, linespacing=1.35
-    )
+    # Line by line from the baseline: a block aligned at its top would hang from its tallest letter.
+    for i, line in enumerate(lines):
+        baseline = at[1] - (0.9 + 1.5 * i) * size / sheet_height
+        figure.text(at[0], baseline, line, va="baseline", color=colour, fontproperties=font)
     return float(at[1] - len(lines) * size * 1.5 / sheet_height - 0.006)
 
 

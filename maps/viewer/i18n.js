@@ -67,6 +67,10 @@ export const unitName = (unit) => (current === 'en' && unit.name_en) || unit.nam
 export const number = (value, digits = 0) =>
   new Intl.NumberFormat(TAGS[current], { maximumFractionDigits: digits }).format(value);
 
+/** A measured figure to three digits, large or small. @param {number} value */
+export const figure = (value) =>
+  new Intl.NumberFormat(TAGS[current], { maximumSignificantDigits: 3 }).format(value);
+
 /** @param {number} share 0.12 becomes "12 %" @param {boolean} [signed] */
 export function percent(share, signed = false) {
   const text = new Intl.NumberFormat(TAGS[current], {

@@ -9,6 +9,7 @@ import { t } from './i18n.js';
 import { pile } from './layers/index.js';
 import { DENSITY_ORDER } from './layers/density.js';
 import { LAYERS } from './layers/index.js';
+import { MOST_PLACES, middleOf, townOf } from './town.js';
 import { addTo } from './api.js';
 
 export { GPUInitializationError };
@@ -16,6 +17,8 @@ export { GPUInitializationError };
 /** Layers that a click asks about, beside the place itself. */
 const CLICKABLE = ['incidents', 'cameras', 'checkpoints', 'routes-recent', 'routes-overdue', 'routes-unknown'];
 const CLICK_PX = 5;
+/** Room left between a marked place and what lies over the map. */
+const CLEAR_PX = 60;
 
 export class GridMap {
   /**
@@ -53,7 +56,10 @@ export class GridMap {
     this.pile = [];
     this.pin = new Marker({ color: '#0b3d91' });
     this.map.on('idle', () => this.tell('idle'));
-    this.map.on('dataloading', () => this.tell('busy'));
+    this.map.on('dataloading', () => {
+      this.tell('busy');
+      this.map.triggerRepaint(); // 'idle' comes after a frame, and not every load asks for one
+    });
     this.map.on('movestart', () => this.tell('busy'));
   }
 
@@ -173,7 +179,7 @@ export class GridMap {
     /** @type {Map<number, any>} */
     const grids = new Map();
     let incidents = 0;
-    const layers = ['grid-lines', 'incidents'].filter((id) => this.map.getLayer(id));
+    const layers = ['grid-areas', 'incidents'].filter((id) => this.map.getLayer(id));
     for (const feature of this.map.queryRenderedFeatures({ layers })) {
       if (feature.source === 'grids') grids.set(feature.id, feature.properties);
       else if (bounds.contains(feature.geometry.coordinates)) incidents += feature.properties.n;
@@ -183,31 +189,13 @@ export class GridMap {
 
   /** Where the grids lie closest together: the town in a wide county. @returns {number[] | null} */
   densestBounds() {
+    /** @type {Map<number, [number, number]>} */
     const centres = new Map();
     for (const { id, geometry } of this.map.querySourceFeatures('grids', { sourceLayer: 'grids' })) {
       const ring = geometry.type === 'Polygon' ? geometry.coordinates[0] : geometry.coordinates[0][0];
-      const lons = ring.map((/** @type {number[]} */ p) => p[0]);
-      const lats = ring.map((/** @type {number[]} */ p) => p[1]);
-      centres.set(id, [
-        (Math.min(...lons) + Math.max(...lons)) / 2, (Math.min(...lats) + Math.max(...lats)) / 2,
-      ]);
+      centres.set(id, middleOf(ring));
     }
-    const places = [...centres.values()];
-    if (places.length < 10) return null;
-    // The town is the half of all grids around the middle one, and the middle one is the median.
-    const middle = (/** @type {number} */ axis) =>
-      places.map((p) => p[axis]).sort((a, b) => a - b)[Math.floor(places.length / 2)];
-    const [lon, lat] = [middle(0), middle(1)];
-    const narrow = Math.cos((lat * Math.PI) / 180);
-    const near = places
-      .map((p) => ({ p, d: Math.hypot((p[0] - lon) * narrow, p[1] - lat) }))
-      .sort((a, b) => a.d - b.d)
-      .slice(0, Math.ceil(places.length / 2))
-      .map(({ p }) => p);
-    return [
-      Math.min(...near.map((p) => p[0])), Math.min(...near.map((p) => p[1])),
-      Math.max(...near.map((p) => p[0])), Math.max(...near.map((p) => p[1])),
-    ];
+    return townOf([...centres.values()].slice(0, MOST_PLACES));
   }
 
   /** @param {number[]} bounds west, south, east, north @param {number} [padding] */
@@ -215,8 +203,29 @@ export class GridMap {
     this.map.fitBounds([[west, south], [east, north]], {
       padding,
       maxZoom: 15,
-      animate: !navigator.webdriver && !matchMedia('(prefers-reduced-motion: reduce)').matches,
+      animate: !this.still,
     });
+  }
+
+  /**
+   * Move a place out from under something that lies over the map.
+   * @param {{lon: number, lat: number}} point
+   * @param {HTMLElement} over at the right side or, on phones, at the bottom
+   */
+  keepClear({ lon, lat }, over) {
+    const room = this.map.getContainer().getBoundingClientRect();
+    const taken = over.getBoundingClientRect();
+    const { x, y } = this.map.project([lon, lat]);
+    const atBottom = taken.width > room.width / 2;
+    const right = atBottom ? room.width : taken.left - room.left;
+    const bottom = atBottom ? taken.top - room.top : room.height;
+    const by = [Math.max(0, x - (right - CLEAR_PX)), Math.max(0, y - (bottom - CLEAR_PX))];
+    if (by[0] > 0 || by[1] > 0) this.map.panBy(by, { animate: !this.still });
+  }
+
+  /** Whether movement should be left out. */
+  get still() {
+    return navigator.webdriver || matchMedia('(prefers-reduced-motion: reduce)').matches;
   }
 
   /** @returns {{zoom: number, lat: number, lon: number}} */

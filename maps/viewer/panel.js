@@ -1,7 +1,7 @@
 /** The panel of layers: switches, legends, period, categories, bandwidth. */
 
 import { fill, h } from './dom.js';
-import { either, monthName, number, t, when } from './i18n.js';
+import { either, figure, monthName, number, t, when } from './i18n.js';
 import { LAYERS } from './layers/index.js';
 import { GROUPS, SEVERAL, groupOf } from './layers/incidents.js';
 import { PRESETS, addDays, dayOf, daysOfMonth, moments, months } from './period.js';
@@ -14,6 +14,7 @@ import { dotPicture, swatchPicture } from './swatch.js';
  * @property {() => void} onperiod
  * @property {() => void} oncategories
  * @property {() => void} onbandwidth
+ * @property {() => void} onclose
  */
 
 export class Panel {
@@ -25,7 +26,6 @@ export class Panel {
    * @param {PanelEvents} events
    */
   constructor(root, state, meta, available, events) {
-    Object.assign(this, { root, state, meta, available, events });
     this.root = root;
     this.state = state;
     this.meta = meta;
@@ -45,7 +45,11 @@ export class Panel {
     const entries = LAYERS.filter(({ id }) => this.available.has(id)).map(({ id }) => this.entry(id));
     fill(
       this.root,
-      h('h2', { class: 'quiet' }, t('panel.title')),
+      h('div', { class: 'place-head' },
+        h('h2', { class: 'quiet' }, t('panel.title')),
+        h('button', {
+          type: 'button', class: 'close', 'aria-label': t('panel.close'), onclick: this.events.onclose,
+        }, '×')),
       meta.edition &&
         h('p', { class: 'edition' }, t('panel.edition', {
           title: meta.edition.title,
@@ -251,10 +255,10 @@ export class Panel {
         h('li', {},
           swatchPicture({ fill: one.color, line: '#7a6a5a' }),
           one.to === null || one.to === undefined
-            ? `≥ ${number(one.from, 1)}`
-            : `${number(one.from, 1)} – ${number(one.to, 1)}`))),
+            ? `≥ ${figure(one.from)}`
+            : `${figure(one.from)} – ${figure(one.to)}`))),
       h('dl', { class: 'facts' },
-        h('dt', {}, t('density.bandwidth')), h('dd', {}, `${number(surface.bandwidth_m)} m`),
+        h('dt', {}, t('density.bandwidth_short')), h('dd', {}, `${number(surface.bandwidth_m)} m`),
         h('dt', {}, t('density.period')), h('dd', {}, `${from} – ${to}`),
         h('dt', {}, t('density.n')),
         h('dd', {}, number(surface.n) + (surface.n_outside

@@ -17,7 +17,8 @@ import { PRESETS } from './period.js';
 export const LAYER_IDS = [
   'grids', 'incidents', 'density', 'cameras', 'routes', 'borders', 'units', 'context',
 ];
-export const DEFAULT_LAYERS = ['grids', 'incidents', 'cameras', 'routes', 'borders', 'units', 'context'];
+/** At first: who answers for what, and what happened there. The rest is one click away. */
+export const DEFAULT_LAYERS = ['grids', 'incidents', 'routes', 'borders', 'units', 'context'];
 export const BANDWIDTHS = [150, 300, 600];
 const REMEMBERED_LANGUAGE = 'wangge.language';
 const DAY = /^\d{4}-\d{2}-\d{2}$/;

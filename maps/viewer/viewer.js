@@ -8,7 +8,7 @@ import { classOf } from './layers/grids.js';
 import { LAYERS } from './layers/index.js';
 import { GPUInitializationError, GridMap } from './map.js';
 import { Panel } from './panel.js';
-import { moments } from './period.js';
+import { addDays, dayOf, daysOfMonth, moments } from './period.js';
 import { PlacePanel, problemBox } from './place.js';
 import { ReportForm } from './report.js';
 import { readState, rememberLanguage, writeState } from './state.js';
@@ -97,7 +97,7 @@ async function start() {
  */
 function run(meta, tilesets, style) {
   const fresh = state.view === null;
-  state.period ??= { preset: lastWithin(meta, 365) ? '12m' : 'all' };
+  state.period ??= latestMonth(meta);
   let round = 0;
   /** @type {AbortController | null} */
   let heatAsked = null;
@@ -139,6 +139,7 @@ function run(meta, tilesets, style) {
     onperiod: () => refilter(),
     oncategories: () => refilter(),
     onbandwidth: () => refilter(),
+    onclose: () => headerEvents.onlayers(),
   });
 
   const place = new PlacePanel(element('place'), api, {
@@ -187,6 +188,7 @@ function run(meta, tilesets, style) {
     onlayers: () => {
       const open = document.body.classList.toggle('panel-open');
       element('show-panel').setAttribute('aria-expanded', String(open));
+      element('show-panel').focus();
     },
     onhelp: () => tasks.open(),
   };
@@ -215,6 +217,7 @@ function run(meta, tilesets, style) {
     document.body.classList.remove('panel-open');
     grids.mark(point);
     return place.ask(point, features).then(() => {
+      grids.keepClear(point, element('place'));
       if (takingIncident) element('add-incident')?.focus();
       takingIncident = false;
     });
@@ -328,11 +331,13 @@ function run(meta, tilesets, style) {
 }
 
 /**
- * Whether the latest incident is younger than so many days.
- * @param {any} meta @param {number} days
+ * The last 30 days; where nothing has come in for longer, the month of the latest incident.
+ * @param {any} meta
+ * @returns {import('./period.js').Period}
  */
-function lastWithin({ incidents, now }, days) {
-  return incidents.last !== null && Date.parse(now) - Date.parse(incidents.last) < days * 86_400_000;
+function latestMonth({ incidents, now }) {
+  if (incidents.last === null || dayOf(incidents.last) > addDays(dayOf(now), -30)) return { preset: '30d' };
+  return daysOfMonth(dayOf(incidents.last).slice(0, 7));
 }
 
 start();

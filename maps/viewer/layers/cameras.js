@@ -14,7 +14,7 @@ export const cameras = {
     {
       order: 50, id: 'camera-wedges', type: 'fill', source: 'cameras',
       'source-layer': 'camera_wedges', minzoom: 13,
-      paint: { 'fill-color': byStatus(), 'fill-opacity': 0.16 },
+      paint: { 'fill-color': byStatus(), 'fill-opacity': 0.12 },
     },
     {
       order: 51, id: 'camera-wedge-lines', type: 'line', source: 'cameras',

@@ -7,8 +7,8 @@ const ID = 'density';
 /** @type {import('./index.js').MapLayer} */
 export const density = { id: 'density', tiles: [], specs: () => [], legend: () => [] };
 
-/** Where the picture goes: above the base map, below lines, marks and names. */
-export const DENSITY_ORDER = 35;
+/** Where the picture goes: above the ground and its buildings, below streets, marks and names. */
+export const DENSITY_ORDER = 10;
 
 /**
  * What the server is asked: the same for the figures and the picture.

@@ -31,14 +31,14 @@ export const grids = {
   tiles: ['grids'],
   specs: () => [
     {
-      order: 30, id: 'grid-areas', type: 'fill', source: 'grids', 'source-layer': 'grids',
+      order: 5, id: 'grid-areas', type: 'fill', source: 'grids', 'source-layer': 'grids',
       paint: {
         'fill-color': [
           'case',
           ...CLASSES.flatMap(({ test, colour }) => (test ? [test, colour] : [])),
           CLASSES[CLASSES.length - 1].colour,
         ],
-        'fill-opacity': ['interpolate', ['linear'], ['zoom'], 12, 0.72, 16, 0.42],
+        'fill-opacity': ['interpolate', ['linear'], ['zoom'], 12, 0.85, 16, 0.65],
         'fill-antialias': false,
       },
     },

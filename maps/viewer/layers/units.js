@@ -2,6 +2,8 @@
 
 import { TEXT_FONT, named } from './text.js';
 
+const LINES = { county: '#4a1760', township: '#86459b', village: '#b78cc6' };
+
 /** @type {import('./index.js').MapLayer} */
 export const units = {
   id: 'units',
@@ -9,12 +11,15 @@ export const units = {
   specs: ({ language }) => [
     {
       order: 44, id: 'unit-lines', type: 'line', source: 'units', 'source-layer': 'units',
-      layout: { 'line-join': 'round' },
+      // The lines of two neighbours lie on one another, so dashes would fill each other's gaps.
+      layout: { 'line-join': 'round', 'line-sort-key': ['-', ['get', 'level']] },
       paint: {
-        'line-color': ['match', ['get', 'level'], 12, '#8a4f9e', 9, '#6f2c86', '#4a1760'],
-        'line-width': ['match', ['get', 'level'], 12, 1.4, 9, 2.2, 3],
-        'line-dasharray': [4, 2],
-        'line-opacity': 0.85,
+        'line-color': ['match', ['get', 'level'], 12, LINES.village, 9, LINES.township, LINES.county],
+        'line-width': [
+          'interpolate', ['linear'], ['zoom'],
+          8, ['match', ['get', 'level'], 12, 0.8, 9, 1.2, 1.6],
+          13, ['match', ['get', 'level'], 12, 1.6, 9, 2.4, 3.2],
+        ],
       },
     },
     {
@@ -34,8 +39,8 @@ export const units = {
     },
   ],
   legend: (t) => [
-    { swatch: { line: '#4a1760', width: 3, dashed: true }, text: t('units.county') },
-    { swatch: { line: '#6f2c86', width: 2.2, dashed: true }, text: t('units.township') },
-    { swatch: { line: '#8a4f9e', width: 1.4, dashed: true }, text: t('units.village') },
+    { swatch: { line: LINES.county, width: 3.2 }, text: t('units.county') },
+    { swatch: { line: LINES.township, width: 2.4 }, text: t('units.township') },
+    { swatch: { line: LINES.village, width: 1.6 }, text: t('units.village') },
   ],
 };

@@ -1,0 +1,113 @@
+"""``wangge import``: files in, a dry run unless told to commit."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.commands.shared import Actor, AsJson, DataDir, actor_name, open_database, out, progress
+from api.settings import ServerSettings
+from data.importers.run import KINDS, run_import
+from gis.errors import BadInput, Problem
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(
+    epilog="Example: wangge import buildings parcels.gpkg --map id=ML --map households=units "
+    "--county 990121 --commit",
+    help="Import a file: "
+    + ", ".join(sorted(KINDS))
+    + ". A dry run with a report unless --commit; one transaction, the same file twice changes "
+    "nothing.",
+)
+def _import(
+    kind: Annotated[str, typer.Argument(help="What the file holds")],
+    file: Annotated[Path, typer.Argument(help="Any vector format, CSV, Excel, Parquet, .osm.pbf")],
+    layer: Annotated[str | None, typer.Option(help="Layer or sheet")] = None,
+    crs: Annotated[str, typer.Option(help="auto, wgs84, cgcs2000, gcj02, bd09 or EPSG:n")] = "auto",
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="field=column; field==text gives every row that text"),
+    ] = None,
+    default: Annotated[
+        list[str] | None, typer.Option("--default", help="field=text where a cell is empty")
+    ] = None,
+    county: Annotated[str | None, typer.Option(help="County code the rows belong to")] = None,
+    parent: Annotated[
+        str | None, typer.Option(help="Code that short local unit codes are completed with")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Name of the source; the file's name when left out")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of text, such as gbk or utf-8")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Zone of times without one; the installation's")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Layer known to be WGS 84, to tell a shifted file by")
+    ] = None,
+    commit: Annotated[bool, typer.Option("--commit", help="Write; otherwise a dry run")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse the whole file when one row is rejected")
+    ] = False,
+    no_database: Annotated[
+        bool, typer.Option("--no-database", help="Check the file alone")
+    ] = False,
+    rejected: Annotated[
+        Path | None,
+        typer.Option(help="Write rejected rows there (.csv, .xlsx) with their reasons"),
+    ] = None,
+    data_dir: DataDir = None,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    with (
+        nullcontext() if no_database else open_database(data_dir) as database,
+        progress.status("reading") as shown,
+    ):
+        report = run_import(
+            kind,
+            file,
+            layer=layer,
+            crs=crs,
+            mapping=_pairs(mapping, "--map"),
+            defaults=_pairs(default, "--default"),
+            county=county,
+            parent=parent,
+            source=source,
+            encoding=encoding,
+            timezone=timezone or ServerSettings().timezone,
+            against=against,
+            database=database,
+            commit=commit,
+            strict=strict,
+            actor=actor_name(actor),
+            progress=lambda step, share: shown.update(f"{step} {share:.0%}"),
+        )
+    if rejected is not None:
+        report.write_rejected(rejected)
+    if as_json:
+        typer.echo(report.to_json())
+        return
+    for line in report.lines():
+        out.print(line, markup=False)
+    if not commit:
+        out.print("Nothing was written. Add --commit to write it.")
+
+
+def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    pairs = {}
+    for each in given or ():
+        name, equals, value = each.partition("=")
+        if not (name and equals and value):
+            raise BadInput(
+                Problem(
+                    f"'{each}' is no field=column", "Write it as households=units", field=option
+                )
+            )
+        pairs[name.strip()] = value.strip()
+    return pairs

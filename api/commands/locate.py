@@ -1,0 +1,142 @@
+"""``wangge locate``: one place on the database, or a file of points against a file of grids."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.progress import track
+
+from api.commands.layers import read_layer, read_points, write_table
+from api.commands.shared import AsJson, DataDir, moment, open_database, out, print_json, progress
+from api.schemas.places import LocateOut
+from gis.crs import to_wgs84
+from gis.errors import BadInput, Problem
+from gis.locator import CHUNK, Locator
+from grids.incidents.responsibility import REASONS, Answer, answer
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(
+    epilog="Example: wangge locate 116.6 44.9 --accuracy 20    or: wangge locate --grids "
+    "grids.gpkg --points incidents.csv --out located.csv --id code",
+    context_settings={"ignore_unknown_options": True},
+)
+def _locate(
+    lon: Annotated[float | None, typer.Argument(help="Longitude or easting")] = None,
+    lat: Annotated[float | None, typer.Argument(help="Latitude or northing")] = None,
+    crs: Annotated[str, typer.Option(help="wgs84, cgcs2000, gcj02, bd09, EPSG:n")] = "auto",
+    accuracy: Annotated[
+        float | None, typer.Option(help="68 % radius of the position's error, metres")
+    ] = None,
+    at: Annotated[str | None, typer.Option(help="At which moment; now when left out")] = None,
+    grids: Annotated[Path | None, typer.Option(help="Layer of grids")] = None,
+    points: Annotated[Path | None, typer.Option(help="File of points")] = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help=".csv or .parquet")] = None,
+    id_column: Annotated[str, typer.Option("--id", help="Column of the grids")] = "code",
+    lon_column: Annotated[str | None, typer.Option("--lon", help="Column of the points")] = None,
+    lat_column: Annotated[str | None, typer.Option("--lat", help="Column of the points")] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which grid a place belongs to, and who answers for it.
+
+    On a shared border the grid with the smallest code (or --id) answers.
+    """
+    if lon is not None and lat is not None:
+        _one(lon, lat, crs, accuracy, at, data_dir, as_json=as_json)
+    elif grids is not None and points is not None and out_file is not None:
+        _many(grids, points, out_file, id_column, lon_column, lat_column, crs)
+    else:
+        raise BadInput(
+            Problem("say what to locate", "Either LON LAT, or --grids, --points and --out")
+        )
+
+
+def _one(
+    lon: float,
+    lat: float,
+    crs: str,
+    accuracy: float | None,
+    at: str | None,
+    data_dir: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    system = "wgs84" if crs == "auto" else crs
+    x, y = (float(value) for value in to_wgs84(lon, lat, system))
+    if not (-180 <= x <= 180 and -90 <= y <= 90):
+        raise BadInput(
+            Problem(f"({lon}, {lat}) is no position in {system}", "Longitude first, then latitude")
+        )
+    when = moment(at, "--at") or datetime.now(UTC)
+    with open_database(data_dir) as database, database.transaction() as session:
+        found = answer(session, x, y, at=when, accuracy_m=accuracy)
+        if as_json:
+            print_json(LocateOut.of(found, system).model_dump(mode="json"))
+        else:
+            _tell(found)
+
+
+def _tell(found: Answer) -> None:
+    place = " > ".join(unit.name for unit in found.units) or "no known unit"
+    out.print(f"{found.lon:.6f}, {found.lat:.6f}  {place}")
+    if found.grid is None:
+        out.print(f"[bold]no grid[/]: {REASONS[found.reason][1]}")
+        if found.nearest is not None:
+            out.print(f"nearest grid {found.nearest.code}, {found.nearest.distance_m:,.0f} m away")
+    else:
+        grid = found.grid
+        out.print(
+            f"grid [bold]{grid.code}[/] {grid.name}: {grid.households} households, "
+            f"{found.distance_to_border_m:,.0f} m to the border"
+        )
+        for each in found.responsible:
+            out.print(f"  {each.name} ({each.role}): {REASONS[each.reason][1]}", markup=False)
+        if not found.responsible:
+            out.print(f"  {REASONS['nobody'][1]}")
+    if found.confidence is not None:
+        out.print(f"confidence {found.confidence:.1%}" + (": ask back" if found.ask_back else ""))
+        for candidate in found.candidates[:5]:
+            out.print(f"  {candidate.code} {candidate.share:.1%}")
+
+
+def _many(
+    grids: Path,
+    points: Path,
+    out_file: Path,
+    id_column: str,
+    lon_column: str | None,
+    lat_column: str | None,
+    crs: str,
+) -> None:
+    layer = read_layer(grids).to_crs(4326)
+    if id_column not in layer:
+        raise BadInput(
+            Problem(
+                f"there is no column '{id_column}'",
+                f"Name it with --id; there are: {', '.join(map(str, layer.columns))}",
+                source=grids.name,
+            )
+        )
+    frame, lon, lat = read_points(points, lon=lon_column, lat=lat_column, crs=crs)
+    ids = layer[id_column].astype(str).to_numpy()
+    locator = Locator.build(layer.geometry.to_numpy(), ids)
+    found = np.empty(len(lon), dtype=np.int64)
+    for start in track(
+        range(0, len(lon), CHUNK), description="locating", console=progress, transient=True
+    ):
+        part = slice(start, start + CHUNK)
+        found[part] = locator.locate(lon[part], lat[part])
+    answers = np.where(found >= 0, ids[np.maximum(found, 0)], "")
+    name = id_column if id_column not in frame else f"grid_{id_column}"
+    write_table(frame.assign(**{name: answers}), out_file)
+    inside, placed = int((found >= 0).sum()), int(np.isfinite(lon).sum())
+    out.print(
+        f"{len(lon):,} points: {inside:,} in a grid, {placed - inside:,} outside all grids, "
+        f"{len(lon) - placed:,} without coordinates; written to {out_file}"
+    )

@@ -1,0 +1,301 @@
+"""``wangge plan``: draw grids, score them, publish and roll back editions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import geopandas as gpd
+import pandas as pd
+import sqlalchemy as sa
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
+
+from api.commands.layers import read_layer, write_layer
+from api.commands.shared import (
+    Actor,
+    AsJson,
+    DataDir,
+    actor_name,
+    moment,
+    open_database,
+    out,
+    print_json,
+    print_table,
+    progress,
+)
+from boundaries import editions
+from boundaries.models import Edition
+from gis.errors import BadInput, Problem
+from grids import planning, service
+from grids.models import GridShape
+from grids.redistricting import draw as draw_plan
+from grids.redistricting import score as score_grids
+
+if TYPE_CHECKING:
+    from grids.redistricting import Plan, Score
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+Layers = Annotated[list[Path] | None, typer.Option("--barriers", help="May be repeated")]
+FINDINGS_SHOWN = 12
+
+
+@app.command(
+    epilog="Example: wangge plan draw --area units.gpkg --buildings buildings.gpkg "
+    "--barriers roads.gpkg --out grids.gpkg    or, on the database: wangge plan draw --unit 990121"
+)
+def draw(
+    area: Annotated[Path | None, typer.Option(help="Polygons; each 'code' on its own")] = None,
+    buildings: Annotated[Path | None, typer.Option(help="With households")] = None,
+    barriers: Layers = None,
+    unit: Annotated[str | None, typer.Option(help="Code of the area in the database")] = None,
+    target: Annotated[
+        float | None,
+        typer.Option(help="Households a grid should have; by area type, else 300"),
+    ] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(help="Largest deviation that passes; by area type, else 0.10")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same input and seed give the same plan")] = 1,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="grids: .gpkg, .geojson, .parquet")
+    ] = None,
+    cells: Annotated[Path | None, typer.Option(help="Planning cells, the same formats")] = None,
+    title: Annotated[str | None, typer.Option(help="Of the draft edition")] = None,
+    data_dir: DataDir = None,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw balanced grids: from files to a file, or on the database to a draft edition."""
+    from_files = area is not None and buildings is not None and out_file is not None
+    if from_files == (unit is not None):
+        raise BadInput(
+            Problem(
+                "say what to draw",
+                "Either --area, --buildings and --out with files, or --unit CODE on the database",
+            )
+        )
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        console=progress,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("reading", total=1.0)
+
+        def tell(stage: str, share: float) -> None:
+            bar.update(task, description=stage, completed=share)
+
+        if from_files and area and buildings and out_file:
+            plan = draw_plan(
+                read_layer(area),
+                read_layer(buildings),
+                _together(barriers),
+                target=target or 300,
+                tolerance=0.10 if tolerance is None else tolerance,
+                seed=seed,
+                progress=tell,
+            )
+            write_layer(plan.grids, out_file, layer="grids")
+            if cells is not None:
+                write_layer(plan.cells, cells, layer="cells")
+            number = None
+        else:
+            with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
+                plan, edition = planning.draw_draft(
+                    session,
+                    str(unit),
+                    target=target,
+                    tolerance=tolerance,
+                    seed=seed,
+                    title=title,
+                    author=actor_name(actor),
+                    progress=tell,
+                )
+                number = edition.id
+    _tell(plan, number, out_file, as_json=as_json)
+
+
+def _together(paths: list[Path] | None) -> gpd.GeoDataFrame | None:
+    """All barrier layers as one, in the CRS of the first."""
+    if not paths:
+        return None
+    layers = []
+    for path in paths:
+        layer = read_layer(path)
+        if "kind" not in layer:
+            raise BadInput(
+                Problem(
+                    "there is no column 'kind'",
+                    "street, arterial, rail, river, wall, or bridge for points; "
+                    "'wangge import barriers' classes what other names say",
+                    source=path.name,
+                    field="kind",
+                )
+            )
+        layers.append(layer[["kind", layer.geometry.name]].rename_geometry("geometry"))
+    crs = layers[0].crs
+    return gpd.GeoDataFrame(
+        pd.concat([layer.to_crs(crs) for layer in layers], ignore_index=True), crs=crs
+    )
+
+
+def _tell(plan: Plan, edition: int | None, path: Path | None, *, as_json: bool) -> None:
+    about = {
+        "grids": len(plan.grids),
+        "households": int(plan.grids["households"].sum()),
+        "within_tolerance": round(plan.within_tolerance, 4),
+        "mean_deviation": round(float(plan.grids["deviation"].abs().mean()), 4),
+        "mean_compactness": round(float(plan.grids["compactness"].mean()), 3),
+        "edition": edition,
+        "file": str(path) if path else None,
+    }
+    if as_json:
+        print_json({**about, "findings": [asdict(each) for each in plan.findings]})
+        return
+    out.print(
+        f"{about['grids']:,} grids of {about['households']:,} households; "
+        f"{plan.within_tolerance:.1%} within tolerance, mean deviation "
+        f"{about['mean_deviation']:.1%}, mean compactness {about['mean_compactness']:.2f}"
+    )
+    for each in plan.findings[:FINDINGS_SHOWN]:
+        out.print(f"  {each}", markup=False)
+    if len(plan.findings) > FINDINGS_SHOWN:
+        out.print(f"  ... and {len(plan.findings) - FINDINGS_SHOWN} more; --json lists all")
+    if edition is not None:
+        out.print(f"draft edition {edition}; put it in force with: wangge plan publish {edition}")
+    if path is not None:
+        out.print(f"written to {path}")
+
+
+@app.command(epilog="Example: wangge plan score grids.gpkg --target 300 --area units.gpkg --json")
+def score(
+    grids: Annotated[Path, typer.Argument(help="Any layer of grids with 'households'")],
+    target: Annotated[float, typer.Option(help="Households a grid should have")] = 300,
+    tolerance: Annotated[float, typer.Option(help="Largest deviation that passes")] = 0.10,
+    area: Annotated[Path | None, typer.Option(help="Polygons they should tile")] = None,
+    buildings: Annotated[Path | None, typer.Option(help="With households")] = None,
+    barriers: Layers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a layer of grids, drawn by the planner or by hand."""
+    found: Score = score_grids(
+        read_layer(grids),
+        target=target,
+        tolerance=tolerance,
+        buildings=read_layer(buildings) if buildings else None,
+        area=read_layer(area) if area else None,
+        barriers=_together(barriers),
+    )
+    figures = asdict(found)
+    if as_json:
+        print_json(figures)
+    else:
+        print_table(["figure", "value"], ((name, json.dumps(v)) for name, v in figures.items()))
+
+
+@app.command("list", epilog="Example: wangge plan list")
+def list_editions(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Editions of the database, newest first."""
+    with open_database(data_dir) as database, database.transaction() as session:
+        rows = session.execute(
+            sa.select(Edition, sa.func.count(GridShape.grid_id))
+            .outerjoin(GridShape, GridShape.edition_id == Edition.id)
+            .group_by(Edition.id)
+            .order_by(Edition.id.desc())
+        ).all()
+    listed = [
+        {
+            "edition": edition.id,
+            "area": edition.area_code,
+            "status": edition.status,
+            "grids": count,
+            "from": edition.valid.lower if edition.valid else None,
+            "until": edition.valid.upper if edition.valid else None,
+            "title": edition.title,
+            "author": edition.author,
+        }
+        for edition, count in rows
+    ]
+    if as_json:
+        print_json(listed)
+    elif not listed:
+        out.print("no editions yet: draw one with 'wangge plan draw --unit CODE'")
+    else:
+        print_table(list(listed[0]), (list(each.values()) for each in listed))
+
+
+@app.command(epilog="Example: wangge plan publish 3 --effective 2026-07-01")
+def publish(
+    edition: Annotated[int, typer.Argument(help="Number of the draft")],
+    effective: Annotated[str | None, typer.Option(help="From when on; now when left out")] = None,
+    data_dir: DataDir = None,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a draft in force: checked whole, the edition before it is closed at that moment."""
+    at = moment(effective, "--effective")
+    with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
+        done = service.publish(session, edition, approver=actor_name(actor), effective=at)
+    _tell_published(done, as_json=as_json)
+
+
+@app.command(epilog="Example: wangge plan rollback 4")
+def rollback(
+    edition: Annotated[int, typer.Argument(help="Number of the edition in force")],
+    note: Annotated[str, typer.Option(help="Why")] = "",
+    data_dir: DataDir = None,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go back to the edition before, from now on; nothing of the past is rewritten."""
+    with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
+        done = service.rollback(session, edition, actor=actor_name(actor), note=note)
+    _tell_published(done, as_json=as_json)
+
+
+def _tell_published(done: service.Published, *, as_json: bool) -> None:
+    edition = done.edition
+    if as_json:
+        print_json(
+            {
+                "edition": edition.id,
+                "replaced": [each.id for each in done.replaced],
+                "grids": done.grids,
+                "kept": done.kept,
+                "unassigned": done.unassigned,
+                "from": edition.valid.lower if edition.valid else None,
+            }
+        )
+        return
+    out.print(
+        f"edition {edition.id} of {edition.area_code} is in force from "
+        f"{edition.valid.lower if edition.valid else None}: {done.grids:,} grids, "
+        f"{done.kept:,} keep their identity"
+    )
+    for old in done.replaced:
+        out.print(f"edition {old.id} is superseded")
+    if done.unassigned:
+        out.print(
+            f"{done.unassigned:,} grids have nobody to answer for them: "
+            "'wangge people unassigned' lists them"
+        )
+
+
+@app.command(epilog="Example: wangge plan export 3 --out grids.gpkg")
+def export(
+    edition: Annotated[int, typer.Argument(help="Number of the edition")],
+    out_file: Annotated[Path, typer.Option("--out", help=".gpkg, .geojson, .parquet, .csv")],
+    data_dir: DataDir = None,
+) -> None:
+    """Write the grids of an edition to a file, in WGS 84."""
+    with open_database(data_dir) as database, database.transaction() as session:
+        editions.get(session, edition)
+        frame = planning.grids_frame(session, edition)
+    write_layer(frame, out_file, layer="grids")
+    out.print(f"{len(frame):,} grids written to {out_file}")

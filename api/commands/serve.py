@@ -1,0 +1,112 @@
+"""``wangge up`` and ``wangge demo``."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import closing
+from typing import Annotated
+
+import typer
+import uvicorn
+from pydantic import ValidationError
+
+from api.app import create_app
+from api.commands.shared import DataDir, database_settings, out, progress
+from api.settings import ServerSettings
+from data import schema
+from data.sample import loading
+from gis.database import Database
+from gis.errors import BadInput, Problem
+
+Port = Annotated[
+    int | None,
+    typer.Option("--port", min=1, max=65535, help="Port; the first free from 8000 when left out"),
+]
+PORTS_TRIED = 50
+
+up = typer.Typer(rich_markup_mode=None)
+demo = typer.Typer(rich_markup_mode=None)
+
+
+@up.command(epilog="Example: wangge up --port 8080 --data-dir /srv/wangge")
+def _up(port: Port = None, data_dir: DataDir = None) -> None:
+    """Serve the API and the viewer: embedded PostGIS unless WANGGE_DATABASE_URL is set."""
+    settings = _settings(port)
+    with Database.open(database_settings(data_dir)) as database:
+        schema.upgrade(database)
+        _serve(database, settings, time.monotonic())
+
+
+@demo.command(epilog="Example: wangge demo --port 8080")
+def _demo(port: Port = None, data_dir: DataDir = None) -> None:
+    """Serve an invented banner county (示范旗) with all layers: nothing in it is real."""
+    began = time.monotonic()
+    settings = _settings(port)
+    stored = database_settings(data_dir)
+    if stored.database_url is None and data_dir is None:
+        # Apart from real data: the demo never lands in the folder of an installation.
+        stored = database_settings(stored.data_dir / "demo")
+    with Database.open(stored) as database:
+        schema.upgrade(database)
+        if loading.is_loaded(database):
+            progress.print("the demo place is there already")
+        else:
+            loading.load(database, actor="wangge demo", say=progress.print)
+        _serve(database, settings, began)
+
+
+def _settings(port: int | None) -> ServerSettings:
+    try:
+        settings = ServerSettings()
+        chosen = port or _free_port(settings.host, settings.port)
+        return settings.model_copy(update={"port": chosen})
+    except ValidationError as error:
+        raise BadInput(
+            Problem(
+                str(each["msg"]).removeprefix("Value error, "),
+                field=f"WANGGE_{str(each['loc'][0]).upper()}",
+            )
+            for each in error.errors()
+        ) from None
+
+
+def _free_port(host: str, first: int) -> int:
+    for port in range(first, min(first + PORTS_TRIED, 65536)):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with closing(socket.socket(family)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise BadInput(Problem(f"no port from {first} on is free", "Choose one with --port"))
+
+
+def _serve(database: Database, settings: ServerSettings, began: float) -> None:
+    config = uvicorn.Config(
+        create_app(settings, database),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
+    server = uvicorn.Server(config)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    out.print(
+        f"wangge is up at [bold]http://{host}:{settings.port}/[/] "
+        f"after {time.monotonic() - began:.1f} s (Ctrl-C stops it)"
+    )
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        progress.print("stopped")
+    if not server.started:
+        raise BadInput(
+            Problem(
+                f"cannot listen on {settings.host}:{settings.port}",
+                "Is another program using it? Choose another with --port",
+            )
+        )

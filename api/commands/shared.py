@@ -1,0 +1,88 @@
+"""What several commands take and do: the database, the actor, times, tables."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from api.settings import ServerSettings
+from data import schema
+from gis.database import Database
+from gis.errors import BadInput, Problem
+from gis.settings import DatabaseSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+out = Console(highlight=False, soft_wrap=True)
+progress = Console(stderr=True, highlight=False)
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder of the embedded database [env: WANGGE_DATA_DIR]"),
+]
+Actor = Annotated[
+    str | None, typer.Option("--actor", help="Who does it, for the record; your account's name")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output")]
+
+
+def database_settings(data_dir: Path | None = None) -> DatabaseSettings:
+    """Settings from the environment, with the folder of the command line before them."""
+    return DatabaseSettings(data_dir=data_dir) if data_dir else DatabaseSettings()
+
+
+@contextmanager
+def open_database(data_dir: Path | None = None) -> Iterator[Database]:
+    """The database of the settings, migrated to this release, closed at the end."""
+    with Database.open(database_settings(data_dir)) as database:
+        schema.upgrade(database)
+        yield database
+
+
+def actor_name(given: str | None) -> str:
+    """Who acts: the name given, else the account's."""
+    return given or getpass.getuser()
+
+
+def moment(text: str | None, name: str) -> datetime | None:
+    """A time of the command line; without a zone it is the installation's local time."""
+    if text is None:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(
+            Problem(
+                f"'{text}' is no time",
+                "Write it as 2026-06-30 or 2026-06-30T21:30:00+08:00",
+                field=name,
+            )
+        ) from None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=ZoneInfo(ServerSettings().timezone))
+
+
+def print_json(document: Any) -> None:
+    """One JSON document, Chinese as it is."""
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A plain table; numbers to the right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    listed = [tuple(row) for row in rows]
+    for place, heading in enumerate(headings):
+        is_number = all(isinstance(row[place], int | float) for row in listed) and bool(listed)
+        table.add_column(heading, justify="right" if is_number else "left")
+    for row in listed:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    out.print(table)

@@ -1,0 +1,90 @@
+"""What handlers ask for: the open database, and a transaction that ends before the answer goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Query, Request
+from sqlalchemy.orm import Session
+
+from api.settings import ServerSettings
+from gis.database import Database
+from gis.errors import BadInput, Problem
+
+
+def get_database(request: Request) -> Database:
+    """The database the application was made with."""
+    database: Database = request.app.state.database
+    return database
+
+
+def get_settings(request: Request) -> ServerSettings:
+    """The settings the application was made with."""
+    settings: ServerSettings = request.app.state.settings
+    return settings
+
+
+def get_session(database: Annotated[Database, Depends(get_database)]) -> Iterator[Session]:
+    """One transaction a request: answered means committed."""
+    with database.transaction() as session:
+        yield session
+
+
+def parse_time(text: str, name: str, settings: ServerSettings) -> datetime:
+    """A moment given as ISO 8601; without a zone it is the installation's local time.
+
+    Raises
+    ------
+    BadInput
+        It is no time.
+    """
+    try:
+        # A plus sign that was not escaped in the address arrives as a space.
+        moment = datetime.fromisoformat(text.strip().replace(" ", "+", text.count("T")))
+    except ValueError:
+        raise BadInput(
+            Problem(
+                f"'{text}' is no time",
+                "Write it as 2026-06-30 or 2026-06-30T21:30:00+08:00",
+                field=name,
+            )
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(settings.timezone))
+    return moment
+
+
+def get_moment(
+    settings: Annotated[ServerSettings, Depends(get_settings)],
+    at: Annotated[
+        str | None,
+        Query(description="The moment that is asked about, ISO 8601; now when left out"),
+    ] = None,
+) -> datetime:
+    """The moment a request asks about."""
+    return parse_time(at, "at", settings) if at else datetime.now(UTC)
+
+
+def get_period(
+    settings: Annotated[ServerSettings, Depends(get_settings)],
+    start: Annotated[str | None, Query(description="First moment, ISO 8601")] = None,
+    end: Annotated[str | None, Query(description="First moment after it, ISO 8601")] = None,
+) -> tuple[datetime | None, datetime | None]:
+    """A period from ``start`` up to, not including, ``end``; None for an open side."""
+    first = parse_time(start, "start", settings) if start else None
+    last = parse_time(end, "end", settings) if end else None
+    if first is not None and last is not None and first >= last:
+        raise BadInput(
+            Problem("the period ends before it begins", "Give start before end", field="end")
+        )
+    return first, last
+
+
+# scope="function": the transaction ends, and may fail, before the answer is sent.
+SessionIn = Annotated[Session, Depends(get_session, scope="function")]
+SettingsIn = Annotated[ServerSettings, Depends(get_settings)]
+MomentIn = Annotated[datetime, Depends(get_moment)]
+PeriodIn = Annotated[tuple[datetime | None, datetime | None], Depends(get_period)]

@@ -1,0 +1,132 @@
+"""Errors as RFC 9457 problem details: one table maps each kind to its HTTP status."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from gis.errors import (
+    BadInput,
+    Conflict,
+    Forbidden,
+    Missing,
+    NotFound,
+    Problem,
+    Unavailable,
+    WanggeError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastapi import FastAPI, Request
+
+log = logging.getLogger("wangge.api")
+
+STATUS: Final[dict[type[WanggeError], HTTPStatus]] = {
+    BadInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    Missing: HTTPStatus.SERVICE_UNAVAILABLE,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+def status_of(error: WanggeError) -> HTTPStatus:
+    """HTTP status of an error, by the kind it descends from."""
+    for kind in type(error).__mro__:
+        if kind in STATUS:
+            return STATUS[kind]
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def problem_response(
+    status: HTTPStatus,
+    detail: str,
+    *,
+    kind: str = "about:blank",
+    problems: Sequence[Problem] = (),
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """A problem details document; ``problems`` names each field and what to do about it."""
+    body: dict[str, Any] = {
+        "type": kind,
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+    }
+    if problems:
+        body["problems"] = [
+            {"field": each.field, "reason": each.reason, "remedy": each.remedy} for each in problems
+        ]
+    return JSONResponse(
+        jsonable_encoder(body), status_code=status.value, media_type=MEDIA_TYPE, headers=headers
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application in one form."""
+
+    @app.exception_handler(WanggeError)
+    def _ours(_request: Request, error: WanggeError) -> JSONResponse:
+        problems = error.problems if isinstance(error, BadInput) else ()
+        return problem_response(
+            status_of(error),
+            str(error),
+            kind=f"urn:wangge:error:{type(error).__name__}",
+            problems=problems,
+        )
+
+    @app.exception_handler(RequestValidationError)
+    def _malformed(_request: Request, error: RequestValidationError) -> JSONResponse:
+        problems = [
+            Problem(
+                _reason(each),
+                _remedy(each),
+                field=".".join(str(part) for part in each["loc"][1:]) or str(each["loc"][0]),
+            )
+            for each in error.errors()
+        ]
+        return problem_response(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "; ".join(f"{each.field}: {each.reason}" for each in problems),
+            kind="urn:wangge:error:BadInput",
+            problems=problems,
+        )
+
+    @app.exception_handler(HTTPException)
+    def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        return problem_response(
+            HTTPStatus(error.status_code), str(error.detail), headers=dict(error.headers or {})
+        )
+
+    @app.exception_handler(sa.exc.OperationalError)
+    def _database(_request: Request, error: sa.exc.OperationalError) -> JSONResponse:
+        # The driver's text can hold values of the statement: to the log of the server only.
+        log.error("the database did not answer: %s", type(error.orig).__name__)
+        return problem_response(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "the database does not answer, or the request took too long; nothing was changed",
+            kind="urn:wangge:error:Unavailable",
+            headers={"Retry-After": "5"},
+        )
+
+
+def _reason(each: dict[str, Any]) -> str:
+    return str(each["msg"]).removeprefix("Value error, ")
+
+
+def _remedy(each: dict[str, Any]) -> str:
+    if each["type"] == "missing":
+        return "Give it"
+    expected = each.get("ctx", {}).get("expected")
+    return f"One of: {expected}" if expected else ""

@@ -1,0 +1,124 @@
+"""Density of incidents in real units: figures as JSON, the picture as PNG."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+
+from api.dependencies import PeriodIn, SessionIn, SettingsIn
+from grids.incidents.repository import Filter
+from maps import heatmap_text, palettes, raster
+from maps.heatmap import Heatmap
+from maps.service import incident_heatmap
+
+router = APIRouter(prefix="/api/v1", tags=["heatmaps"])
+WIDTH = 1024
+
+Category = Annotated[list[str] | None, Query(description="May be repeated; all when left out")]
+Bandwidth = Annotated[
+    float,
+    Query(ge=50, le=5000, description="Standard deviation of the Gaussian kernel, metres"),
+]
+
+
+class Both(BaseModel):
+    """A text in both languages."""
+
+    zh: str
+    en: str
+
+
+class HeatmapOut(BaseModel):
+    """A density with all that its legend has to say."""
+
+    bounds: tuple[float, float, float, float]
+    image: str
+    legend: list[dict[str, float | str | None]]
+    unit: Both
+    bandwidth_m: float
+    start: str
+    end: str
+    n: int | None
+    n_outside: int
+    n_without_place: int
+    suppressed: bool
+    note: Both
+
+
+@router.get("/heatmaps", summary="Density of incidents per km2 per 30 days")
+def heatmap(
+    request: Request,
+    session: SessionIn,
+    settings: SettingsIn,
+    period: PeriodIn,
+    category: Category = None,
+    bandwidth_m: Bandwidth = 300,
+) -> HeatmapOut:
+    """Where the picture lies, what its colours mean, and of how many incidents it was made."""
+    made = _make(session, settings, period, category, bandwidth_m)
+    _, bounds = raster.to_mercator(made, WIDTH)
+    breaks = palettes.nice_breaks(made.maximum)
+    colours = [palettes.hex_colour(colour) for colour in palettes.ramp(len(breaks))]
+    query = [("start", made.start.isoformat()), ("end", made.end.isoformat())]
+    query += [("bandwidth_m", f"{bandwidth_m:g}")] + [("category", each) for each in category or ()]
+    return HeatmapOut(
+        bounds=bounds,
+        image=f"{request.url.path}.png?{urlencode(query)}",
+        legend=[
+            {"from": low, "to": high, "color": colour}
+            for low, high, colour in zip(breaks, [*breaks[1:], None], colours, strict=True)
+        ],
+        unit=Both(zh=heatmap_text.unit(made, "zh"), en=heatmap_text.unit(made, "en")),
+        bandwidth_m=bandwidth_m,
+        start=made.start.isoformat(),
+        end=made.end.isoformat(),
+        n=made.n,
+        n_outside=made.n_outside,
+        n_without_place=made.n_without_place,
+        suppressed=made.suppressed,
+        note=Both(
+            zh=" ".join(heatmap_text.notes(made, "zh")),
+            en=" ".join(heatmap_text.notes(made, "en")),
+        ),
+    )
+
+
+@router.get(
+    "/heatmaps.png",
+    summary="The picture of a density, in Web Mercator",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}},
+)
+def picture(
+    session: SessionIn,
+    settings: SettingsIn,
+    period: PeriodIn,
+    category: Category = None,
+    bandwidth_m: Bandwidth = 300,
+) -> Response:
+    """Stretch it over the ``bounds`` of ``/heatmaps`` on a Web Mercator map."""
+    made = _make(session, settings, period, category, bandwidth_m)
+    rgba, _ = raster.to_mercator(made, WIDTH)
+    return Response(
+        raster.png_bytes(rgba),
+        media_type="image/png",
+        headers={"Cache-Control": "private, no-cache"},
+    )
+
+
+def _make(
+    session: SessionIn,
+    settings: SettingsIn,
+    period: PeriodIn,
+    category: list[str] | None,
+    bandwidth_m: float,
+) -> Heatmap:
+    return incident_heatmap(
+        session,
+        Filter(start=period[0], end=period[1], categories=tuple(category or ())),
+        bandwidth_m=bandwidth_m,
+        timezone=settings.timezone,
+    )

@@ -1,0 +1,179 @@
+"""Incidents: reported, listed, read, moved on."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from api.dependencies import PeriodIn, SessionIn
+from api.schemas.incidents import (
+    EventOut,
+    IncidentDetail,
+    IncidentIn,
+    IncidentOut,
+    IncidentPage,
+    StepIn,
+)
+from api.schemas.places import GridBrief, ResponsibleOut, Sentence
+from gis.errors import BadInput, Problem
+from grids.incidents import repository, service
+from grids.incidents.errors import IncidentNotFound
+
+router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
+# Until there are accounts, whoever reaches this loopback port is the one user of the machine.
+ACTOR = "local"
+MAX_PAGE = 1000
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Report an incident",
+    responses={
+        200: {"model": IncidentDetail, "description": "A retry: it was stored before, unchanged"},
+        409: {"description": "The id or the source's number was used for another report"},
+    },
+)
+def report(body: IncidentIn, session: SessionIn, response: Response) -> IncidentDetail:
+    """Store an incident with the grid and the worker who answer for its place now.
+
+    The client makes the id, so that a request can be repeated until it is answered: the same id
+    with the same content changes nothing. Answered means committed.
+    """
+    stored = service.record(
+        session,
+        service.Report(
+            id=body.id,
+            category=body.category,
+            severity=body.severity,
+            text=body.text,
+            address=body.address,
+            occurred_at=body.occurred_at,
+            x=body.lon,
+            y=body.lat,
+            crs=body.crs,
+            accuracy_m=body.accuracy_m,
+            method=body.method,
+            source=body.source,
+            external_id=body.external_id,
+            county_code=body.county_code,
+        ),
+        actor=ACTOR,
+    )
+    if not stored.is_new:
+        response.status_code = 200
+    response.headers["Location"] = f"/api/v1/incidents/{stored.incident.id}"
+    return _detail(session, stored.incident.id)
+
+
+@router.get("", summary="Incidents, newest first")
+def index(
+    session: SessionIn,
+    period: PeriodIn,
+    category: Annotated[list[str] | None, Query(description="May be repeated")] = None,
+    bbox: Annotated[
+        str | None, Query(description="west,south,east,north in WGS 84 degrees")
+    ] = None,
+    review: Annotated[
+        bool | None, Query(description="true: only those a person has to look at")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, description="At most 1000; more is cut to that")] = 100,
+    cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
+) -> IncidentPage:
+    """By report time. `count` is the number of all that match."""
+    wanted = repository.Filter(
+        start=period[0],
+        end=period[1],
+        categories=tuple(category or ()),
+        bbox=_bbox(bbox),
+        review=review,
+    )
+    rows, following = repository.page(session, wanted, limit=min(limit, MAX_PAGE), cursor=cursor)
+    return IncidentPage(
+        items=[_brief(row) for row in rows],
+        count=repository.count(session, wanted),
+        next=following,
+    )
+
+
+@router.get("/{incident_id}", summary="One incident with its history")
+def show(incident_id: uuid.UUID, session: SessionIn) -> IncidentDetail:
+    """Grid and responsible person are those of its report time."""
+    return _detail(session, incident_id)
+
+
+@router.post(
+    "/{incident_id}/events",
+    status_code=201,
+    summary="Move an incident one step on",
+    responses={409: {"description": "The state machine has no such step from where it is"}},
+)
+def step(incident_id: uuid.UUID, body: StepIn, session: SessionIn) -> IncidentDetail:
+    """Add an event; the incident's state follows it."""
+    service.step(session, incident_id, body.to_state, actor=ACTOR, note=body.note)
+    return _detail(session, incident_id)
+
+
+def _detail(session: SessionIn, incident_id: uuid.UUID) -> IncidentDetail:
+    row = repository.get(session, incident_id)
+    if row is None:
+        raise IncidentNotFound(f"there is no incident {incident_id}")
+    return IncidentDetail(
+        **_brief(row).model_dump(),
+        text=row.incident.text,
+        address=row.incident.address,
+        source=row.incident.source,
+        external_id=row.incident.external_id,
+        events=[
+            EventOut.model_validate(each, from_attributes=True)
+            for each in repository.events(session, incident_id)
+        ],
+    )
+
+
+def _brief(row: repository.Row) -> IncidentOut:
+    incident = row.incident
+    responsible = None
+    if row.person is not None and row.assignment is not None:
+        responsible = ResponsibleOut(
+            person_id=row.person.id,
+            name=row.person.name,
+            role=row.assignment.role,
+            primary=row.assignment.is_primary,
+            reason=Sentence.of(incident.reason),
+        )
+    return IncidentOut.model_validate(
+        {
+            "id": incident.id,
+            "state": incident.state,
+            "category": incident.category,
+            "severity": incident.severity,
+            "reported_at": incident.reported_at,
+            "occurred_at": incident.occurred_at,
+            "lon": row.lon,
+            "lat": row.lat,
+            "grid": GridBrief.of(row.shape) if row.shape else None,
+            "responsible": responsible,
+            "review": incident.review,
+        }
+    )
+
+
+def _bbox(text: str | None) -> tuple[float, float, float, float] | None:
+    if text is None:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        west = south = east = north = float("nan")
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        raise BadInput(
+            Problem(
+                f"'{text}' is no bounding box",
+                "Write west,south,east,north in degrees, such as 116.2,44.7,116.9,45.2",
+                field="bbox",
+            )
+        )
+    return west, south, east, north

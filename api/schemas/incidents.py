@@ -1,0 +1,109 @@
+"""Shapes of incidents."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from api.schemas.places import GridBrief, ResponsibleOut
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True)]
+State = Literal[
+    "reported", "dispatched", "accepted", "consulting", "handling", "resolved", "evaluated",
+    "closed", "returned", "transferred", "extended", "escalated", "reopened", "merged", "rejected",
+]  # fmt: skip
+
+
+class IncidentIn(BaseModel):
+    """An incident as it is reported. Send no names of residents: they do not belong here."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "id": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+                "category": "neighbour",
+                "severity": "simple",
+                "text": "楼道堆物引发争执",
+                "lon": 116.6,
+                "lat": 44.9,
+                "crs": "wgs84",
+                "accuracy_m": 12,
+                "method": "gps",
+                "source": "phone",
+            }
+        },
+    )
+
+    id: uuid.UUID = Field(description="Made by the client; the same id again changes nothing")
+    category: Text = Field(max_length=64)
+    severity: Literal["simple", "general", "difficult", "major"] = "simple"
+    text: Text = Field(default="", max_length=10_000)
+    address: Text = Field(default="", max_length=500)
+    occurred_at: AwareDatetime | None = None
+    lon: float | None = Field(default=None, allow_inf_nan=False)
+    lat: float | None = Field(default=None, allow_inf_nan=False)
+    crs: Text = Field(default="wgs84", max_length=32)
+    accuracy_m: float | None = Field(default=None, gt=0, le=100_000, allow_inf_nan=False)
+    method: Literal["gps", "map", "address", "operator"] = "operator"
+    source: Text = Field(default="api", min_length=1, max_length=64)
+    external_id: Text | None = Field(default=None, min_length=1, max_length=128)
+    county_code: str | None = Field(default=None, pattern="^[0-9]{6}$")
+
+
+class IncidentOut(BaseModel):
+    """What became of a report."""
+
+    id: uuid.UUID
+    state: State
+    category: str
+    severity: str
+    reported_at: datetime
+    occurred_at: datetime | None
+    lon: float | None
+    lat: float | None
+    grid: GridBrief | None
+    responsible: ResponsibleOut | None
+    review: str | None = Field(description="Why a person has to look at it; null: nothing open")
+
+
+class EventOut(BaseModel):
+    """Something that happened to an incident."""
+
+    at: datetime
+    recorded_at: datetime
+    actor: str
+    kind: str
+    from_state: str | None
+    to_state: str | None
+    note: str
+
+
+class IncidentDetail(IncidentOut):
+    """One incident with its text and its history."""
+
+    text: str
+    address: str
+    source: str
+    external_id: str | None
+    events: list[EventOut]
+
+
+class IncidentPage(BaseModel):
+    """Some incidents, newest first; ``next`` asks for those before them."""
+
+    items: list[IncidentOut]
+    count: int = Field(description="All that match, not only those on this page")
+    next: str | None
+
+
+class StepIn(BaseModel):
+    """The next step of an incident."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    to_state: State
+    note: Text = Field(default="", max_length=10_000)

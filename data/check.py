@@ -1,0 +1,85 @@
+"""Verify on the whole database what must always hold, and name each breach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+
+from boundaries import editions
+from boundaries.models import Edition
+from gis.errors import Problem
+from grids import service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlalchemy.orm import Session
+
+    from gis.database import Database
+
+# A check that finds thousands of rows says so by their number; the first ones show what they are.
+SHOWN: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One invariant: its name, and every breach of it."""
+
+    name: str
+    breaches: Sequence[Problem] = field(default=())
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether nothing broke it."""
+        return not self.breaches
+
+
+def invariants() -> Iterator[tuple[str, str, str]]:
+    """Name, remedy and query of each invariant that SQL can tell, from ``sql/invariants.sql``."""
+    text = files("data").joinpath("sql/invariants.sql").read_text(encoding="utf-8")
+    for part in text.split("-- invariant: ")[1:]:
+        name, remedy, query = part.split("\n", 2)
+        yield name, remedy.removeprefix("-- remedy: "), query.strip().rstrip(";")
+
+
+def check(database: Database, say: Callable[[str], None] | None = None) -> list[Finding]:
+    """Every invariant with its breaches; reads only.
+
+    Parameters
+    ----------
+    say
+        Told the name of each invariant before it is looked at.
+    """
+    findings = []
+    with database.transaction(timeout_s=0) as session:
+        session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        for name, remedy, sql in invariants():
+            if say:
+                say(name)
+            rows = session.scalars(sa.text(sql)).all()
+            breaches = [Problem(row, remedy) for row in rows[:SHOWN]]
+            if len(rows) > SHOWN:
+                breaches.append(Problem(f"and {len(rows) - SHOWN} more like these", remedy))
+            findings.append(Finding(name, breaches))
+        findings.append(_tilings(session, say))
+    return findings
+
+
+def _tilings(session: Session, say: Callable[[str], None] | None) -> Finding:
+    name = "the base grids of every edition in force tile its area"
+    if say:
+        say(name)
+    now = datetime.now(UTC)
+    breaches: list[Problem] = []
+    statement = sa.select(Edition.id).where(Edition.kind == "base", Edition.status == "active")
+    for number in session.scalars(statement.order_by(Edition.id)).all():
+        edition = editions.get(session, number)
+        breaches += [
+            Problem(f"edition {number}: {each.reason}", each.remedy)
+            for each in service.check(session, edition, now)
+        ]
+    return Finding(name, breaches)

@@ -1,0 +1,118 @@
+-- What must always hold on the whole database. Each query gives one text per breach. The
+-- constraints forbid most of these; a restore with triggers off, or a hand on the tables, does not.
+
+-- invariant: one edition in force for each ground and moment
+-- remedy: Roll one of them back
+SELECT format('editions %s and %s are both in force on %s', a.id, b.id, a.area_code)
+FROM editions AS a
+JOIN editions AS b ON a.id < b.id
+    AND a.kind = b.kind
+    AND a.status <> 'draft'
+    AND b.status <> 'draft'
+    AND a.valid && b.valid
+    AND wangge_code_range(a.area_code) && wangge_code_range(b.area_code);
+
+-- invariant: one worker in charge of each grid at any moment
+-- remedy: End one of them
+SELECT format('assignments %s and %s are both in charge of grid %s', a.id, b.id, a.grid_id)
+FROM assignments AS a
+JOIN assignments AS b ON a.id < b.id
+    AND a.grid_id = b.grid_id
+    AND a.is_primary
+    AND b.is_primary
+    AND a.valid && b.valid;
+
+-- invariant: every unit's parent is known
+-- remedy: Import the parent
+SELECT format('unit %s names the parent %s, which is not there', u.code, u.parent_code)
+FROM admin_units AS u
+WHERE u.parent_code IS NOT NULL
+    AND NOT EXISTS (SELECT
+FROM admin_units AS p
+WHERE p.code = u.parent_code
+    AND p.valid && u.valid);
+
+-- invariant: every building with households lies in exactly one grid in force
+-- remedy: Draw and publish a new edition
+SELECT format('building %s (%s households) lies in %s grids', b.external_id, b.households, count(g.grid_id))
+FROM buildings AS b
+JOIN editions AS e ON e.kind = 'base'
+    AND e.status = 'active'
+    AND e.valid @> now()
+    AND starts_with(b.unit_code, e.area_code)
+LEFT JOIN grid_shapes AS g ON g.edition_id = e.id
+    AND ST_Covers(g.geom, b.point)
+WHERE b.households > 0
+GROUP BY b.id, b.external_id, b.households
+HAVING count(g.grid_id) <> 1;
+
+-- invariant: no building is cut by a grid in force
+-- remedy: Draw and publish a new edition
+SELECT format('building %s is cut by grid %s', b.external_id, g.code)
+FROM buildings AS b
+JOIN editions AS e ON e.kind = 'base'
+    AND e.status = 'active'
+    AND e.valid @> now()
+    AND starts_with(b.unit_code, e.area_code)
+JOIN grid_shapes AS g ON g.edition_id = e.id
+    AND ST_Covers(g.geom, b.point)
+WHERE GeometryType(b.geom) = 'POLYGON'
+    AND NOT ST_Covers(g.geom, b.geom)
+    AND ST_Area(ST_Difference(b.geom, g.geom)::geography) > 0.05   + 0.02 * ST_Perimeter(b.geom::geography);
+
+-- invariant: every incident's grid covers its place
+-- remedy: Look at the audit log of that incident
+SELECT format('incident %s does not lie in its grid %s', i.id, g.code)
+FROM incidents AS i
+JOIN grid_shapes AS g USING (edition_id, grid_id)
+WHERE i.geom IS NOT NULL
+    AND NOT ST_Covers(g.geom, i.geom);
+
+-- invariant: every incident's edition was in force at its report time
+-- remedy: Look at the audit log of that incident
+SELECT format('incident %s was reported at %s, outside edition %s', i.id, i.reported_at, e.id)
+FROM incidents AS i
+JOIN editions AS e ON e.id = i.edition_id
+WHERE NOT e.valid @> i.reported_at;
+
+-- invariant: every incident's state is what its events say
+-- remedy: Look at the audit log of that incident
+SELECT format('incident %s is %s, its events say %s', i.id, i.state, coalesce(e.to_state, 'nothing'))
+FROM incidents AS i
+LEFT JOIN LATERAL (SELECT to_state
+FROM incident_events
+WHERE incident_id = i.id
+    AND to_state IS NOT NULL ORDER BY id DESC LIMIT 1) AS e ON true
+WHERE i.state IS DISTINCT
+FROM e.to_state;
+
+-- invariant: every incident's steps follow one another
+-- remedy: Look at the audit log of that incident
+SELECT format('incident %s: event %s starts from %s, the one before ended in %s', incident_id, id, from_state, before)
+FROM (SELECT incident_id, id, from_state, lag(to_state) OVER (PARTITION BY incident_id ORDER BY id) AS before
+FROM incident_events
+WHERE to_state IS NOT NULL) AS steps
+WHERE from_state IS DISTINCT
+FROM before;
+
+-- invariant: every track fix lies in the partition of its month
+-- remedy: Import them anew
+SELECT format('%s fixes lie in no month''s partition', count(*))
+FROM track_fixes_other
+HAVING count(*) > 0;
+
+-- invariant: append-only tables are guarded
+-- remedy: Run 'wangge db upgrade'; if that does not help, restore a backup
+SELECT format('table %s has no guard against change', name)
+FROM unnest(ARRAY['audit_log', 'incident_events', 'imports', 'incidents']) AS name
+WHERE NOT EXISTS (SELECT
+FROM pg_trigger
+WHERE tgrelid = name::regclass
+    AND tgenabled = 'O'
+    AND tgname IN (name || '_append_only', name || '_history'));
+
+-- invariant: constraints are validated
+-- remedy: Validate it, or restore a backup
+SELECT format('constraint %s of %s is not validated', conname, conrelid::regclass)
+FROM pg_constraint
+WHERE NOT convalidated;

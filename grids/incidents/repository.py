@@ -1,0 +1,163 @@
+"""Queries on incidents."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from gis.errors import BadInput, Problem
+from grids.incidents.models import Incident, IncidentCategory, IncidentEvent
+from grids.models import GridShape
+from grids.people.models import Assignment, Person
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which incidents are meant; None and empty mean all."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    categories: Sequence[str] = ()
+    bbox: tuple[float, float, float, float] | None = None
+    review: bool | None = None
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        """As SQL conditions on ``incidents``."""
+        found: list[sa.ColumnElement[bool]] = []
+        if self.start is not None:
+            found.append(Incident.reported_at >= self.start)
+        if self.end is not None:
+            found.append(Incident.reported_at < self.end)
+        if self.categories:
+            found.append(Incident.category.in_(self.categories))
+        if self.bbox is not None:
+            found.append(Incident.geom.op("&&")(sa.func.ST_MakeEnvelope(*self.bbox, 4326)))
+        if self.review is not None:
+            found.append(Incident.review.is_not(None) if self.review else Incident.review.is_(None))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An incident with its grid as of its report time and the person who answered then."""
+
+    incident: Incident
+    lon: float | None
+    lat: float | None
+    shape: GridShape | None
+    person: Person | None
+    assignment: Assignment | None
+
+
+def _rows() -> sa.Select[Any]:
+    return (
+        sa.select(
+            Incident,
+            sa.func.ST_X(Incident.geom),
+            sa.func.ST_Y(Incident.geom),
+            GridShape,
+            Person,
+            Assignment,
+        )
+        .outerjoin(
+            GridShape,
+            (GridShape.edition_id == Incident.edition_id) & (GridShape.grid_id == Incident.grid_id),
+        )
+        .outerjoin(Person, Person.id == Incident.person_id)
+        .outerjoin(Assignment, Assignment.id == Incident.assignment_id)
+    )
+
+
+def get(session: Session, incident_id: uuid.UUID) -> Row | None:
+    """One incident, or None."""
+    row = session.execute(_rows().where(Incident.id == incident_id)).first()
+    return Row(*row) if row else None
+
+
+def events(session: Session, incident_id: uuid.UUID) -> Sequence[IncidentEvent]:
+    """Everything that happened to it, in the order it was recorded."""
+    statement = (
+        sa.select(IncidentEvent)
+        .where(IncidentEvent.incident_id == incident_id)
+        .order_by(IncidentEvent.id)
+    )
+    return session.scalars(statement).all()
+
+
+def page(
+    session: Session, wanted: Filter, *, limit: int, cursor: str | None = None
+) -> tuple[list[Row], str | None]:
+    """A page of incidents, newest first, and the cursor of the next one.
+
+    The cursor is the last row's own key, so that nothing is lost or doubled while others report.
+
+    Raises
+    ------
+    BadInput
+        The cursor is none of ours.
+    """
+    statement = _rows().where(*wanted.conditions())
+    if cursor is not None:
+        at, last = _decode(cursor)
+        statement = statement.where(
+            sa.tuple_(Incident.reported_at, Incident.id) < sa.tuple_(at, last)
+        )
+    found = session.execute(
+        statement.order_by(Incident.reported_at.desc(), Incident.id.desc()).limit(limit + 1)
+    ).all()
+    rows = [Row(*row) for row in found[:limit]]
+    more = _encode(rows[-1].incident) if len(found) > limit and rows else None
+    return rows, more
+
+
+def count(session: Session, wanted: Filter) -> int:
+    """How many incidents match."""
+    statement = sa.select(sa.func.count()).select_from(Incident).where(*wanted.conditions())
+    return int(session.scalar(statement) or 0)
+
+
+def places(session: Session, wanted: Filter) -> tuple[list[float], list[float], int]:
+    """Longitudes and latitudes of matching incidents, and how many more have no place."""
+    rows = session.execute(
+        sa.select(sa.func.ST_X(Incident.geom), sa.func.ST_Y(Incident.geom)).where(
+            *wanted.conditions()
+        )
+    ).all()
+    placed = [row for row in rows if row[0] is not None]
+    return [row[0] for row in placed], [row[1] for row in placed], len(rows) - len(placed)
+
+
+def categories(session: Session) -> Sequence[IncidentCategory]:
+    """The dictionary of categories, disputes first."""
+    statement = sa.select(IncidentCategory).order_by(IncidentCategory.kind, IncidentCategory.code)
+    return session.scalars(statement).all()
+
+
+def _encode(incident: Incident) -> str:
+    text = json.dumps([incident.reported_at.isoformat(), str(incident.id)])
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def _decode(cursor: str) -> tuple[datetime, uuid.UUID]:
+    try:
+        at, last = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        return datetime.fromisoformat(at), uuid.UUID(last)
+    except (ValueError, TypeError, AttributeError):
+        raise BadInput(
+            Problem(
+                "this cursor is none of ours",
+                "Take it from 'next' of the page before, unchanged",
+                field="cursor",
+            )
+        ) from None

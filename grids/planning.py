@@ -1,0 +1,91 @@
+"""Draw the grids of an area that is in the database, and read an edition's grids back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import sqlalchemy as sa
+
+from grids import service
+from grids.models import GridShape
+from grids.redistricting import AREA_TYPES, draw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
+
+    from boundaries.models import Edition
+    from grids.redistricting import Plan
+
+
+def draw_draft(
+    session: Session,
+    area_code: str,
+    *,
+    author: str,
+    target: float | None = None,
+    tolerance: float | None = None,
+    seed: int = 1,
+    title: str | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> tuple[Plan, Edition]:
+    """Draw grids for every unit under a code and keep them as a draft edition.
+
+    Parameters
+    ----------
+    target, tolerance
+        For all units; by each unit's area type when left out (urban where it is unknown).
+
+    Returns
+    -------
+    The plan in EPSG:4326, and the draft.
+    """
+    now = datetime.now(UTC)
+    area, buildings, barriers = service.planning_input(session, area_code, now)
+    norms = [AREA_TYPES[kind or "urban"] for kind in area["area_type"]]
+    area["target"] = [target or norm.target for norm in norms]
+    area["tolerance"] = [norm.tolerance if tolerance is None else tolerance for norm in norms]
+    plan = draw(area, buildings, barriers, seed=seed, progress=progress)
+    names = dict(zip(area["code"], area["name"], strict=True))
+    kinds = dict(zip(area["code"], area["area_type"], strict=True))
+    grids = plan.grids.assign(
+        name=[
+            f"{names[unit]}第{int(code[len(unit) :])}网格"
+            for unit, code in zip(plan.grids["unit"], plan.grids["code"], strict=True)
+        ],
+        area_type=[kinds[unit] or "urban" for unit in plan.grids["unit"]],
+    )
+    edition = service.save_draft(
+        session,
+        area_code,
+        grids,
+        title=title or f"{area_code} {now:%Y-%m-%d}",
+        author=author,
+        cells=plan.cells,
+        rules={"seed": seed, "target": target, "tolerance": tolerance},
+    )
+    return plan, edition
+
+
+def grids_frame(session: Session, edition_id: int) -> gpd.GeoDataFrame:
+    """Grids of an edition: code, unit, name, figures and polygon in EPSG:4326, by code."""
+    columns = ("code", "name", "area_type", "households", "buildings", "target")
+    figures = ("deviation", "compactness", "area_m2")
+    rows = session.execute(
+        sa.select(
+            GridShape.grid_id,
+            GridShape.unit_code.label("unit"),
+            *(getattr(GridShape, name) for name in (*columns, *figures)),
+            sa.func.ST_AsBinary(GridShape.geom).label("wkb"),
+        )
+        .where(GridShape.edition_id == edition_id)
+        .order_by(GridShape.code)
+    ).all()
+    names = ("grid_id", "unit", *columns, *figures)
+    return gpd.GeoDataFrame(
+        {name: [getattr(row, name) for row in rows] for name in names},
+        geometry=gpd.GeoSeries.from_wkb([bytes(row.wkb) for row in rows], crs=4326),
+    )

@@ -1,0 +1,130 @@
+"""Heat maps of the incidents that are in the database."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+import geopandas as gpd
+import sqlalchemy as sa
+
+from boundaries.models import AdminUnit, Edition
+from gis.errors import BadInput, Problem
+from grids.incidents import repository
+from grids.incidents.models import Incident
+from grids.models import Building, GridShape
+from maps.heatmap import Heatmap, build
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+def incident_heatmap(
+    session: Session,
+    wanted: repository.Filter,
+    *,
+    bandwidth_m: float = 300,
+    cell_m: float | None = None,
+    per: Literal["km2", "households"] = "km2",
+    timezone: str = "Asia/Shanghai",
+    case_team: bool = True,
+    title: str = "",
+    language: str = "zh",
+) -> Heatmap:
+    """The density of incidents over the counties that are known.
+
+    Parameters
+    ----------
+    wanted
+        Period and categories; an open period is that of the incidents themselves.
+    cell_m
+        Side of a cell, metres; a sixth of the bandwidth when left out.
+
+    Raises
+    ------
+    BadInput
+        No incident matches, or what ``maps.heatmap.build`` refuses.
+    """
+    start, end = _period(session, wanted)
+    wanted = repository.Filter(start=start, end=end, categories=wanted.categories)
+    lon, lat, without = repository.places(session, wanted)
+    names = {
+        each.code: each.name_zh if language == "zh" else each.name_en
+        for each in repository.categories(session)
+    }
+    unknown = [code for code in wanted.categories if code not in names]
+    if unknown:
+        raise BadInput(
+            Problem(
+                f"unknown category '{unknown[0]}'",
+                f"One of: {', '.join(sorted(names))}",
+                field="category",
+            )
+        )
+    counties = session.execute(
+        sa.select(
+            AdminUnit.name, AdminUnit.name_en, sa.func.ST_AsBinary(AdminUnit.geom).label("wkb")
+        ).where(AdminUnit.level == 6, AdminUnit.geom.is_not(None), AdminUnit.valid.contains(end))
+    ).all()
+    area = (
+        gpd.GeoSeries.from_wkb([bytes(row.wkb) for row in counties], crs=4326) if counties else None
+    )
+    nowhere = [float("nan")] * without
+    return build(
+        [*lon, *nowhere],
+        [*lat, *nowhere],
+        start=start,
+        end=end,
+        area=area,
+        bandwidth_m=bandwidth_m,
+        cell_m=cell_m or max(10.0, bandwidth_m / 6),
+        per=per,
+        households=_households(session) if per == "households" else None,
+        title=title,
+        timezone=timezone,
+        case_team=case_team,
+        category="、".join(names[code] for code in wanted.categories),
+        place="、".join(
+            (row.name if language == "zh" else row.name_en or row.name) for row in counties[:3]
+        ),
+    )
+
+
+def _period(session: Session, wanted: repository.Filter) -> tuple[datetime, datetime]:
+    first, last = session.execute(
+        sa.select(sa.func.min(Incident.reported_at), sa.func.max(Incident.reported_at)).where(
+            *repository.Filter(categories=wanted.categories).conditions()
+        )
+    ).one()
+    if first is None:
+        raise BadInput(Problem("there are no incidents yet", "Import or report some"))
+    # The end is the first moment that no longer belongs to the period.
+    return wanted.start or first, wanted.end or last + timedelta(seconds=1)
+
+
+def _households(session: Session) -> tuple[list[float], list[float], list[int]]:
+    """Longitudes, latitudes and households of all buildings that have some."""
+    rows = session.execute(
+        sa.select(
+            sa.func.ST_X(Building.point), sa.func.ST_Y(Building.point), Building.households
+        ).where(Building.households > 0)
+    ).all()
+    return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
+
+
+def current_grids(session: Session) -> gpd.GeoDataFrame | None:
+    """Outlines of the base grids in force now, with code and name; None when there are none."""
+    rows = session.execute(
+        sa.select(GridShape.code, GridShape.name, sa.func.ST_AsBinary(GridShape.geom).label("wkb"))
+        .join(Edition, Edition.id == GridShape.edition_id)
+        .where(
+            Edition.kind == "base", Edition.status != "draft", Edition.valid.contains(sa.func.now())
+        )
+        .order_by(GridShape.code)
+    ).all()
+    if not rows:
+        return None
+    return gpd.GeoDataFrame(
+        {"code": [row.code for row in rows], "name": [row.name for row in rows]},
+        geometry=gpd.GeoSeries.from_wkb([bytes(row.wkb) for row in rows], crs=4326),
+    )

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import folium
 import numpy as np
 import numpy.typing as npt
+import shapely
 from branca.element import Element, Figure, MacroElement
 from folium.template import Template
 
@@ -230,7 +231,8 @@ def _add_grids(page: folium.Map, grids: gpd.GeoDataFrame) -> None:
     frame = grids if grids.crs is not None else grids.set_crs(4326)
     shown = [name for name in ("code", "name", "worker") if name in frame.columns]
     frame = frame[[*shown, frame.geometry.name]].to_crs(4326)
-    frame = frame[frame.geometry.notna() & ~frame.geometry.is_empty]
+    shapes = frame.geometry.array
+    frame = frame[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
     if frame.empty:
         return
     folium.GeoJson(

@@ -327,12 +327,12 @@ def _raster(box: Bbox, cell_m: float) -> tuple[Bbox, tuple[int, int]]:
 
 def _mask_of(projected: BaseGeometry, bbox: Bbox, shape: tuple[int, int], cell_m: float) -> Mask:
     """Return the cells whose centre lies in the area, row 0 south."""
-    from rasterio import features, transform  # noqa: PLC0415  (GDAL is slow to load)
+    from rasterio import Affine, features  # noqa: PLC0415  (GDAL is slow to load)
 
     north_up: npt.NDArray[np.uint8] = features.rasterize(
         [projected],
         out_shape=shape,
-        transform=transform.from_origin(bbox[0], bbox[3], cell_m, cell_m),
+        transform=Affine(cell_m, 0, bbox[0], 0, -cell_m, bbox[3]),
         dtype="uint8",
     )
     mask: Mask = np.ascontiguousarray(north_up[::-1]) == 1

@@ -319,6 +319,7 @@ def _draw_footer(sheet: _Sheet) -> None:
 def _unit_names(sheet: _Sheet, units: gpd.GeoDataFrame) -> None:
     if "name" not in units.columns:
         return
+    units = units.reset_index(drop=True)
     (left, right), (bottom, top) = sheet.axes.get_xlim(), sheet.axes.get_ylim()
     shown = shapely.box(left, bottom, right, top)
     for row, geometry in _layer(sheet, units).items():
@@ -343,7 +344,9 @@ def _unit_names(sheet: _Sheet, units: gpd.GeoDataFrame) -> None:
 def _layer(sheet: _Sheet, frame: gpd.GeoDataFrame) -> gpd.GeoSeries:
     """Return the geometries of a layer that has any, in the metric CRS of the map."""
     series = frame.geometry if frame.crs is not None else frame.geometry.set_crs(4326)
-    return series[series.notna() & ~series.is_empty].to_crs(sheet.heatmap.crs)
+    # Asked of shapely: geopandas warns of a change of its own wherever there are empty shapes.
+    missing = shapely.is_missing(series.array) | shapely.is_empty(series.array)
+    return series[~missing].to_crs(sheet.heatmap.crs)
 
 
 def _outlines(sheet: _Sheet, frame: gpd.GeoDataFrame) -> gpd.GeoSeries:

@@ -132,7 +132,7 @@ def inside_area(heatmap: Heatmap, shape: tuple[int, ...], bounds: Bbox) -> npt.N
     """Return which pixels of `mercator_values` lie in the area; all of them without an area."""
     if heatmap.area is None:
         return np.ones(shape, dtype=np.bool_)
-    from rasterio import features, transform  # noqa: PLC0415  (GDAL is slow to load)
+    from rasterio import Affine, features  # noqa: PLC0415  (GDAL is slow to load)
 
     to_mercator_m = Transformer.from_crs("EPSG:4326", "EPSG:3857", always_xy=True)
     area = shapely.transform(
@@ -140,7 +140,7 @@ def inside_area(heatmap: Heatmap, shape: tuple[int, ...], bounds: Bbox) -> npt.N
     )
     west, south = to_mercator_m.transform(bounds[0], bounds[1])
     east, north = to_mercator_m.transform(bounds[2], bounds[3])
-    placed = transform.from_bounds(west, south, east, north, shape[1], shape[0])
+    placed = Affine((east - west) / shape[1], 0, west, 0, (south - north) / shape[0], north)
     inside: npt.NDArray[np.uint8] = features.rasterize(
         [area], out_shape=shape, transform=placed, dtype="uint8"
     )
@@ -206,7 +206,6 @@ def write_geotiff(heatmap: Heatmap, path: Path | str) -> None:
     unit, bandwidth, period and number of events are in its tags.
     """
     import rasterio  # noqa: PLC0415  (GDAL is slow to load)
-    from rasterio.transform import from_origin  # noqa: PLC0415
 
     west, _, _, north = heatmap.bbox_m
     ny, nx = heatmap.values.shape
@@ -222,7 +221,7 @@ def write_geotiff(heatmap: Heatmap, path: Path | str) -> None:
             dtype="float32",
             nodata=np.nan,
             crs=heatmap.crs.to_wkt(),
-            transform=from_origin(west, north, heatmap.cell_m, heatmap.cell_m),
+            transform=rasterio.Affine(heatmap.cell_m, 0, west, 0, -heatmap.cell_m, north),
             compress="DEFLATE",
             predictor="FLOATING_POINT",
         ) as file,

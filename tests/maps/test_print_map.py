@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from gis.errors import BadInput, Missing
+from maps.fonts import chinese_font, font_properties
+from maps.palettes import nice_breaks, over, ramp
+from maps.print_map import write_png
+from tests.maps.heatmaps import AREA, a_heatmap, some_grids
+
+
+@pytest.fixture
+def words(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """All that is written on the sheet: text in a picture cannot be read back."""
+    written: list[str] = []
+    draw = Figure.savefig
+
+    def keep(figure: Figure, *args: object, **kwargs: object) -> None:
+        written.extend(t.get_text() for t in figure.findobj(match=lambda a: hasattr(a, "get_text")))
+        draw(figure, *args, **kwargs)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return written
+
+
+def colours(path: Path) -> set[tuple[int, int, int]]:
+    pixels = np.round(imread(path)[..., :3] * 255).astype(int)
+    return {tuple(colour) for colour in np.unique(pixels.reshape(-1, 3), axis=0).tolist()}
+
+
+def test_the_sheet_is_a4_with_all_it_has_to_say(tmp_path: Path, words: list[str]) -> None:
+    heatmap = a_heatmap()
+    write_png(heatmap, tmp_path / "map.png", grids=some_grids())
+    assert imread(tmp_path / "map.png").shape[:2] == (1654, 2338)
+    page = "\n".join(words)
+    for text in (
+        "邻里纠纷热力图",
+        "示范旗",
+        "2025年7月1日至2025年7月31日（31天）",
+        "每平方公里每30天件数",
+        "400",
+        "300\N{NO-BREAK SPACE}m",
+        "网格边界",
+        "北",
+        "km",
+        "示例数据",
+        "EPSG:4548",
+        "2025-08-02",
+        "wangge",
+    ):
+        assert text in page
+    # The legend shows the colours as they are on the map.
+    used = [over(c, (0xFB, 0xFA, 0xF6), 0.85) for c in ramp(len(nice_breaks(heatmap.maximum)))]
+    seen = colours(tmp_path / "map.png")
+    assert all(any(max(map(abs, np.subtract(c, s))) <= 2 for s in seen) for c in used)
+
+
+def test_the_sheet_in_english(tmp_path: Path, words: list[str]) -> None:
+    write_png(a_heatmap(title=""), tmp_path / "map.png", language="en")
+    page = " ".join(" ".join(words).split())
+    assert "Heat map of incidents" in page
+    assert "incidents per km² per 30 days" in page
+    assert "Bandwidth" in page
+
+
+def test_few_events_leave_a_hatched_sheet_that_says_so(tmp_path: Path, words: list[str]) -> None:
+    write_png(a_heatmap(3), tmp_path / "map.png")
+    page = "\n".join(words)
+    assert page.count("事件少于5件，不予显示。") == 2
+    assert "少于5件" in words
+    assert "3" not in words
+    assert not colours(tmp_path / "map.png") & set(ramp(6))
+
+
+def test_no_events_and_no_area(tmp_path: Path, words: list[str]) -> None:
+    write_png(a_heatmap(lon=[], lat=[]), tmp_path / "empty.png")
+    assert "本时段内无事件。" in words
+    write_png(a_heatmap(area=None), tmp_path / "open.png")
+    assert "区域外" not in words[len(words) // 2 :]
+
+
+def test_layers_with_empty_shapes_and_other_crs(tmp_path: Path, words: list[str]) -> None:
+    units = gpd.GeoDataFrame(
+        {"name": ["东嘎查", None, "远"]},
+        geometry=[AREA, None, shapely.box(10, 10, 11, 11)],
+        crs=4326,
+    )
+    roads = gpd.GeoDataFrame(
+        geometry=[shapely.LineString([(116.02, 43.93), (116.08, 43.95)]), shapely.LineString()]
+    )
+    water = gpd.GeoDataFrame(geometry=[AREA.centroid.buffer(0.004)], crs=4326).to_crs(3857)
+    write_png(a_heatmap(), tmp_path / "map.png", units=units, roads=roads, water=water)
+    assert "东嘎查" in words
+    assert "远" not in words
+
+
+def test_pdf_by_suffix(tmp_path: Path) -> None:
+    write_png(a_heatmap(), tmp_path / "map.pdf")
+    assert (tmp_path / "map.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_other_files_and_languages_are_refused_together(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        write_png(a_heatmap(), tmp_path / "map.jpg", language="mn")  # type: ignore[arg-type]
+    assert {problem.field for problem in caught.value.problems} == {"path", "language"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_machine_without_chinese_letters_is_told_what_to_install(tmp_path: Path) -> None:
+    with pytest.raises(Missing) as caught:
+        chinese_font(folders=(tmp_path, tmp_path / "none"))
+    assert caught.value.install == "apt-get install -y fonts-noto-cjk"
+
+
+def test_the_letters_are_those_of_simplified_chinese() -> None:
+    assert font_properties(10).get_name().endswith(" SC")
+    assert font_properties(10, bold=True).get_name().endswith(" SC")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,14 @@ class Gate:
     point: Any
     estate: str
     kind: str
+
+
+@dataclass(frozen=True)
+class _Titles:
+    """Names still free for estates, and numbers for everything else with a title."""
+
+    estates: Iterator[str]
+    numbers: Iterator[int]
 
 
 @dataclass(frozen=True)
@@ -97,13 +106,13 @@ def rows(
     best = none
     for phase in range(phases):
         y = np.arange(south + pitch_m * phase / phases, north - depth_m + 0.01, pitch_m)
-        count = int((east - west) / (width_m[0] + gap_m[0])) + 1
-        widths = rng.uniform(*width_m, (len(y), count))
-        gaps = rng.uniform(*gap_m, (len(y), count))
+        places = int((east - west) / (width_m[0] + gap_m[0])) + 1
+        widths = rng.uniform(*width_m, (len(y), places))
+        gaps = rng.uniform(*gap_m, (len(y), places))
         ends = west + np.cumsum(widths + gaps, axis=1) - gaps
         # The last gap of a row that does not fill its land is shared out at both ends.
         ends += (rng.random((len(y), 1)) * 0.5) * (width_m[0] + gap_m[0])
-        low = np.repeat(y[:, None], count, axis=1)
+        low = np.repeat(y[:, None], places, axis=1)
         boxes = shapely.box(ends - widths, low, ends, low + depth_m).ravel()
         boxes = boxes[shapely.contains_properly(straight, boxes)]
         if len(boxes) > len(best):
@@ -133,7 +142,7 @@ def build_up(town: Town, rng: np.random.Generator) -> BuiltTown:
     clear_tree = shapely.STRtree(clear)
     street_tree = shapely.STRtree([s.line for s in town.streets])
     addressable = np.array([s.rank not in ("river", "rail") for s in town.streets])
-    estates = _estate_names()
+    titles = _Titles(_estate_names(), count(1))
     buildings: list[Building] = []
     of_block: list[int] = []
     walls: list[tuple[str, Any]] = []
@@ -150,7 +159,7 @@ def build_up(town: Town, rng: np.random.Generator) -> BuiltTown:
             if len(candidates) == 0:
                 candidates = np.flatnonzero(addressable)
             lines = [town.streets[i] for i in candidates]
-            made, wall, gate = _fill(part, block, lines, estates, rng)
+            made, wall, gate = _fill(part, block, lines, titles, rng)
             buildings += made
             of_block += [index] * len(made)
             walls += wall
@@ -167,17 +176,17 @@ def _estate_names() -> Iterator[str]:
 
 
 def _fill(
-    land: Any, block: Block, lines: list[Any], estates: Iterator[str], rng: np.random.Generator
+    land: Any, block: Block, lines: list[Any], titles: _Titles, rng: np.random.Generator
 ) -> tuple[list[Building], list[tuple[str, Any]], list[Gate]]:
     """Buildings, walls and gates on one piece of land."""
     angle = direction_deg(land)
     if block.use in ("slab", "tower"):
-        return _estate(land, block.use, angle, lines, name=next(estates), rng=rng)
+        return _estate(land, block.use, angle, lines, name=next(titles.estates), rng=rng)
     if block.use == "public":
-        return _public(land, angle, lines, rng)
+        return _public(land, angle, lines, titles, rng)
     if block.use in ("old", "fringe"):
         return _houses(land, angle, block.use, lines, rng), [], []
-    return _works(land, angle, block.use, lines, rng), [], []
+    return _works(land, angle, block.use, lines, titles=titles, rng=rng), [], []
 
 
 def _estate(
@@ -258,11 +267,12 @@ def _walled(
 
 
 def _public(
-    land: Any, angle: float, lines: list[Any], rng: np.random.Generator
+    land: Any, angle: float, lines: list[Any], titles: _Titles, rng: np.random.Generator
 ) -> tuple[list[Building], list[tuple[str, Any]], list[Gate]]:
     """A school, a hospital or offices: nobody lives there."""
     kind = str(rng.choice(["school", "school", "hospital", "office", "office"]))
-    title = {"school": "示范学校", "hospital": "示范医院", "office": "示范机关院"}[kind]
+    what = {"school": "学校", "hospital": "医院", "office": "机关院"}[kind]
+    title = f"示范第{next(titles.numbers)}{what}"
     feet = rows(
         land.buffer(-9), angle, rng, width_m=(46, 74), depth_m=15.0, gap_m=(16, 24), pitch_m=44.0,
         keep=0.62, phases=3,
@@ -304,7 +314,13 @@ def _houses(
 
 
 def _works(
-    land: Any, angle: float, use: str, lines: list[Any], rng: np.random.Generator
+    land: Any,
+    angle: float,
+    use: str,
+    lines: list[Any],
+    *,
+    titles: _Titles,
+    rng: np.random.Generator,
 ) -> list[Building]:
     """Shops with flats above, factory halls, park pavilions."""
     street = _street_of(land, lines)
@@ -313,7 +329,8 @@ def _works(
             land.buffer(-10), angle, rng, width_m=(58, 120), depth_m=34.0, gap_m=(18, 30),
             pitch_m=58.0, keep=0.72, phases=3,
         )  # fmt: skip
-        title = f"示范{rng.choice(['乳品', '毛纺', '农机', '建材'])}厂"
+        trade = rng.choice(["乳品", "毛纺", "农机", "建材"])
+        title = f"示范第{next(titles.numbers)}{trade}厂"
         return [
             Building(f, "factory", 1, 0, street, title, f"{n}号车间") for n, f in enumerate(feet, 1)
         ]
@@ -322,9 +339,9 @@ def _works(
             land.buffer(-25), angle, rng, width_m=(9, 12), depth_m=9.0, gap_m=(90, 160),
             pitch_m=140.0, keep=0.5,
         )  # fmt: skip
+        title = f"示范第{next(titles.numbers)}公园"
         return [
-            Building(f, "pavilion", 1, 0, street, "示范公园", f"{n}号亭")
-            for n, f in enumerate(feet, 1)
+            Building(f, "pavilion", 1, 0, street, title, f"{n}号亭") for n, f in enumerate(feet, 1)
         ]
     feet = rows(
         land, angle, rng, width_m=(16, 30), depth_m=14.0, gap_m=(1.5, 5), pitch_m=25.0, keep=0.9,

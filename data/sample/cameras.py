@@ -56,7 +56,7 @@ def cameras(
         rows.append(
             (
                 number, name, lon, lat,
-                round(heading, 1) if measured else float(round(heading / 45) * 45 % 360),
+                round(heading, 1) % 360 if measured else float(round(heading / 45) * 45 % 360),
                 float(rng.choice([55, 60, 62])) if ptz else float(rng.choice([72, 84, 90, 102])),
                 float(rng.choice([300, 400, 500] if category != "border" else [800, 1200]))
                 if ptz

@@ -21,8 +21,8 @@ NOTE: Final = "虚构示范数据，与任何真实地方无关 / invented demo 
 _STAMP: Final = "2026-01-01T00:00:00Z"
 
 CAMERA_HEADERS: Final = {
-    "id": "编号", "name": "名称", "lon": "经度", "lat": "纬度", "heading_deg": "朝向",
-    "hfov_deg": "视场角", "range_m": "可视距离", "height_m": "高度", "tilt_deg": "俯仰",
+    "id": "编号", "name": "名称", "lon": "经度", "lat": "纬度", "heading_deg": "朝向角",
+    "hfov_deg": "视场角", "range_m": "可视距离", "height_m": "高度", "tilt_deg": "俯仰角",
     "kind": "类型", "status": "状态", "category": "类别", "measured": "测定方式",
 }  # fmt: skip
 WORKER_HEADERS: Final = {

@@ -78,11 +78,10 @@ def incidents(
     severity = rng.choice(list(SEVERITIES), count, p=list(SEVERITIES.values()))
 
     start = np.datetime64(first.isoformat(), "m")
-    occurred = start + (drawn.day * 1440 + _minutes(source, rng)).astype("timedelta64[m]")
+    reported = start + (drawn.day * 1440 + _minutes(source, rng)).astype("timedelta64[m]")
     lag = np.where(source == NIGHT, rng.exponential(14, count), rng.exponential(160, count))
-    reported = occurred + lag.astype(np.int64).astype("timedelta64[m]")
+    occurred = np.maximum(reported - lag.astype(np.int64).astype("timedelta64[m]"), start)
     end = np.datetime64((until + timedelta(days=1)).isoformat(), "m") - np.timedelta64(1, "m")
-    reported = np.minimum(reported, end)
     median = np.array([CLOSED_DAYS[s] for s in severity])
     closed = reported + (median * rng.lognormal(0, 0.7, count) * 1440 + 30).astype(np.int64).astype(
         "timedelta64[m]"
@@ -169,7 +168,7 @@ def _draw(
 def _day_odds(code: str, days: pd.DatetimeIndex) -> Array:
     """The probability of each day for a type: season, weekday, and the festival for wages."""
     season = np.array(TYPES[code][2])
-    odds = season[days.month - 1] * np.array(WEEKDAYS)[days.weekday]
+    odds = season[days.month - 1] * np.array(WEEKDAYS)[days.day_of_week]
     if code == "migrant_wages":
         for year, (month, day) in SPRING_FESTIVAL.items():
             before = (pd.Timestamp(year, month, day) - days).days
@@ -226,7 +225,10 @@ def _hotspots(
         share = odds[near] + 1e-9
         count = int(rng.integers(70, 190))
         length = int(rng.integers(35, 190))
-        start = int(rng.integers(0, len(days) - length))
+        # Trouble gathers when its season is on.
+        until_day = np.concatenate([[0.0], np.cumsum(_day_odds(theme, days))])
+        pull = (until_day[length:] - until_day[:-length]) ** 2
+        start = int(rng.choice(len(pull), p=pull / pull.sum()))
         if theme == "migrant_wages":
             # It ends a week before the last Spring Festival of the period.
             year = int(days[-30].year)
@@ -278,18 +280,27 @@ def _on_roads(streets: list[Street], count: int, rng: np.random.Generator) -> Ar
     busy = np.array([3.0 if s.rank == "arterial" else 0.7 for s in roads])
     odds = np.minimum(length, 4_000) * np.where(town, 1.0, 0.12) * busy
     chosen = rng.choice(len(roads), count, p=odds / odds.sum())
-    # Half of the crashes happen within a few metres of where two roads meet, at an end of one.
     place = rng.random(count)
-    place = np.where(rng.random(count) < 0.3, np.round(place), place)
-    return np.asarray(
-        shapely.get_coordinates(
-            shapely.line_interpolate_point(lines[chosen], place, normalized=True)
-        )
+    xy = shapely.get_coordinates(
+        shapely.line_interpolate_point(lines[chosen], place, normalized=True)
     )
+    # A third of the crashes happen within some metres of where two arterials meet.
+    arterials = [s for s in roads if s.rank == "arterial"]
+    name = np.array([s.name for s in arterials])
+    main = shapely.STRtree([s.line for s in arterials])
+    one, other = main.query(main.geometries, predicate="intersects")
+    pair = name[one] < name[other]
+    met = shapely.intersection(main.geometries[one[pair]], main.geometries[other[pair]])
+    crossings = shapely.get_coordinates(met[shapely.get_type_id(met) == 0])
+    # The closer to the core, the busier.
+    pull = np.exp(-np.hypot(crossings[:, 0], crossings[:, 1]) / 1_500) + 0.01
+    at = rng.choice(len(crossings), count, p=pull / pull.sum())
+    near = crossings[at] + rng.normal(0, 14, (count, 2))
+    return np.where((rng.random(count) < 0.33)[:, None], near, xy)
 
 
 def _minutes(source: Any, rng: np.random.Generator) -> Ints:
-    """Minute of the day of each incident, by who reports it."""
+    """Minute of the day of each report, by who takes it."""
     count = len(source)
     office = np.array(OFFICE_HOURS, dtype=float)
     whole = np.array(ANY_HOURS, dtype=float)

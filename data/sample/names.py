@@ -96,8 +96,10 @@ ARTERIALS = {
     "ring_south": "南图廓路",
     "diagonal": "比例尺斜街",
     "diagonal_north": "等高线斜街",
+    "county_west": "示范一号县道",
+    "county_east": "示范二号县道",
+    "county_steppe": "示范三号县道",
     "bank": "滨河路",
-    "station": "站前街",
 }
 
 _STEMS = [

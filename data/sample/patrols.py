@@ -19,7 +19,7 @@ CHINA_TIME = timezone(timedelta(hours=8))
 TRACK_DAYS = 30
 FIX_INTERVAL_S = 60
 # Mean speed over ground with the usual short halts, metres per second.
-SPEED_M_S = {"motorbike": 4.2, "horse": 1.9, "foot": 1.15, "vehicle": 6.0}
+SPEED_M_S = {"motorbike": 3.3, "horse": 1.6, "foot": 1.1, "vehicle": 4.4}
 _BORDER_ROUTES = (("motorbike", 2), ("horse", 2), ("motorbike", 3), ("foot", 3), ("vehicle", 1))
 _STEPPE_ROUTES: tuple[tuple[str, int, str, tuple[tuple[float, float], ...]], ...] = (
     ("horse", 5, "西草原", ((-25500, 9500), (-22500, 12500), (-19500, 11200), (-15500, 13400))),
@@ -41,7 +41,7 @@ def patrol_routes(border: Any, county: County, rng: np.random.Generator) -> gpd.
     track = LineString(chaikin(np.array(inside.segmentize(700).coords)))
     rows = []
     # The foot route is the shortest, the vehicle's the longest.
-    share = np.array([1.05, 0.95, 1.05, 0.78, 1.17])
+    share = np.array([1.04, 0.94, 1.04, 0.83, 1.15])
     ends = np.concatenate([[0.0], np.cumsum(share / share.sum())])
     for number, (means, days) in enumerate(_BORDER_ROUTES, start=1):
         line = substring(track, ends[number - 1], ends[number], normalized=True)

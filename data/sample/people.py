@@ -50,10 +50,10 @@ def workers(
     Returns
     -------
     id, name, role (grid_worker, deputy, grid_head, building_head, border_guard), grid, building,
-    route, primary (yes/no), employment (full/part), valid_from, valid_to, leave_from, leave_to
-    (dates, ISO; empty when none), deputy (id of who stands in), note. A person's leave and deputy
-    stand in each of the person's rows. Some grids have two workers, some workers two grids, and
-    four grids, when there are forty or more, have nobody.
+    route, primary (yes/no; only a grid's first worker is), employment (full/part), valid_from,
+    valid_to, leave_from, leave_to (dates, ISO; empty when none), deputy (id of who stands in),
+    note. A person's leave and deputy stand in each of the person's rows. Some grids have two
+    workers, some workers two grids, and four grids, when there are forty or more, have nobody.
     """
     rng = np.random.default_rng([seed, 77])
     people = _People(rng, until)
@@ -115,11 +115,11 @@ def _guards_and_heads(people: _People, place: DemoPlace, rng: np.random.Generato
     for route in place.routes["id"]:
         for n in range(GUARDS_PER_ROUTE):
             guard = people.new("full" if n == 0 else "part")
-            people.assign(guard, "border_guard", route=str(route), primary=n == 0)
+            people.assign(guard, "border_guard", route=str(route), primary=False)
     flats = place.buildings[place.buildings["kind"].isin(["slab", "tower"])]
     chosen = flats.iloc[np.sort(rng.permutation(len(flats))[:BUILDING_HEADS])]
     for building in chosen["id"]:
-        people.assign(people.new("part"), "building_head", building=str(building), primary=True)
+        people.assign(people.new("part"), "building_head", building=str(building), primary=False)
 
 
 class _People:
@@ -175,8 +175,9 @@ class _People:
 
     def frame(self) -> pd.DataFrame:
         """All rows in the order of the columns; what is not known is an empty text."""
-        rows = [{**self._persons[row["id"]], **row, "note": NOTE} for row in self._rows]
-        return pd.DataFrame(rows, columns=list(COLUMNS)).fillna("")
+        blank = dict.fromkeys(COLUMNS, "")
+        rows = [{**blank, **self._persons[row["id"]], **row, "note": NOTE} for row in self._rows]
+        return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 
 def _names(rng: np.random.Generator) -> Iterator[str]:

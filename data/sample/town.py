@@ -16,7 +16,7 @@ import shapely
 from shapely.geometry import LineString, Point, Polygon
 from shapely.ops import split, substring
 
-from data.sample.frame import SNAP_M, chaikin, snap, spline
+from data.sample.frame import SNAP_M, Array, chaikin, snap, spline
 from data.sample.names import ARTERIALS, RAILWAY, street_names
 
 # Half the width kept clear of buildings on either side of a line, metres.
@@ -81,8 +81,11 @@ _ARTERIALS: dict[str, tuple[tuple[float, float], ...]] = {
     "north": ((-2230, 1130), (-1250, 960), (-80, 860), (800, 1010), (1580, 860), (2300, 770)),
     "ring_north": ((-2100, 1330), (-1290, 1470), (-40, 1400), (820, 1490), (1600, 1330)),
     "ring_south": ((-2000, -1290), (-1080, -1350), (-100, -1290), (880, -1420), (1900, -1640)),
-    "diagonal": ((-195, -235), (240, -440), (840, -690)),
+    "diagonal": ((-170, -251), (240, -440), (840, -690)),
     "diagonal_north": ((-1245, 985), (-740, 640), (-95, 480)),
+    "county_west": ((-8600, -500), (-8900, -5200), (-7400, -12000), (-8600, -31000)),
+    "county_east": ((12500, -2000), (13800, -8000), (12700, -15000), (14800, -31000)),
+    "county_steppe": ((-15500, -1400), (-17500, 5200), (-15800, 12000), (-17600, 20500)),
 }  # fmt: skip
 _OUTLINE = (
     (-2150, 1020), (-2260, 300), (-2300, -400), (-2150, -1060), (-1520, -1530), (-300, -1520),
@@ -123,25 +126,43 @@ class Town:
 def great_lines(rng: np.random.Generator) -> list[Street]:
     """River, railway and arterials, a little different for every seed."""
     lines = [
-        Street("示范河", "river", LineString(spline(SCALE * np.array(_RIVER)))),
+        Street("示范河", "river", LineString(_meandering(spline(SCALE * np.array(_RIVER))))),
         Street(RAILWAY, "rail", LineString(spline(SCALE * np.array(_RAIL)))),
     ]
+    drawn: dict[str, LineString] = {}
     for key, points in _ARTERIALS.items():
         knots = SCALE * np.array(points, dtype=np.float64)
         if key in _SHAKEN:
             knots[1:-1] += rng.uniform(-28, 28, (len(knots) - 2, 2))
-        lines.append(Street(ARTERIALS[key], "arterial", LineString(spline(knots))))
+        if key == "diagonal":
+            # It leaves from the middle of the crossing, not from a corner beside it.
+            knots[0] = shapely.get_coordinates(drawn["main"].intersection(drawn["middle"]))[0]
+        elif key.startswith("county"):
+            start = shapely.shortest_line(drawn["main"], Point(knots[0]))
+            knots[0] = start.coords[0]
+        drawn[key] = LineString(spline(knots))
+    lines += [Street(ARTERIALS[key], "arterial", line) for key, line in drawn.items()]
     return lines
+
+
+def _meandering(river: Array) -> Array:
+    """The river with bends in the open country; inside the town it keeps its bed."""
+    x = river[:, 0]
+    swing = np.clip((np.abs(x) - 2_600) / 4_000, 0, 1)
+    bend = 330 * np.sin(x / 610) + 210 * np.sin(x / 1370 + 1) + 120 * np.sin(x / 290 + 2)
+    return np.column_stack([x, river[:, 1] + swing * bend])
 
 
 def outline(rng: np.random.Generator) -> Polygon:
     """The edge of the built-up town."""
     ring = SCALE * np.array(_OUTLINE, dtype=np.float64)
-    ring += rng.uniform(-35, 35, ring.shape)
+    halfway = (ring + np.roll(ring, -1, axis=0)) / 2
+    ring = np.column_stack([ring, halfway]).reshape(-1, 2)
+    ring += rng.uniform(-42, 42, ring.shape)
     closed = np.vstack([ring, ring[:1]])
     # A closed curve: begin in the middle of a side, so that the seam is smooth.
     seam = (closed[0] + closed[1]) / 2
-    return Polygon(chaikin(np.vstack([seam, closed[1:], seam]), rounds=3))
+    return Polygon(chaikin(np.vstack([seam, closed[1:], seam]), rounds=2))
 
 
 def lay_out(rng: np.random.Generator) -> Town:
@@ -153,6 +174,7 @@ def lay_out(rng: np.random.Generator) -> Town:
         Street(s.name, s.rank, piece)
         for s in great
         for piece in shapely.get_parts(shapely.intersection(s.line, edge))
+        if piece.length > 1
     ]
     bank = shapely.intersection(shapely.offset_curve(river, -105), edge.buffer(30))
     bank = max(shapely.get_parts(shapely.line_merge(bank)), key=lambda line: line.length)

@@ -12,6 +12,8 @@ from data.sample.town import Town
 
 LEAST_HOUSEHOLDS = 980
 MOST_HOUSEHOLDS = 2_600
+# A border worth less than this has a river or a railway along much of it.
+ACROSS = -450.0
 # What a metre of shared border is worth in households when two quarters may join, by what runs
 # along it: nobody is governed across a river or a railway where it can be helped.
 _WORTH_PER_M = {"river": -8.0, "rail": -8.0, "arterial": -0.8, "street": 1.2}
@@ -43,14 +45,19 @@ def communities(town: Town, households: npt.NDArray[np.int64]) -> list[Any]:
         small = sorted((g for g in alive if held[g] < LEAST_HOUSEHOLDS), key=lambda g: (held[g], g))
         joined = False
         for g in small:
-            others = [
-                (held[o] - 2.0 * value, o)
+            if not worth[g]:
+                continue
+            # Across a river or railway only when there is nobody else, too large only when
+            # nothing smaller is left, and otherwise along the longest common streets.
+            _, _, _, into = min(
+                (
+                    value < ACROSS,
+                    max(0.0, held[o] + held[g] - MOST_HOUSEHOLDS),
+                    held[o] - 2 * value,
+                    o,
+                )
                 for o, value in worth[g].items()
-                if held[o] + held[g] <= MOST_HOUSEHOLDS or held[g] == 0
-            ]
-            if not others:
-                others = [(held[o] - 2.0 * value, o) for o, value in worth[g].items()]
-            _, into = min(others)
+            )
             held[into] += held[g]
             shapes[into] = shapely.coverage_union(shapes[into], shapes[g])
             for o, value in worth.pop(g).items():

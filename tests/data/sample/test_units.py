@@ -76,3 +76,10 @@ def test_the_border_is_the_countys_edge_and_names_our_side(place, local):
         sign = {"left": 1, "right": -1}[border.side]
         beside = shapely.offset_curve(line.simplify(400), sign * 700)
         assert beside.intersection(county).length > 0.97 * beside.length
+
+
+def test_no_community_lies_on_both_sides_of_the_river_or_the_railway(place, villages, local):
+    urban = shapely.buffer(local(villages[villages["area_type"] == "urban"].geometry), -3)
+    lines = place.lines[place.lines["kind"].isin(["river", "rail"])]
+    walls = shapely.union_all(local(lines.geometry))
+    assert shapely.length(shapely.intersection(urban, walls)).sum() == 0

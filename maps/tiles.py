@@ -188,22 +188,23 @@ def _bounds(z: int, x: int, y: int) -> dict[str, float]:
     It is worked out here, not by ST_Transform, which wraps a buffer across the antimeridian round
     to the other end of the world; and searching lon/lat columns by it is what uses their index.
     """
-    side = 2 * MERCATOR_HALF_M / 2**z
-    west_m, north_m = x * side - MERCATOR_HALF_M, MERCATOR_HALF_M - y * side
-    margin = side * BUFFER / EXTENT
-    south, north = _lat(north_m - side - margin), _lat(north_m + margin)
+    count = 2**z
+    side = 2 * MERCATOR_HALF_M / count
+    margin = BUFFER / EXTENT
+    south, north = _lat(y + 1 + margin, count), _lat(y - margin, count)
     steepest = min(max(abs(south), abs(north)), 89.0)
     return {
-        "west": max(_lon(west_m - margin), -180.0),
-        "east": min(_lon(west_m + side + margin), 180.0),
-        "south": south if y < 2**z - 1 else -90.0,
+        "west": max(_lon(x - margin, count), -180.0),
+        "east": min(_lon(x + 1 + margin, count), 180.0),
+        "south": south if y < count - 1 else -90.0,
         "north": north if y > 0 else 90.0,
-        "tile_west": _lon(west_m),
-        "tile_east": _lon(west_m + side),
-        "tile_south": _lat(north_m - side),
-        "tile_north": _lat(north_m),
-        "tile_x_m": west_m,
-        "tile_y_m": north_m,
+        # From the number of the line alone, so that both its neighbours have it to the last bit.
+        "tile_west": _lon(x, count),
+        "tile_east": _lon(x + 1, count),
+        "tile_south": _lat(y + 1, count),
+        "tile_north": _lat(y, count),
+        "tile_x_m": x * side - MERCATOR_HALF_M,
+        "tile_y_m": MERCATOR_HALF_M - y * side,
         "unit_m": side / EXTENT,
         "radius_m": RADIUS_M,
         # Degrees that a metre spans at the most here (a tenth to spare): 1/110,574 of a degree of
@@ -213,9 +214,11 @@ def _bounds(z: int, x: int, y: int) -> dict[str, float]:
     }
 
 
-def _lon(x_m: float) -> float:
-    return x_m / MERCATOR_HALF_M * 180
+def _lon(line: float, count: int) -> float:
+    """Work out the meridian of a line of the pyramid, counted from the west."""
+    return line / count * 360 - 180
 
 
-def _lat(y_m: float) -> float:
-    return math.degrees(math.atan(math.sinh(y_m / MERCATOR_HALF_M * math.pi)))
+def _lat(line: float, count: int) -> float:
+    """Work out the parallel of a line of the pyramid, counted from the north."""
+    return math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * line / count))))

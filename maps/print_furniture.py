@@ -12,7 +12,6 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 from matplotlib.path import Path
-from matplotlib.textpath import TextPath
 from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
@@ -147,17 +146,18 @@ def paragraph(
         Of the letters, points.
     """
     font = font_properties(size, bold=bold)
-    sheet_width, sheet_height = figure.get_size_inches() * 72
+    # Any: matplotlib's own types stop at the canvas.
+    canvas: Any = figure.canvas
+    measure = canvas.get_renderer().get_text_width_height_descent
+    sheet_height = figure.get_figheight() * 72
+    width_px = width * figure.get_figwidth() * figure.dpi
     # Chinese breaks between any two characters but not before a full stop or the like; figures and
     # Latin words stay whole.
     pieces = re.findall(r"(?:[\w.,:°²%\u00a0-]+|.)[，。；：、）)]?", words, re.ASCII) or [""]
     lines = [""]
     for piece in pieces:
         longer = lines[-1] + piece
-        extent = (
-            TextPath((0, 0), longer.rstrip(), prop=font).get_extents() if longer.strip() else None
-        )
-        if lines[-1] and extent is not None and extent.width > width * sheet_width:
+        if lines[-1] and measure(longer.rstrip(), font, ismath=False)[0] > width_px:
             lines.append(piece.lstrip(" "))
         else:
             lines[-1] = longer

@@ -1,0 +1,179 @@
+"""Density of 1024 x 1024 cells: wangge beside the ways it is usually done.
+
+Run: ``python -m bench.density [--bandwidth 300] [--rounds 5]``. Peers run in turns with wangge
+in one process, so that a busy machine slows all alike: the ratio counts. Error is against exact
+sums of Gaussians at 200 cells, relative to the highest exact value there. Peers that are not
+installed are named and left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import math
+import os
+import time
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft, ndimage
+
+from maps.smoothing import density, kernel_mass
+
+Floats = npt.NDArray[np.float64]
+
+CELLS = 1024
+CELL_M = 50.0
+SIDE_M = CELLS * CELL_M
+PROBES = 200
+SIZES = (100_000, 1_000_000, 10_000_000)
+BUDGET_S = 30.0
+
+
+def towns(n: int, rng: np.random.Generator) -> Floats:
+    """Half the events around 40 centres, half spread evenly: neither the best nor worst case."""
+    centres = rng.uniform(0.1, 0.9, (40, 2)) * SIDE_M
+    around = centres[rng.integers(0, 40, n // 2)] + rng.normal(0, 1_500, (n // 2, 2))
+    everywhere = rng.random((n - n // 2, 2)) * SIDE_M
+    # All lie inside, so that the peers need no test of their own.
+    return np.concatenate([around, everywhere]) % SIDE_M
+
+
+def exact(xy: Floats, probes: Floats, bandwidth_m: float) -> Floats:
+    values = np.empty(len(probes))
+    for i, (x, y) in enumerate(probes):
+        near = xy[np.abs(xy[:, 0] - x) < 8 * bandwidth_m]
+        squared = (near[:, 0] - x) ** 2 + (near[:, 1] - y) ** 2
+        values[i] = np.exp(squared / (-2 * bandwidth_m**2)).sum()
+    return values / (2 * math.pi * bandwidth_m**2)
+
+
+def wangge(xy: Floats, bandwidth_m: float) -> Floats:
+    return density(xy, (0, 0, SIDE_M, SIDE_M), (CELLS, CELLS), bandwidth_m)
+
+
+def _binned(xy: Floats) -> Floats:
+    """Count per cell, each event at the centre of its cell."""
+    column = (xy[:, 0] * (1 / CELL_M)).astype(np.int32)
+    row = (xy[:, 1] * (1 / CELL_M)).astype(np.int32)
+    counts = np.bincount(row * np.int32(CELLS) + column, minlength=CELLS * CELLS)
+    return counts.reshape(CELLS, CELLS).astype(np.float64)
+
+
+def bincount_fft(xy: Floats, bandwidth_m: float) -> Floats:
+    sigma = bandwidth_m / CELL_M
+    size = fft.next_fast_len(CELLS + math.ceil(10 * sigma), real=True)
+    spectrum = fft.rfft2(_binned(xy), (size, size), workers=-1)
+    along = np.exp(-2 * (math.pi * sigma * fft.fftfreq(size)) ** 2)
+    half = np.exp(-2 * (math.pi * sigma * fft.rfftfreq(size)) ** 2)
+    spectrum *= along[:, None] * half
+    return fft.irfft2(spectrum, (size, size), workers=-1)[:CELLS, :CELLS] / CELL_M**2
+
+
+def bincount_filter(xy: Floats, bandwidth_m: float) -> Floats:
+    smoothed = ndimage.gaussian_filter(
+        _binned(xy), bandwidth_m / CELL_M, mode="constant", truncate=5
+    )
+    return smoothed / CELL_M**2
+
+
+def datashader_filter(xy: Floats, bandwidth_m: float) -> Floats:
+    import datashader  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415
+
+    canvas = datashader.Canvas(CELLS, CELLS, (0, SIDE_M), (0, SIDE_M))
+    counts = canvas.points(pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1]}), "x", "y").to_numpy()
+    smoothed = ndimage.gaussian_filter(
+        counts.astype(np.float64), bandwidth_m / CELL_M, mode="constant", truncate=5
+    )
+    return smoothed / CELL_M**2
+
+
+def kdepy(xy: Floats, bandwidth_m: float) -> Floats:
+    from KDEpy import FFTKDE  # noqa: PLC0415
+
+    inside = xy[((xy > CELL_M / 2) & (xy < SIDE_M - CELL_M / 2)).all(axis=1)]
+    at = (np.arange(CELLS) + 0.5) * CELL_M
+    grid = np.stack(np.meshgrid(at, at, indexing="ij"), axis=-1).reshape(-1, 2)
+    values = FFTKDE(kernel="gaussian", bw=bandwidth_m).fit(inside).evaluate(grid)
+    return values.reshape(CELLS, CELLS).T * len(inside)
+
+
+def peers() -> dict[str, Callable[[Floats, float], Floats]]:
+    ways: dict[str, Callable[[Floats, float], Floats]] = {
+        "wangge": wangge,
+        "bincount + FFT": bincount_fft,
+        "bincount + scipy gaussian_filter": bincount_filter,
+    }
+    for module, name, way in (
+        ("datashader", "datashader + gaussian_filter", datashader_filter),
+        ("KDEpy", "KDEpy FFTKDE", kdepy),
+    ):
+        if importlib.util.find_spec(module):
+            ways[name] = way
+        else:
+            print(f"{module} is not installed: left out")
+    return ways
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bandwidth", type=float, default=300.0, help="metres; a cell has 50")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    bandwidth_m: float = options.bandwidth
+    began = time.perf_counter()
+    rng = np.random.default_rng(20)
+    ways = peers()
+    print(
+        f"{CELLS} x {CELLS} cells of {CELL_M:g} m, bandwidth {bandwidth_m:g} m, "
+        f"{len(os.sched_getaffinity(0))} cores"
+    )
+    print(
+        f"{'points':>11}  {'way':34} {'median ms':>9} {'CPU ms':>8} "
+        f"{'median err':>11} {'max err':>9}"
+    )
+    for n in SIZES:
+        xy = towns(n, rng)
+        rows, columns = rng.integers(0, CELLS, (2, PROBES))
+        truth = exact(xy, np.column_stack([columns, rows]) * CELL_M + CELL_M / 2, bandwidth_m)
+        wall: dict[str, list[float]] = {name: [] for name in ways}
+        cpu: dict[str, list[float]] = {name: [] for name in ways}
+        errors: dict[str, Floats] = {}
+        for turn in range(options.rounds + 1):
+            for name, way in ways.items():
+                if turn > 1 and time.perf_counter() - began > BUDGET_S:
+                    continue
+                start, start_cpu = time.perf_counter(), time.process_time()
+                values = way(xy, bandwidth_m)
+                if turn:  # The first round warms caches and compiles.
+                    wall[name].append(time.perf_counter() - start)
+                    cpu[name].append(time.process_time() - start_cpu)
+                errors[name] = np.abs(values[rows, columns] - truth) / truth.max()
+        for name in ways:
+            print(
+                f"{n:>11,}  {name:34} {np.median(wall[name]) * 1e3:>9.1f} "
+                f"{np.median(cpu[name]) * 1e3:>8.1f} {np.median(errors[name]):>11.1e} "
+                f"{errors[name].max():>9.1e}"
+            )
+    _edge_correction(bandwidth_m)
+
+
+def _edge_correction(bandwidth_m: float) -> None:
+    """Compare the share of kernels over a half plane of cells with the error function."""
+    mask = np.zeros((CELLS, CELLS), dtype=np.bool_)
+    mask[:, CELLS // 2 :] = True
+    start = time.perf_counter()
+    sigma = bandwidth_m / CELL_M
+    share = kernel_mass(mask, (sigma, sigma))[CELLS // 2]
+    took = time.perf_counter() - start
+    distance = np.arange(CELLS) + 0.5 - CELLS // 2
+    truth = np.array([0.5 * (1 + math.erf(d / sigma / math.sqrt(2))) for d in distance])
+    checked = mask[CELLS // 2] & (distance < CELLS // 4)
+    error = np.abs(share - truth)[checked] / truth[checked]
+    print(f"edge correction of the whole raster: {took * 1e3:.1f} ms, max error {error.max():.1e}")
+
+
+if __name__ == "__main__":
+    main()

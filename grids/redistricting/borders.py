@@ -13,7 +13,13 @@ import shapely
 
 from gis.errors import WanggeError
 from grids.redistricting.compiled import Flags, Floats, Ints, Labels
-from grids.redistricting.inputs import Geometries, Town, line_array, point_array
+from grids.redistricting.inputs import (
+    Geometries,
+    Town,
+    metres_per_unit,
+    point_array,
+    straight_pieces,
+)
 from grids.redistricting.rules import NODE_M
 
 
@@ -54,10 +60,18 @@ def to_area_crs(town: Town, polygons: Geometries, unit: Ints) -> Geometries:
     given = gpd.GeoSeries(gpd.points_from_xy(*distinct.T), crs=town.metres).to_crs(town.crs)
     moved = np.column_stack([given.x.to_numpy(), given.y.to_numpy()])
     exact = _onto_unit_lines(town, distinct, moved, np.isin(key[first], _outer(polygons, unit)))
-    for candidate in (exact, moved):
-        result = shapely.set_coordinates(polygons.copy(), candidate[inverse.ravel()])
-        if shapely.is_valid(result).all() and shapely.coverage_is_valid(result):
-            return result
+    index = shapely.get_coordinates(polygons, return_index=True)[1]
+    inverse = inverse.ravel()
+    for _ in range(8):
+        result = shapely.set_coordinates(polygons.copy(), exact[inverse])
+        bad = ~shapely.is_valid(result)
+        if not bad.any():
+            if shapely.coverage_is_valid(result):
+                return result
+            bad = ~shapely.is_empty(shapely.coverage_invalid_edges(result))
+        # Where a cell is thinner than the correction its vertices stay on the noding grid.
+        back = inverse[bad[index]]
+        exact[back] = moved[back]
     raise TilingBroken("the cells do not tile the area once they are in its coordinate system")
 
 
@@ -90,17 +104,14 @@ def _onto_unit_lines(town: Town, metres: Floats, moved: Floats, outer: Flags) ->
     is_corner = keys[at] == mine
     moved[on_line[is_corner]] = corners[which[at[is_corner]]]
     loose = on_line[~is_corner]
-    pieces = _straight_pieces(lines)
+    pieces, _ = straight_pieces(lines)
     tree = shapely.STRtree(pieces)
     if len(loose):
         points = point_array(moved[loose])
         piece = pieces[tree.nearest(points)]
         foot = shapely.line_interpolate_point(piece, shapely.line_locate_point(piece, points))
-        moved[loose] = shapely.get_coordinates(foot)
+        foot_xy = shapely.get_coordinates(foot)
+        step = 3 * NODE_M / metres_per_unit(town.crs)
+        near = np.hypot(*(foot_xy - moved[loose]).T) < step
+        moved[loose[near]] = foot_xy[near]
     return moved
-
-
-def _straight_pieces(lines: Geometries) -> Geometries:
-    xy, line = shapely.get_coordinates(lines, return_index=True)
-    joined: Ints = np.flatnonzero(line[1:] == line[:-1])
-    return line_array(xy[joined], xy[joined + 1])

@@ -77,7 +77,9 @@ def _on_grids(
     part = np.zeros(count, dtype=np.int64)
     part[label] = graph.component
     people = np.bincount(graph.component, cells.households)
-    grids_of_part = np.bincount(part, minlength=len(people))
+    alone = largest > target * (1 + tolerance)
+    grids_of_part = np.bincount(part[~alone], minlength=len(people))
+    people = people - np.bincount(part[alone], load[alone], len(people))
     lonlat = to_lonlat(shapely.point_on_surface(outlines), town.metres)
     found = []
     for grid in np.flatnonzero(np.abs(load - target) > target * tolerance + 1e-9):
@@ -93,12 +95,12 @@ def _on_grids(
             cause = f"one building has {largest[grid]} households and is never cut"
         elif here == 1:
             rule = "out_of_tolerance"
-            cause = f"the place it lies in has {total:.0f} households in all, less than two grids"
+            cause = f"the place it lies in has {total:.0f} households, not enough for two grids"
         elif not low <= total / here <= high:
             rule = "out_of_tolerance"
             cause = (
-                f"{total:.0f} households in this place divide into {here} grids of "
-                f"{total / here:.0f}, not into grids of {target:g}"
+                f"{total:.0f} households in this place make {here} grids of "
+                f"{total / here:.0f}, not grids of {target:g}"
             )
         else:
             rule = "out_of_tolerance"

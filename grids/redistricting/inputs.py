@@ -94,7 +94,7 @@ def read_town(
     metres = metre_crs(area.geometry)
     codes = _unit_codes(area)
     given = shapely.segmentize(
-        area.geometry.force_2d().to_numpy(), EDGE_M / _metres_per_unit(area.crs)
+        area.geometry.force_2d().to_numpy(), EDGE_M / metres_per_unit(area.crs)
     )
     units = gpd.GeoSeries(given, crs=area.crs).to_crs(metres).to_numpy()
     units = shapely.set_precision(units, NODE_M)
@@ -148,6 +148,13 @@ def line_array(start: npt.NDArray[np.float64], end: npt.NDArray[np.float64]) -> 
     """Straight lines between the rows of two (n, 2) arrays."""
     ends = np.stack([start, end], axis=1)
     return np.asarray(shapely.linestrings(ends), dtype=object).reshape(-1)
+
+
+def straight_pieces(lines: Geometries) -> tuple[Geometries, Ints]:
+    """Two-point lines that lines or rings are made of, and the index of the line of each."""
+    xy, line = shapely.get_coordinates(lines, return_index=True)
+    joined = np.flatnonzero(line[1:] == line[:-1])
+    return line_array(xy[joined], xy[joined + 1]), np.asarray(line[joined], dtype=np.int64)
 
 
 def nearest_names(name: str, columns: Iterable[object]) -> str:
@@ -359,7 +366,7 @@ def _unit_codes(area: gpd.GeoDataFrame) -> list[str]:
     return [f"{row:0{width}d}" for row in range(1, len(area) + 1)]
 
 
-def _metres_per_unit(crs: pyproj.CRS) -> float:
+def metres_per_unit(crs: pyproj.CRS) -> float:
     """Metres in one unit of the CRS's axes, near enough to choose a spacing of vertices."""
     if crs.is_geographic:
         return 111_320.0

@@ -14,7 +14,7 @@ import shapely
 from scipy.spatial import Voronoi
 
 from grids.redistricting.compiled import Flags, Floats, Ints
-from grids.redistricting.inputs import Geometries, Town, line_array, point_array
+from grids.redistricting.inputs import Geometries, Town, line_array, point_array, straight_pieces
 from grids.redistricting.rules import BARRIER_KINDS, CLOSED_KINDS, NODE_M
 from grids.redistricting.sites import Sites, outline_samples
 
@@ -69,11 +69,10 @@ def draw_faces(
 ) -> Geometries:
     """Faces of blocks, Voronoi edges and footprints together."""
     solid = shapely.get_dimensions(sites.geometry) == 2
-    edges = _voronoi_edges(sites, block_of, blocks)
     footprints = shapely.intersection(
         sites.geometry[solid], town.units[sites.unit[solid]], grid_size=NODE_M
     )
-    edges = _outside(edges, footprints)
+    edges = _in_the_open(_voronoi_edges(sites, block_of, blocks), footprints)
     return polygonize(node(np.concatenate([lines, edges, shapely.boundary(footprints)])))
 
 
@@ -121,23 +120,19 @@ def _ridges(xy: Floats, site: Ints) -> tuple[Floats, Floats]:
     return diagram.vertices[ends[near, 0]] + middle, diagram.vertices[ends[near, 1]] + middle
 
 
-def _outside(edges: Geometries, footprints: Geometries) -> Geometries:
-    """Edges without what lies inside a footprint: buildings are never cut."""
+def _in_the_open(edges: Geometries, footprints: Geometries) -> Geometries:
+    """Edges but those inside footprints or along a common wall, which divide nothing.
+
+    Edges that run into a footprint stay: whatever lies inside it is labelled with it afterwards.
+    """
     if not len(edges) or not len(footprints):
         return edges
-    edge, footprint = shapely.STRtree(footprints).query(edges, predicate="intersects")
-    order = np.argsort(edge, kind="stable")
-    edge, footprint = edge[order], footprint[order]
-    edges = edges.copy()
-    for number, rows in zip(
-        np.unique(edge),
-        np.split(footprint, np.flatnonzero(np.diff(edge)) + 1) if len(edge) else [],
-        strict=True,
-    ):
-        cover = footprints[rows[0]] if len(rows) == 1 else shapely.union_all(footprints[rows])
-        edges[number] = shapely.difference(edges[number], cover)
-    edges = shapely.get_parts(edges)
-    return _lines_only(edges)
+    spots = np.concatenate(
+        [shapely.line_interpolate_point(edges, at, normalized=True) for at in (0.0, 0.5, 1.0)]
+    )
+    covered = np.zeros(len(spots), dtype=bool)
+    covered[shapely.STRtree(spots).query(footprints, predicate="intersects")[1]] = True
+    return np.asarray(edges[~covered.reshape(3, -1).all(axis=0)])
 
 
 def _lines_only(parts: Geometries) -> Geometries:
@@ -176,9 +171,7 @@ def _kinds(middles: Floats, town: Town) -> Ints:
     """1 + the strongest barrier kind that each point lies on, 0 for none."""
     result = np.zeros(len(middles), dtype=np.int64)
     if len(town.barriers):
-        pieces, of_line = shapely.get_parts(
-            shapely.segmentize(town.barriers, 200.0), return_index=True
-        )
+        pieces, of_line = straight_pieces(town.barriers)
         point, piece = shapely.STRtree(pieces).query(
             point_array(middles), predicate="dwithin", distance=ALONG_M
         )

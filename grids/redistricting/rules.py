@@ -51,7 +51,7 @@ AREA_TYPES: Final = MappingProxyType(
 
 
 def _inside() -> dict[str, float]:
-    return {"street": 0.3, "arterial": 4.0, "wall": 4.0, "rail": 12.0, "river": 12.0}
+    return {"street": 0.1, "arterial": 3.0, "wall": 3.0, "rail": 12.0, "river": 12.0}
 
 
 def _crossing() -> dict[str, float]:
@@ -80,13 +80,13 @@ class Prices:
         A grid being beyond the tolerance at all.
     """
 
-    border: float = 1.0
-    block_cut: float = 0.4
+    border: float = 1.6
+    block_cut: float = 0.1
     inside: dict[str, float] = field(default_factory=_inside)
     crossing_m: dict[str, float] = field(default_factory=_crossing)
-    balance: float = 60.0
-    beyond: float = 40.0
-    broken: float = 1.0
+    balance: float = 90.0
+    beyond: float = 60.0
+    broken: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +101,14 @@ class Effort:
         Moves tried per cell of the places touched by each recombination round.
     rounds
         Rounds of recombination over the grids that are out of tolerance.
+    patience
+        Rounds without one grid fewer out of tolerance after which it gives up.
     trees
         Random spanning trees tried for each recombination.
     """
 
-    sweeps: int = 300
+    sweeps: int = 1000
     polish: int = 120
-    rounds: int = 12
+    rounds: int = 80
+    patience: int = 25
     trees: int = 60

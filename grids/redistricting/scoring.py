@@ -121,9 +121,10 @@ def score(
     shapes = np.array(grids.geometry.force_2d().to_crs(metres), dtype=object)
     missing = shapely.is_missing(shapes) | shapely.is_empty(shapes)
     shapes[missing] = shapely.Polygon()
-    invalid = ~shapely.is_valid(shapes) | missing
+    # Judged as handed in: another CRS may pinch a corner by a billionth of a metre.
+    invalid = ~shapely.is_valid(grids.geometry.to_numpy()) | missing
     multipart = ~missing & (shapely.get_num_geometries(shapes) != 1)
-    sound = np.where(invalid, shapely.make_valid(shapes), shapes)
+    sound = np.where(shapely.is_valid(shapes), shapes, shapely.make_valid(shapes))
     own = np.asarray(shapely.make_valid(grids.geometry.force_2d().to_numpy()), dtype=object)
     own = own[~shapely.is_missing(own)]
     measured: dict[str, Any] = {}

@@ -47,7 +47,7 @@ class Division:
     def beyond(self) -> Ints:
         """Grids whose load lies outside their band."""
         off = (self.load < self.low) | (self.load > self.high)
-        return np.flatnonzero(off & (self.members > 0))
+        return np.flatnonzero(off & (self.members > 1))
 
 
 def fair_counts(graph: CellGraph, target: float, tolerance: float) -> tuple[Ints, Floats]:
@@ -141,12 +141,15 @@ def divide(
     tell("annealing", 0.1)
     polish(effort.sweeps, 0.6, 0.02)
     reluctance = _reluctance(graph)
+    fewest, idle = graph.size, 0
     for turn in range(effort.rounds):
         tell("recombining", 0.5 + 0.5 * turn / effort.rounds)
         out = division.beyond()
-        if not len(out):
+        idle = 0 if len(out) < fewest else idle + 1
+        fewest = min(fewest, len(out))
+        if not len(out) or idle > effort.patience:
             break
-        hot = 0.25 * 0.75**turn
+        hot = max(0.03, 0.25 * 0.9**turn)
         _recombine(
             graph,
             division,

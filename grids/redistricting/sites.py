@@ -23,8 +23,11 @@ OVERLAP_SHARE = 0.01
 """Footprints that overlap by more than this share of the smaller one are one place; less is
 inexact drawing, and the strip goes to the building that comes first."""
 
-SAMPLE_M = 4.0
-"""Spacing along a footprint's outline of the points its Voronoi cell is built from."""
+SAMPLES = 24
+"""Points along a footprint's outline that its Voronoi cell is built from, about; corners extra."""
+
+SAMPLE_M = (3.0, 30.0)
+"""Smallest and largest spacing of these points, in metres."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,8 @@ def _footprints_in_one_another(
 def outline_samples(sites: Sites) -> tuple[Floats, Ints]:
     """Points standing for the sites, and the site of each: itself, or its outline densified."""
     solid = shapely.get_dimensions(sites.geometry) == 2
-    rings = shapely.segmentize(shapely.boundary(sites.geometry[solid]), SAMPLE_M)
+    rings = np.asarray(shapely.boundary(sites.geometry[solid]), dtype=object)
+    rings = shapely.segmentize(rings, np.clip(shapely.length(rings) / SAMPLES, *SAMPLE_M))
     xy, index = shapely.get_coordinates(rings, return_index=True)
     points = shapely.get_coordinates(sites.geometry[~solid])
     return (

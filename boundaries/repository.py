@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from boundaries.models import AdminUnit
 
@@ -27,7 +28,7 @@ def units_covering(session: Session, lon: float, lat: float, at: datetime) -> Se
     """
     statement = (
         sa.select(AdminUnit)
-        .distinct(AdminUnit.level)
+        .ext(distinct_on(AdminUnit.level))
         .where(
             sa.func.ST_Covers(AdminUnit.geom, point(lon, lat)),
             AdminUnit.valid.contains(at),

@@ -10,7 +10,7 @@ from geoalchemy2 import Geometry
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from boundaries.models import Code
+from boundaries.models import Code, Edition
 from gis.database import Base
 
 
@@ -30,7 +30,7 @@ class GridShape(Base):
     """What a grid is in one edition: code, polygon and compiled figures."""
 
     __tablename__ = "grid_shapes"
-    edition_id: Mapped[int] = mapped_column(sa.ForeignKey("editions.id"), primary_key=True)
+    edition_id: Mapped[int] = mapped_column(sa.ForeignKey(Edition.id), primary_key=True)
     grid_id: Mapped[int] = mapped_column(sa.ForeignKey("grids.id"), primary_key=True)
     county_code: Mapped[str] = mapped_column(Code)
     code: Mapped[str] = mapped_column(Code)
@@ -97,7 +97,7 @@ class Cell(Base):
             ["edition_id", "grid_id"], ["grid_shapes.edition_id", "grid_shapes.grid_id"]
         ),
     )
-    edition_id: Mapped[int] = mapped_column(sa.ForeignKey("editions.id"), primary_key=True)
+    edition_id: Mapped[int] = mapped_column(sa.ForeignKey(Edition.id), primary_key=True)
     cell_id: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
     county_code: Mapped[str] = mapped_column(Code)
     grid_id: Mapped[int] = mapped_column(sa.BigInteger)

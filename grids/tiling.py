@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import math
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import shapely
+from pyproj import Geod
 
-from gis.crs import from_wgs84_geometry, metric_crs
 from gis.errors import Problem
 
 if TYPE_CHECKING:
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# The planner nodes on a 1 cm grid, so its outline may lie up to that far from the area's.
-SNAP_M: Final = 0.01
-# Slivers narrower than the noding grid are the snapping itself, not ground without a grid.
+# Strips narrower than this are the planner's noding on a 1 cm grid, not ground without a grid.
 SLIVER_WIDTH_M: Final = 0.03
+DEGREE_M: Final = 111_320
+GEOD: Final = Geod(ellps="WGS84")
 
 
 def tiling_problems(
@@ -51,26 +52,30 @@ def tiling_problems(
     ]
     if problems:
         return problems
-    crs = metric_crs(tuple(shapely.total_bounds(shapes)))
-    flat = from_wgs84_geometry(np.asarray(shapes, dtype=object), crs)
-    problems += _overlaps(codes, flat)
+    plane = _Plane(shapes)
+    flat = plane.onto(np.asarray(shapes, dtype=object))
+    problems += _overlaps(codes, flat, plane)
     unit_of = np.asarray(units, dtype=object)
     for unit, area in sorted(areas.items()):
-        outline = from_wgs84_geometry(area, crs)
+        outline = plane.onto(area)
         mine = flat[unit_of == unit]
         if not mine.size:
             problems.append(
                 Problem(
-                    f"unit {unit} has no grid ({outline.area / 1e6:.3f} km2 uncovered)",
+                    f"unit {unit} has no grid ({_area_m2(area) / 1e6:.3f} km2 uncovered)",
                     "Draw grids for it",
                 )
             )
             continue
         cover = shapely.union_all(mine)
-        problems += _pieces(outline, cover, f"gap in unit {unit}", "Give it to a grid")
-        problems += _pieces(
-            cover, outline, f"grids of unit {unit} reach over its line", "Cut them at the line"
-        )
+        problems += [
+            Problem(f"gap in unit {unit}: {where}", "Give it to a grid")
+            for where in plane.wide_pieces(shapely.difference(outline, cover))
+        ]
+        problems += [
+            Problem(f"grids of unit {unit} reach over its line: {where}", "Cut them at the line")
+            for where in plane.wide_pieces(shapely.difference(cover, outline))
+        ]
     for unit in sorted(set(units) - set(areas)):
         problems.append(
             Problem(f"unit {unit} is not known, but has grids", "Import its polygon first")
@@ -88,39 +93,51 @@ def tiling_problems(
     return problems
 
 
-def _overlaps(codes: Sequence[str], flat: NDArray[np.object_]) -> list[Problem]:
+class _Plane:
+    """Degrees stretched to about a metre: straight edges stay straight, so nothing tears.
+
+    In a projection the edge between two far vertices bends, and a border that one grid keeps in
+    one piece and its neighbour in two would seem to gape.
+    """
+
+    def __init__(self, shapes: NDArray[np.object_]) -> None:
+        _, south, _, north = shapely.total_bounds(shapes)
+        self.scale = np.array(
+            [DEGREE_M * max(math.cos(math.radians((south + north) / 2)), 0.01), DEGREE_M]
+        )
+
+    def onto(self, shapes: Any) -> Any:
+        """From degrees."""
+        return shapely.transform(shapes, lambda xy: xy * self.scale)
+
+    def wide_pieces(self, ground: shapely.Geometry) -> list[str]:
+        """Size and place of each piece of ground that is more than a sliver."""
+        parts = shapely.get_parts(ground)
+        parts = parts[shapely.get_dimensions(parts) == 2]
+        # Something must be left when slivers are shaved off the sides.
+        parts = parts[~shapely.is_empty(shapely.buffer(parts, -SLIVER_WIDTH_M / 2))]
+        degrees = shapely.transform(parts, lambda xy: xy / self.scale)
+        return [f"{_area_m2(each):,.2f} m2 at {_place(each)}" for each in degrees]
+
+
+def _area_m2(shape: shapely.Geometry) -> float:
+    """Area on the ellipsoid of a shape in degrees."""
+    area, _ = GEOD.geometry_area_perimeter(shape)
+    return abs(area)
+
+
+def _place(shape: shapely.Geometry) -> str:
+    point = shapely.point_on_surface(shape)
+    return f"{point.x:.6f}, {point.y:.6f}"
+
+
+def _overlaps(codes: Sequence[str], flat: NDArray[np.object_], plane: _Plane) -> list[Problem]:
     left, right = shapely.STRtree(flat).query(flat, predicate="intersects")
     first = left < right
     left, right = left[first], right[first]
     shared = shapely.intersection(flat[left], flat[right])
-    area = shapely.area(shared)
     return [
-        Problem(
-            f"grids {codes[a]} and {codes[b]} overlap by {size:.2f} m2",
-            "Give the ground to one of them",
-        )
-        for a, b, size, where in zip(left, right, area, shared, strict=True)
-        if size > 0 and _is_wide(where)
+        Problem(f"grids {codes[a]} and {codes[b]} overlap: {where}", "Give it to one of them")
+        for a, b, ground in zip(left, right, shared, strict=True)
+        for where in plane.wide_pieces(ground)
     ]
-
-
-def _pieces(
-    whole: shapely.Geometry, part: shapely.Geometry, what: str, remedy: str
-) -> list[Problem]:
-    rest = shapely.get_parts(shapely.difference(whole, part))
-    rest = rest[shapely.get_dimensions(rest) == 2]
-    return [
-        Problem(f"{what}: {piece.area:.2f} m2 near {_place(piece)} (local metres)", remedy)
-        for piece in rest
-        if _is_wide(piece)
-    ]
-
-
-def _is_wide(piece: shapely.Geometry) -> bool:
-    """Whether something is left of a piece when slivers are shaved off its sides."""
-    return not shapely.buffer(piece, -SLIVER_WIDTH_M / 2).is_empty
-
-
-def _place(piece: shapely.Geometry) -> str:
-    point = shapely.point_on_surface(piece)
-    return f"{point.x:.0f}, {point.y:.0f}"

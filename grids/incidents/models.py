@@ -11,8 +11,10 @@ from geoalchemy2 import Geometry
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from boundaries.models import Code
+from boundaries.models import Code, Edition
 from gis.database import Base
+from grids.models import Grid
+from grids.people.models import Assignment, Person
 
 
 class IncidentCategory(Base):
@@ -63,10 +65,10 @@ class Incident(Base):
     source_y: Mapped[float | None] = mapped_column(sa.Double)
     accuracy_m: Mapped[float | None] = mapped_column(sa.REAL)
     method: Mapped[str | None] = mapped_column(sa.Text)
-    edition_id: Mapped[int | None] = mapped_column(sa.ForeignKey("editions.id"))
-    grid_id: Mapped[int | None] = mapped_column(sa.ForeignKey("grids.id"))
-    assignment_id: Mapped[int | None] = mapped_column(sa.ForeignKey("assignments.id"))
-    person_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey("persons.id"))
+    edition_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Edition.id))
+    grid_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Grid.id))
+    assignment_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Assignment.id))
+    person_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey(Person.id))
     reason: Mapped[str] = mapped_column(sa.Text)
     review: Mapped[str | None] = mapped_column(sa.Text)
     state: Mapped[str] = mapped_column(sa.Text, server_default="reported")

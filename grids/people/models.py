@@ -11,6 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from boundaries.models import Code
 from gis.database import Base
+from grids.models import Building, Grid
+from grids.patrols.models import PatrolRoute
 
 
 class Person(Base):
@@ -35,9 +37,9 @@ class Assignment(Base):
     county_code: Mapped[str] = mapped_column(Code)
     person_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("persons.id"))
     role: Mapped[str] = mapped_column(sa.Text)
-    grid_id: Mapped[int | None] = mapped_column(sa.ForeignKey("grids.id"))
-    building_id: Mapped[int | None] = mapped_column(sa.ForeignKey("buildings.id"))
-    route_id: Mapped[int | None] = mapped_column(sa.ForeignKey("patrol_routes.id"))
+    grid_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Grid.id))
+    building_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Building.id))
+    route_id: Mapped[int | None] = mapped_column(sa.ForeignKey(PatrolRoute.id))
     is_primary: Mapped[bool] = mapped_column(sa.Boolean, server_default=sa.false())
     valid: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
     author: Mapped[str] = mapped_column(sa.Text)

@@ -26,6 +26,16 @@ def _limit(memory: int, cpu_s: int, output: int) -> None:
         resource.setrlimit(what, (limit, limit))
 
 
+def _choice(names: list[str], wanted: str | None, preferred: list[str]) -> str | None:
+    """The layer wanted, the only one, or the first one preferred; None when there is no telling."""
+    if wanted is not None:
+        return wanted if wanted in names else None
+    if len(names) == 1:
+        return names[0]
+    lower = {name.lower(): name for name in reversed(names)}
+    return next((lower[name] for name in preferred if name in lower), None)
+
+
 def _answer(request: dict[str, Any], out: Path) -> dict[str, Any]:
     # pyogrio takes these along when it finds them; they would cost a second of start and are
     # not used: what goes back is Arrow with WKB inside.
@@ -39,12 +49,15 @@ def _answer(request: dict[str, Any], out: Path) -> dict[str, Any]:
     try:
         layers = [[str(name), str(kind)] for name, kind in pyogrio.list_layers(path)]
         answer: dict[str, Any] = {"layers": layers}
-        if request["layer"] is None:
+        names = [name for name, _ in layers]
+        chosen = _choice(names, request["layer"], request["preferred"])
+        if chosen is None:
             return answer
+        answer["layer"] = chosen
         options: dict[str, Any] = {"datetime_as_string": True, "where": request["where"]}
         if request["encoding"]:
             options["encoding"] = request["encoding"]
-        meta, table = read_arrow(path, layer=request["layer"], **options)
+        meta, table = read_arrow(path, layer=chosen, **options)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError) as error:
         return {"error": str(error)}
     except (pa.ArrowException, MemoryError) as error:

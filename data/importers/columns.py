@@ -143,7 +143,7 @@ def resolve(
     for field in fields:
         if field in columns or field in constants:
             continue
-        for guess in (field, *guesses(kind, field)):
+        for guess in _in_order(kind, field):
             hit = free.get(plain(guess))
             if hit is not None and hit not in columns.values():
                 columns[field] = hit
@@ -151,6 +151,11 @@ def resolve(
     used = set(columns.values())
     ignored = [c for c in present if c not in used and c not in refused]
     return Fields(columns, constants, refused, ignored)
+
+
+def _in_order(kind: str, field: str) -> list[str]:
+    known = guesses(kind, field)
+    return known if field in known else [field, *known]
 
 
 def guesses(kind: str, field: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
+import shapely
 
 from data.importers.reading import Geometries, Table, ask_gdal, from_wkb
 from gis.errors import BadInput
@@ -67,7 +68,7 @@ def table(frame: pd.DataFrame, geometry: Geometries, checked: Checked, what: str
     BadInput
         There is nothing of the kind in the extract.
     """
-    if frame.empty:
+    if len(frame) == 0:
         raise BadInput(f"{checked.path.name} holds no {what}", "Is it an extract of this place?")
     frame = frame.set_axis(pd.RangeIndex(1, len(frame) + 1))
     return Table(frame, geometry, "EPSG:4326", None, [], "osm")
@@ -109,3 +110,96 @@ def _addresses(frame: pd.DataFrame) -> list[str | None]:
         else:
             out.append(where)
     return out
+
+
+# ------------------------------------------------------------------------------------------
+# Barriers
+# ------------------------------------------------------------------------------------------
+
+ARTERIAL: Final = frozenset(
+    f"{road}{link}"
+    for road in ("motorway", "trunk", "primary", "secondary")
+    for link in ("", "_link")
+)
+STREET: Final = frozenset(
+    {"tertiary", "tertiary_link", "residential", "unclassified", "living_street", "pedestrian"}
+)
+RAIL: Final = frozenset({"rail", "light_rail", "subway", "narrow_gauge"})
+RIVER: Final = frozenset({"river", "canal", "stream"})
+WALL: Final = frozenset({"wall", "city_wall", "fence"})
+# Ways that nobody may walk on are no way across.
+NOT_WALKED: Final = frozenset({"motorway", "motorway_link", "construction", "proposed", "platform"})
+
+
+def barriers(checked: Checked) -> Table:
+    """Roads by class, rails, rivers and walls as lines; bridges and level crossings as points.
+
+    What runs in a tunnel or culvert bars nobody. A bridge is a point where a way on a bridge
+    crosses a river or rail line; a level crossing counts as one.
+    """
+    from data.importers.barriers import crossings  # noqa: PLC0415 - it imports this module
+
+    frame, geometry = layer(
+        checked,
+        "lines",
+        "highway IS NOT NULL OR railway IS NOT NULL OR waterway IS NOT NULL OR barrier IS NOT NULL",
+    )
+    highway, railway = tag(frame, "highway"), tag(frame, "railway")
+    kind = pd.Series([None] * len(frame), index=frame.index, dtype=object)
+    kind[tag(frame, "barrier").isin(WALL)] = "wall"
+    kind[tag(frame, "waterway").isin(RIVER)] = "river"
+    kind[railway.isin(RAIL)] = "rail"
+    kind[highway.isin(STREET)] = "street"
+    kind[highway.isin(ARTERIAL)] = "arterial"
+    hidden = tag(frame, "tunnel").notna() & (tag(frame, "tunnel") != "no")
+    hidden |= tag(frame, "covered") == "yes"
+    kept = (kind.notna() & ~hidden).to_numpy()
+    lines = pd.DataFrame({"id": frame["id"], "kind": kind, "name": frame["name"]})[kept]
+
+    crossed = np.flatnonzero(kept & kind.isin(["river", "rail"]).to_numpy())
+    carried = tag(frame, "bridge").notna() & (tag(frame, "bridge") != "no")
+    walked = highway.notna() & ~highway.isin(NOT_WALKED)
+    bridges = np.flatnonzero((carried & walked).to_numpy())
+    tree = shapely.STRtree(geometry[crossed])
+    rows: list[tuple[str, str, str | None]] = []
+    points: list[Any] = []
+    for position in bridges:
+        near = geometry[crossed][tree.query(geometry[position], predicate="crosses")]
+        for number, point in enumerate(crossings(geometry[position], near), start=1):
+            rows.append((f"{frame['id'].iloc[position]}@{number}", "bridge",
+                         frame["name"].iloc[position]))  # fmt: skip
+            points.append(point)
+    level, places = layer(checked, "points", "other_tags LIKE '%\"railway\"=>%crossing%'")
+    if len(level):
+        at = tag(level, "railway").isin(["level_crossing", "crossing"]).to_numpy()
+        rows += [(identity, "bridge", "level crossing") for identity in level["id"][at]]
+        points += list(places[at])
+    spans = pd.DataFrame(rows, columns=["id", "kind", "name"])
+    shapes = np.empty(int(kept.sum()) + len(points), dtype=object)
+    shapes[: int(kept.sum())] = geometry[kept]
+    shapes[int(kept.sum()) :] = points
+    return table(pd.concat([lines, spans]), shapes, checked, "roads, rails, rivers or walls")
+
+
+def cameras(checked: Checked) -> Table:
+    """Surveillance and speed cameras, with their direction and type."""
+    frame, geometry = layer(
+        checked,
+        "points",
+        "man_made = 'surveillance' OR highway = 'speed_camera'",
+    )
+    is_camera = tag(frame, "surveillance:type").isna() | (
+        tag(frame, "surveillance:type").str.lower() == "camera"
+    )
+    frame, geometry = frame[is_camera], geometry[is_camera.to_numpy()]
+    direction = tag(frame, "camera:direction")
+    out = pd.DataFrame(
+        {
+            "id": frame["id"],
+            "name": tag(frame, "name"),
+            "direction": direction.where(direction.notna(), tag(frame, "direction")),
+            "kind": tag(frame, "camera:type"),
+            "height_m": tag(frame, "height"),
+        }
+    )
+    return table(out, geometry, checked, "cameras")

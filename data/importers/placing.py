@@ -10,7 +10,9 @@ import shapely
 
 from data.importers import guards, values
 from data.importers.geometry_checks import check, check_positions
+from data.importers.reading import read
 from gis import crs as gis_crs
+from gis import crs_check
 from gis.database import execute
 from gis.errors import BadInput, Problem
 
@@ -171,12 +173,69 @@ def place(work: Work, table: Table, session: Session | None) -> None:
             work.geom, work.rows, work.report, families=work.kind.families,
             needed=work.kind.needs_place,
         )  # fmt: skip
+        _judge_shift(work, crs, session)
         work.geom = convert(work, crs)
         _refuse_swapped(work)
         work.geom = check_positions(work.geom, work.rows, work.report, expected=work.expected)
         work.drop_rejected()
     elif work.kind.place_later:
         work.expected = expected_bounds(session, work.options.county)
+
+
+def _judge_shift(work: Work, crs: gis_crs.Crs, session: Session | None) -> None:
+    """Refuse coordinates that are marked WGS 84 and lie where GCJ-02 or BD-09 would put them.
+
+    Judged against the file of ``--against``, and for units against the borders in the database;
+    when WGS 84 was insisted on, the report only warns.
+    """
+    if crs.kind.value != "identity":
+        return
+    reference = _reference(work, session)
+    shapes = work.geom[~shapely.is_missing(work.geom)]
+    if reference is None or not len(shapes):
+        return
+    verdict = crs_check.check(shapes, reference)
+    if verdict.system in (None, "wgs84") and not verdict.swapped:
+        return
+    told = work.options.crs != "auto"
+    told_as = "it was told to be" if told else "it is marked (or taken as)"
+    reason = f"{verdict.verdict} But {told_as} {crs.name}"
+    if told:
+        work.report.add("warned", reason, "Look at it on the map.", field="geometry")
+        return
+    raise BadInput(
+        Problem(
+            reason,
+            "Exchange the axes of the export."
+            if verdict.swapped
+            else f"Say --crs {verdict.system} to have it converted, or --crs wgs84 to insist.",
+            work.report.file,
+        )
+    )
+
+
+def _reference(work: Work, session: Session | None) -> Any:
+    """Geometry in a known place to judge by; None when there is none."""
+    against = work.options.against
+    if against is not None:
+        table = read(against)
+        if table.geometry is None:
+            raise BadInput(
+                Problem(f"{against.name} has no geometry to compare with", source=against.name)
+            )
+        return gis_crs.to_wgs84_geometry(table.geometry, table.crs or "wgs84")
+    if session is None or work.kind.name != "units":
+        return None
+    bounds = shapely.total_bounds(work.geom)
+    if not np.isfinite(bounds).all():
+        return None
+    known = execute(
+        session,
+        "SELECT ST_AsBinary(geom) AS wkb FROM admin_units WHERE level >= 6 AND upper_inf(valid) "
+        "AND geom && ST_Expand(ST_MakeEnvelope(:w, :s, :e, :n, 4326), 0.02)",
+        **dict(zip("wsen", map(float, bounds), strict=True)),
+    ).all()
+    return shapely.from_wkb([bytes(row.wkb) for row in known]) if known else None
 
 
 def convert(work: Work, crs: gis_crs.Crs) -> Any:

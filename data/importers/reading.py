@@ -174,16 +174,17 @@ def _gdal(
     notes: list[str] = []
     if checked.format in ("shapefile", "zip") and encoding is None:
         encoding, notes = tables.dbf_encoding(checked)
-    layers = [name for name, _ in ask_gdal(checked, None).layers]
-    chosen = choose_layer(layers, layer, preferred, checked.path.name)
-    answer = ask_gdal(checked, chosen, encoding=encoding)
-    assert answer.table is not None
+    answer = ask_gdal(checked, layer, preferred=preferred, encoding=encoding)
+    layers = [name for name, _ in answer.layers]
+    if answer.table is None:
+        choose_layer(layers, layer, preferred, checked.path.name)
+        raise BadInput(f"{checked.path.name} has no layer that can be read")
     table = _from_arrow(
         answer.table,
         answer.geometry,
         answer.crs,
         checked,
-        layer=chosen if len(layers) > 1 else None,
+        layer=answer.layer if len(layers) > 1 else None,
         layers=layers,
     )
     if answer.fid and answer.fid in table.frame and answer.fid not in ("id", "code"):
@@ -223,9 +224,10 @@ def choose_layer(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the child process said: all layers (name, type) and, when asked, one's content."""
+    """What the child process said: all layers (name, type), and the one that was read."""
 
     layers: list[tuple[str, str]]
+    layer: str | None = None
     table: pa.Table | None = None
     geometry: str | None = None
     crs: str | None = None
@@ -236,10 +238,11 @@ def ask_gdal(
     checked: guards.Checked,
     layer: str | None,
     *,
+    preferred: tuple[str, ...] = (),
     where: str | None = None,
     encoding: str | None = None,
 ) -> Answer:
-    """Have the child process list the layers, and read one when named.
+    """Have the child process list the layers and read one: named, the only one, or preferred.
 
     Raises
     ------
@@ -256,6 +259,7 @@ def ask_gdal(
         request = {
             "path": address,
             "layer": layer,
+            "preferred": list(preferred),
             "where": where,
             "encoding": encoding,
             "memory": CHILD_MEMORY,
@@ -281,11 +285,12 @@ def ask_gdal(
                 "Open it in the program that made it and export it again.",
             )
         table = None
-        if layer is not None:
+        if "layer" in answer:
             with pa.OSFile(str(out)) as source:
                 table = pa.ipc.open_file(source).read_all()
     return Answer(
         [(name, kind) for name, kind in answer["layers"]],
+        answer.get("layer"),
         table,
         answer.get("geometry"),
         answer.get("crs"),

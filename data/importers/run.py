@@ -12,7 +12,21 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from data.importers import buildings, columns, guards, placing, units
+from data.importers import (
+    barriers,
+    borders,
+    buildings,
+    cameras,
+    columns,
+    grids,
+    guards,
+    incidents,
+    placing,
+    routes,
+    tracks,
+    units,
+    workers,
+)
 from data.importers.reading import Table, read
 from data.importers.report import Report
 from data.importers.work import Kind, Options, Progress, Work
@@ -32,6 +46,16 @@ KINDS: Final[dict[str, Kind]] = {
     for kind in (
         units.KIND,
         buildings.KIND,
+        barriers.KIND,
+        barriers.BRIDGES,
+        borders.KIND,
+        cameras.KIND,
+        routes.KIND,
+        routes.CHECKPOINTS,
+        workers.KIND,
+        incidents.KIND,
+        tracks.KIND,
+        grids.KIND,
     )
 }
 # The report in the database keeps this many rows of each group; the rejected file has them all.
@@ -157,7 +181,7 @@ def _tables(
         path, layer=layer, preferred=preferred, encoding=encoding, max_bytes=max_bytes
     )  # fmt: skip
     tables = [(kind, table)]
-    for name in kind.companions:
+    for name in kind.companions if layer is None else ():
         companion = KINDS[name]
         for candidate in table.layers:
             if candidate.lower() in (name, *companion.layers) and candidate != table.layer:

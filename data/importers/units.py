@@ -71,9 +71,10 @@ def prepare(work: Work) -> None:
     frame["code"] = _own_codes(work)
     frame["level"] = [0 if code is None else len(code) for code in frame["code"]]
     names = {level: values.texts(work.column(f"name_{level}")) for level in LEVELS}
+    titles = {level: column.tolist() for level, column in names.items()}
     given = values.texts(work.column("name"))
     frame["name"] = [
-        own if own is not None else (names[level].iloc[position] if level in names else None)
+        own if own is not None else (titles[level][position] if level in titles else None)
         for position, (own, level) in enumerate(zip(given, frame["level"], strict=True))
     ]
     frame["name_en"] = values.texts(work.column("name_en"))
@@ -100,23 +101,26 @@ def prepare(work: Work) -> None:
 def _own_codes(work: Work) -> list[str | None]:
     """The code of each row: its own column, else that of the lowest level it names."""
     columns = [work.column("code")] if work.has("code") else []
-    columns += [work.column(f"code_{level}") for level in reversed(LEVELS)]
-    parents = work.column("parent")
-    levels = work.column("level")
+    columns += [
+        work.column(f"code_{level}") for level in reversed(LEVELS) if work.has(f"code_{level}")
+    ]
+    parents = work.column("parent").tolist()
+    levels = work.column("level").tolist()
+    given = list(zip(*(column.tolist() for column in columns), strict=True))
     completed: list[int] = []
     padded: list[int] = []
     shortened: list[int] = []
     bad: list[tuple[int, str, str]] = []
     out: list[str | None] = []
     for position, row in enumerate(work.rows):
-        value = next((c.iloc[position] for c in columns if values.text_of(c.iloc[position])), None)
+        value = next((v for v in given[position] if values.text_of(v)), None)
         raw, why = values.code(value)
         if raw is None:
             bad.append((row, why or "there is no code", _REMEDY_TEXT if why else "Give it one."))
             out.append(None)
             continue
-        parent = work.options.parent or _trimmed_or_none(parents.iloc[position])
-        code, problem = _completed(raw, parent, work.options.county, _level(levels.iloc[position]))
+        parent = work.options.parent or _trimmed_or_none(parents[position])
+        code, problem = _completed(raw, parent, work.options.county, _level(levels[position]))
         if problem is not None:
             bad.append((row, *problem))
             code = None

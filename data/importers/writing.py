@@ -73,7 +73,12 @@ def stage(session: Session, table: str, records: pd.DataFrame, *, name: str = "i
 def _plain(series: pd.Series[Any]) -> list[Any]:
     """Values as psycopg takes them: Python objects, None for nothing."""
     if pd.api.types.is_float_dtype(series.dtype):
-        return [None if np.isnan(v) else v for v in series.to_numpy(dtype=float).tolist()]
+        # A column of whole numbers with a gap is one of floats to pandas; PostgreSQL takes "3"
+        # for every type of number, and "3.0" not for an integer.
+        return [
+            None if np.isnan(v) else int(v) if v.is_integer() and abs(v) < 1e15 else v
+            for v in series.to_numpy(dtype=float).tolist()
+        ]
     values = series.astype(object).tolist()
     return [None if is_nothing(v) else v for v in values]
 

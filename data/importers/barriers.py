@@ -1,0 +1,250 @@
+"""Barriers: streets, rails, rivers and walls as lines, and the places where one can cross them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from data.importers import osm, values, writing
+from data.importers.work import Kind, Work, county_of, stable_ids
+from gis.database import execute
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+KINDS: Final = ("street", "arterial", "rail", "river", "wall", "bridge")
+WORDS: Final = {
+    word: kind
+    for kind, words in {
+        "street": (
+            "road", "lane", "residential", "tertiary", "tertiary_link", "unclassified",
+            "living_street", "pedestrian", "街道", "街", "路", "道路", "支路", "巷", "胡同",
+            "小区道路", "村道", "乡道",
+        ),
+        "arterial": (
+            "major", "main", "motorway", "motorway_link", "trunk", "trunk_link", "primary",
+            "primary_link", "secondary", "secondary_link", "主干路", "主干道", "次干路", "次干道",
+            "干路", "快速路", "高速", "高速公路", "国道", "省道", "县道",
+        ),
+        "rail": ("railway", "light_rail", "subway", "铁路", "轨道", "轻轨"),
+        "river": ("canal", "stream", "water", "waterway", "河", "河流", "水系", "渠", "运河", "沟"),
+        "wall": ("fence", "city_wall", "围墙", "城墙", "围栏", "栅栏", "网围栏"),
+        "bridge": ("crossing", "桥", "桥梁", "跨线桥", "道口", "过街桥"),
+    }.items()
+    for word in words
+}  # fmt: skip
+# What a shape of each kind may be drawn as; everything else is a mistake of the layer.
+_OUTLINED: Final = ("river", "wall")
+_CROSSED: Final = ("river", "rail")
+_STORED: Final = ("county_code", "source", "external_id", "kind", "name", "geom")
+
+
+def prepare(work: Work) -> None:
+    """Kinds and ids; multipart lines in parts; outlines of water as river lines."""
+    report = work.report
+    frame = pd.DataFrame(index=work.frame.index)
+    frame["external_id"] = stable_ids(work, ("kind", "name"))
+    default = "bridge" if work.kind.name == "bridges" else None
+    frame["kind"] = values.chosen(
+        work.column("kind"), report, work.field("kind"), WORDS, allowed=KINDS, default=default
+    )
+    frame["name"] = values.texts(work.column("name"))
+    lacking = frame["kind"].isna() & ~frame.index.isin(report.rejected_rows)
+    if lacking.any():
+        report.reject(
+            frame.index[lacking], "there is no kind of barrier",
+            "Say --map kind=COLUMN, or one kind for all rows, such as --map kind==river.",
+            field=work.field("kind"),
+        )  # fmt: skip
+    frame["geom"] = work.geom
+    frame = frame[~frame.index.isin(report.rejected_rows)]
+    frame = _own_ids(work, frame)
+    frame = _fitting(work, frame)
+    bridges = frame["kind"] == "bridge"
+    work.records["lines"] = _lines(work, frame[~bridges])
+    work.records["bridges"] = frame[bridges]
+
+
+def _own_ids(work: Work, frame: pd.DataFrame) -> pd.DataFrame:
+    """Ids that are the same in several rows (streets in segments) told apart by their geometry."""
+    doubled = frame["external_id"].duplicated(keep=False)
+    if not doubled.any():
+        return frame
+    frame = frame.copy()
+    frame.loc[doubled, "external_id"] = [
+        f"{identity}#{hashlib.sha256(shapely.to_wkb(shape)).hexdigest()[:8]}"
+        for identity, shape in frame.loc[doubled, ["external_id", "geom"]].itertuples(index=False)
+    ]
+    work.report.add(
+        "repaired",
+        f"{int(doubled.sum())} rows share their id with others; each was given one of its own from "
+        "its geometry",
+        field=work.field("id"),
+    )
+    again = frame["external_id"].duplicated()
+    if again.any():
+        work.report.add(
+            "repaired", "the row repeats another one exactly and was left out",
+            rows=frame.index[again],
+        )  # fmt: skip
+    return frame[~again]
+
+
+def _fitting(work: Work, frame: pd.DataFrame) -> pd.DataFrame:
+    """Reject shapes that cannot be a barrier of their kind, such as a street as a point."""
+    types = pd.Series([shape.geom_type for shape in frame["geom"]], index=frame.index, dtype=object)
+    line = types.str.endswith("LineString")
+    polygon = types.str.endswith("Polygon")
+    bridge = frame["kind"] == "bridge"
+    fits = bridge | line | (polygon & frame["kind"].isin(_OUTLINED))
+    for row in frame.index[~fits]:
+        work.report.reject(
+            [row],
+            f"a {frame.at[row, 'kind']} cannot be drawn as a {types[row]}",
+            "Draw it as a line.",
+            field="geometry",
+            group="the barrier is not drawn as a line",
+        )
+    outlines = int((polygon & frame["kind"].isin(_OUTLINED)).sum())
+    if outlines:
+        work.report.note(f"{outlines} areas (water, walled ground) became lines along their edge")
+    return frame[fits]
+
+
+def _lines(work: Work, frame: pd.DataFrame) -> pd.DataFrame:
+    """One record for each single line: ``id`` when there is one, else ``id/1``, ``id/2`` ..."""
+    if frame.empty:
+        return frame
+    shapes = np.array(list(frame["geom"]), dtype=object)
+    areas = np.isin(shapely.get_type_id(shapes), [3, 6])
+    shapes[areas] = shapely.boundary(shapes[areas])
+    many = np.isin(shapely.get_type_id(shapes), [5])
+    shapes[many] = shapely.line_merge(shapes[many])
+    parts, index = shapely.get_parts(shapes, return_index=True)
+    long_enough = shapely.length(parts) > 0
+    parts, index = parts[long_enough], index[long_enough]
+    out = frame.iloc[index].copy()
+    out["geom"] = parts
+    each = np.bincount(index, minlength=len(frame))[index]
+    order = pd.Series(index).groupby(index).cumcount().to_numpy() + 1
+    out["external_id"] = [
+        identity if n == 1 else f"{identity}/{k}"
+        for identity, n, k in zip(out["external_id"], each, order, strict=True)
+    ]
+    if len(out) > len(frame):
+        work.report.note(f"{int((np.bincount(index) > 1).sum())} multipart lines were taken apart")
+    return out
+
+
+def store(work: Work, session: Session) -> None:
+    """Write the lines, then the bridges at the river and rail lines that they cross."""
+    county = county_of(work, session)
+    lines, bridges = work.records["lines"], work.records["bridges"]
+    bridges = _on_lines(work, bridges, _crossed_lines(session, lines, bridges, county))
+    records = pd.concat([part for part in (lines, bridges) if len(part)] or [lines])
+    if records.empty:
+        return
+    records = records.assign(county_code=county, source=work.options.source)
+    writing.stage(session, "barriers", records[list(_STORED)])
+    writing.refuse_invalid(session, work.report)
+    writing.count(work.report, writing.merge(session, "barriers", _STORED))
+
+
+def _crossed_lines(
+    session: Session, lines: pd.DataFrame, bridges: pd.DataFrame, county: str | None
+) -> Any:
+    """River and rail lines of this file and of the database, near the bridges."""
+    mine = list(lines.loc[lines["kind"].isin(_CROSSED), "geom"]) if len(lines) else []
+    areas = [g for g in bridges["geom"] if g.geom_type != "Point"] if len(bridges) else []
+    if areas:
+        west, south, east, north = shapely.total_bounds(np.array(areas, dtype=object))
+        known = execute(
+            session,
+            "SELECT ST_AsBinary(geom) AS wkb FROM barriers WHERE county_code = :county "
+            "AND kind = ANY(:kinds) AND geom && ST_MakeEnvelope(:w, :s, :e, :n, 4326)",
+            county=county, kinds=list(_CROSSED), w=west, s=south, e=east, n=north,
+        ).all()  # fmt: skip
+        mine += list(shapely.from_wkb([bytes(row.wkb) for row in known]))
+    return np.array(mine, dtype=object)
+
+
+def _on_lines(work: Work, bridges: pd.DataFrame, lines: Any) -> pd.DataFrame:
+    """Bridges as points: drawn ones as they are, areas and lines at what they cross."""
+    if bridges.empty:
+        return bridges
+    drawn = bridges["geom"].map(lambda shape: shape.geom_type == "Point")
+    wide = bridges[~drawn]
+    if wide.empty:
+        return bridges
+    tree = shapely.STRtree(lines)
+    rows: list[tuple[Any, Any]] = []
+    lost: list[int] = []
+    for row, shape in wide["geom"].items():
+        near = lines[np.sort(tree.query(shape, predicate="intersects"))]
+        points = crossings(shape, near)
+        rows += [(row, point) for point in points]
+        if not points:
+            lost.append(row)
+    if lost:
+        work.report.reject(
+            lost, "the bridge crosses no river or rail line that is known",
+            "Import the rivers and rails first; bridges over streets are no barrier's crossing.",
+            field="geometry",
+        )  # fmt: skip
+    index = [row for row, _ in rows]
+    points = wide.loc[index].copy()
+    points["geom"] = [point for _, point in rows]
+    order = points.groupby("external_id").cumcount() + 1
+    each = points.groupby("external_id")["external_id"].transform("size")
+    points["external_id"] = [
+        identity if n == 1 else f"{identity}/{k}"
+        for identity, n, k in zip(points["external_id"], each, order, strict=True)
+    ]
+    work.report.note(
+        f"{len(wide) - len(lost)} bridges drawn as areas or lines became {len(points)} points on "
+        "the river and rail lines that they cross"
+    )
+    return pd.concat([bridges[drawn], points])
+
+
+def crossings(bridge: Any, lines: Any) -> list[Any]:
+    """Points where a bridge (area or line) crosses lines, one for each stretch, west to east."""
+    if len(lines) == 0:
+        return []
+    shared = shapely.intersection(bridge, shapely.union_all(lines))
+    if shared.geom_type in ("MultiLineString", "GeometryCollection"):
+        shared = shapely.union_all(shapely.get_parts(shared))
+        if shared.geom_type == "MultiLineString":
+            shared = shapely.line_merge(shared)
+    points = [
+        part if part.geom_type == "Point" else part.interpolate(0.5, normalized=True)
+        for part in shapely.get_parts(shared)
+        if not part.is_empty
+    ]
+    return sorted(points, key=lambda point: (point.x, point.y))
+
+
+KIND: Final = Kind(
+    name="barriers",
+    fields=("id", "kind", "name"),
+    families=("line", "polygon", "point"),
+    needs_place=True,
+    prepare=prepare,
+    store=store,
+    from_osm=osm.barriers,
+    layers=("barrier", "lines", "roads", "streets"),
+    companions=("bridges",),
+)
+BRIDGES: Final = Kind(
+    name="bridges",
+    fields=("id", "kind", "name"),
+    families=("line", "polygon", "point"),
+    needs_place=True,
+    prepare=prepare,
+    store=store,
+    layers=("bridge", "crossings"),
+)

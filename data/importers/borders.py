@@ -1,0 +1,66 @@
+"""The country's border in stretches, and on which side of each line we are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from data.importers import values, writing
+from data.importers.lines import single_lines
+from data.importers.work import Kind, Work, county_of, refuse_doubles, stable_ids
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+_SIDES: Final = {
+    "左": "left",
+    "左侧": "left",
+    "l": "left",
+    "右": "right",
+    "右侧": "right",
+    "r": "right",
+}
+_STORED: Final = ("county_code", "source", "external_id", "name", "our_side", "geom")
+
+
+def prepare(work: Work) -> None:
+    """Ids, names and sides; every stretch one line."""
+    refuse_doubles(work, stable_ids(work, ("name",)))
+    frame = pd.DataFrame(index=work.frame.index)
+    frame["external_id"] = stable_ids(work, ("name",))
+    names = values.texts(work.column("name"))
+    frame["name"] = names.where(names.notna(), frame["external_id"])
+    frame["our_side"] = values.chosen(
+        work.column("side"), work.report, work.field("side"), _SIDES, allowed=("left", "right")
+    )
+    lacking = frame["our_side"].isna() & ~frame.index.isin(work.report.rejected_rows)
+    if lacking.any():
+        work.report.reject(
+            frame.index[lacking], "it is not said on which side of the line we are",
+            "Write left or right (左, 右) as seen along the line, or --map side==left.",
+            field=work.field("side"),
+        )  # fmt: skip
+    frame["geom"] = single_lines(work)
+    work.records["borders"] = frame[~frame.index.isin(work.report.rejected_rows)]
+
+
+def store(work: Work, session: Session) -> None:
+    """Write the stretches."""
+    frame = work.records["borders"].assign(
+        county_code=county_of(work, session), source=work.options.source
+    )
+    writing.stage(session, "border_lines", frame[list(_STORED)])
+    writing.refuse_invalid(session, work.report)
+    writing.count(work.report, writing.merge(session, "border_lines", _STORED))
+
+
+KIND: Final = Kind(
+    name="borders",
+    fields=("id", "name", "side"),
+    families=("line",),
+    needs_place=True,
+    prepare=prepare,
+    store=store,
+    layers=("border", "border_lines", "国界", "边境线"),
+)

@@ -1,0 +1,360 @@
+"""Workers: persons, what they answer for and when, and their leaves; one row per assignment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import psycopg.errors
+import sqlalchemy as sa
+
+from data.importers import values, writing
+from data.importers.routes import find_targets, known_routes
+from data.importers.work import Kind, Work, county_of, stable_ids
+from gis.database import execute
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+ROLES: Final = ("grid_worker", "deputy", "grid_head", "building_head", "border_guard")
+ROLE_WORDS: Final = {
+    "网格员": "grid_worker", "专职网格员": "grid_worker", "兼职网格员": "grid_worker",
+    "worker": "grid_worker", "副网格员": "deputy", "代班网格员": "deputy", "网格长": "grid_head",
+    "head": "grid_head", "楼栋长": "building_head", "楼长": "building_head",
+    "护边员": "border_guard", "guard": "border_guard",
+}  # fmt: skip
+EMPLOYMENT_WORDS: Final = {
+    "专职": "full", "全职": "full", "full-time": "full", "兼职": "part", "part-time": "part",
+}  # fmt: skip
+TARGETS: Final = {"building_head": "building", "border_guard": "route"}
+_PERSON: Final = ("county_code", "source", "external_id", "name", "employment")
+
+
+def prepare(work: Work) -> None:
+    """Persons and roles, what each answers for, from when to when."""
+    report = work.report
+    frame = pd.DataFrame(index=work.frame.index)
+    names = values.texts(work.column("name"))
+    if names.isna().any():
+        report.reject(
+            names.index[names.isna()], "there is no name", "Give one.", field=work.field("name")
+        )
+    frame["external_id"] = stable_ids(work, ("name",))
+    frame["name"] = names
+    frame["role"] = values.chosen(
+        work.column("role"), report, work.field("role"), ROLE_WORDS, allowed=ROLES,
+        default="grid_worker",
+    )  # fmt: skip
+    frame["employment"] = values.chosen(
+        work.column("employment"), report, work.field("employment"), EMPLOYMENT_WORDS,
+        allowed=("full", "part"), default="full",
+    )  # fmt: skip
+    for name in ("grid", "building", "route", "deputy"):
+        frame[name] = values.texts(work.column(name))
+    _check_targets(work, frame)
+    for begin, end in (("valid_from", "valid_to"), ("leave_from", "leave_to")):
+        frame[begin] = _moments(work, begin)
+        frame[end] = _moments(work, end, last=True)
+        wrong = (frame[end] <= frame[begin]).fillna(value=False)
+        if wrong.any():
+            report.reject(
+                frame.index[wrong], "it ends before it begins", "Exchange the two dates.",
+                field=work.field(end),
+            )  # fmt: skip
+    half = frame["leave_from"].isna() != frame["leave_to"].isna()
+    if half.any():
+        report.reject(
+            frame.index[half], "a leave needs its first and its last day", "Give both.",
+            field=work.field("leave_from"),
+        )  # fmt: skip
+    frame["is_primary"] = _primary(work, frame)
+    _check_persons(work, frame)
+    work.records["workers"] = frame[~frame.index.isin(report.rejected_rows)]
+
+
+def _moments(work: Work, name: str, *, last: bool = False) -> pd.Series[Any]:
+    """Moments of a column; a last day without a clock time counts to its end."""
+    before = len(work.report.findings)
+    moments = values.times(
+        work.column(name), work.report, work.field(name), timezone=work.options.timezone
+    )
+    # That days are local days goes without saying.
+    work.report.findings[before:] = [f for f in work.report.findings[before:] if f.level != "noted"]
+    if not last:
+        return moments
+    zone = ZoneInfo(work.options.timezone)
+    midnight = moments.map(
+        lambda m: not pd.isna(m) and m.astimezone(zone).time() == datetime.min.time()
+    ).astype(bool)
+    return moments.where(~midnight, moments + timedelta(days=1))
+
+
+def _check_targets(work: Work, frame: pd.DataFrame) -> None:
+    """Reject roles without, or with another kind of, what they are for."""
+    for row in frame.index:
+        role = frame.at[row, "role"]
+        given = [name for name in ("grid", "building", "route") if frame.at[row, name] is not None]
+        wanted = TARGETS.get(role, "grid") if role is not None else None
+        if wanted is None or given in ([], [wanted]):
+            continue
+        work.report.reject(
+            [row],
+            f"a {role} answers for a {wanted}, but the row names a {' and a '.join(given)}",
+            "Give each assignment its own row, with the one thing that the role is for.",
+            field=work.field("role"), group="the role does not fit what the row names",
+        )  # fmt: skip
+    idle = int(frame[["grid", "building", "route"]].isna().all(axis=1).sum())
+    if idle:
+        work.report.note(f"{idle} persons answer for nothing yet")
+
+
+def _primary(work: Work, frame: pd.DataFrame) -> pd.Series[Any]:
+    """Who answers first: said, else the first grid worker that the file names for the grid."""
+    worker = (frame["role"] == "grid_worker") & frame["grid"].notna()
+    if work.has("primary"):
+        said = values.booleans(
+            work.column("primary"), work.report, work.field("primary"), default=False
+        )
+        return said & worker
+    first = worker & ~frame[worker].duplicated("grid").reindex(frame.index, fill_value=False)
+    if first.any():
+        work.report.note("nobody is said to answer first: the first worker of each grid does")
+    return first
+
+
+def _check_persons(work: Work, frame: pd.DataFrame) -> None:
+    """Reject rows in which one person has two names."""
+    names = frame.groupby("external_id")["name"].transform("nunique")
+    wrong = names > 1
+    if wrong.any():
+        work.report.reject(
+            frame.index[wrong],
+            [f"the id {i!r} belongs to several names" for i in frame.loc[wrong, "external_id"]],
+            "Give each person one id.",
+            field=work.field("id"), group="the id belongs to several names",
+        )  # fmt: skip
+
+
+def store(work: Work, session: Session) -> None:
+    """Write persons, then their assignments and leaves."""
+    county = county_of(work, session)
+    report = work.report
+    frame = work.records["workers"]
+    frame = _with_targets(work, frame, session, county)
+    if frame.empty:
+        return
+    persons = frame.drop_duplicates("external_id", keep="last").assign(
+        county_code=county, source=work.options.source
+    )
+    writing.stage(session, "persons", persons[list(_PERSON)])
+    made = writing.merge(session, "persons", _PERSON)
+    report.absent = made.absent
+    report.note(f"{made.new} persons are new, {made.changed} changed, {made.unchanged} as before")
+    people = _people(session, county, work.options.source)
+    counted = {"new": 0, "changed": 0, "unchanged": 0}
+    for row in frame.itertuples():
+        person = people[row.external_id.lower()][0]
+        target = {name: getattr(row, name) for name in ("grid_id", "building_id", "route_id")}
+        if any(number is not None for number in target.values()):
+            write = partial(
+                _assign, session, work, row, county=county, person=person, target=target
+            )
+            _counted(work, session, row, counted, write)
+        if not pd.isna(row.leave_from):
+            deputy = _deputy(work, row, people)
+            if deputy is not False:
+                write = partial(
+                    _leave, session, work, row, county=county, person=person, deputy=deputy
+                )
+                _counted(work, session, row, counted, write)
+    writing.count(report, writing.Outcome(**counted))
+
+
+def _with_targets(
+    work: Work, frame: pd.DataFrame, session: Session, county: str | None
+) -> pd.DataFrame:
+    known = {
+        "grid": _keyed(
+            session,
+            "SELECT s.grid_id AS id, s.code AS key FROM grid_shapes s JOIN editions e "
+            "ON e.id = s.edition_id WHERE e.status = 'active' AND s.county_code = :county",
+            county,
+        ),
+        "building": _keyed(
+            session,
+            "SELECT id, external_id AS key FROM buildings WHERE county_code = :county", county,
+        ),
+        "route": known_routes(session, county),
+    }  # fmt: skip
+    numbers = {
+        f"{name}_id": find_targets(work, frame[name], known[name], name, name) for name in known
+    }
+    frame = frame.assign(**numbers)
+    return frame[~frame.index.isin(work.report.rejected_rows)]
+
+
+def _keyed(session: Session, sql: str, county: str | None) -> dict[str, list[int]]:
+    out: dict[str, list[int]] = {}
+    for row in execute(session, sql, county=county):
+        out.setdefault(str(row.key).lower(), []).append(row.id)
+    return out
+
+
+def _people(session: Session, county: str | None, source: str) -> dict[str, list[Any]]:
+    """Ids of the source's persons by external id; by name where no id is the same."""
+    rows = execute(
+        session,
+        "SELECT id, external_id, name FROM persons "
+        "WHERE county_code = :county AND source = :source",
+        county=county,
+        source=source,
+    ).all()
+    out: dict[str, list[Any]] = {row.external_id.lower(): [row.id] for row in rows}
+    ids = set(out)
+    for row in rows:
+        if row.name.lower() not in ids:
+            out.setdefault(row.name.lower(), []).append(row.id)
+    return out
+
+
+def _deputy(work: Work, row: Any, people: dict[str, list[Any]]) -> Any:
+    """The deputy's id, None for none, False when the row was rejected for it."""
+    if row.deputy is None:
+        return None
+    found = people.get(row.deputy.lower(), [])
+    if len(found) == 1:
+        return found[0]
+    why = (
+        f"there is no person {row.deputy!r}"
+        if not found
+        else (f"there are {len(found)} persons {row.deputy!r}")
+    )
+    work.report.reject(
+        [row.Index], f"{why} to stand in", "Name the deputy by id; the file must hold them too.",
+        field=work.field("deputy"), group="the deputy is not known",
+    )  # fmt: skip
+    return False
+
+
+def _counted(work: Work, session: Session, row: Any, counted: dict[str, int], write: Any) -> None:
+    """Write within a savepoint; what contradicts the database's rules rejects the row."""
+    try:
+        with session.begin_nested():
+            counted[write()] += 1
+    except sa.exc.IntegrityError as error:
+        if not isinstance(error.orig, psycopg.errors.ExclusionViolation):
+            raise
+        rule = error.orig.diag.constraint_name or ""
+        why = {
+            "assignments_one_primary": f"the grid {row.grid} has a primary worker at that time",
+            "leaves_one_at_a_time": "the person has another leave at that time",
+        }.get(rule, "the person has the same assignment at that time")
+        work.report.reject(
+            [row.Index], why, "End the other one first, or change the dates.",
+            field=work.field("leave_from" if rule.startswith("leaves") else "primary"),
+            group="it contradicts another assignment or leave",
+        )  # fmt: skip
+
+
+def _range(begin: Any, end: Any) -> dict[str, Any]:
+    return {
+        "begin": None if pd.isna(begin) else begin.to_pydatetime().astimezone(UTC),
+        "end": None if pd.isna(end) else end.to_pydatetime().astimezone(UTC),
+    }
+
+
+def _assign(
+    session: Session,
+    work: Work,
+    row: Any,
+    *,
+    county: str | None,
+    person: Any,
+    target: dict[str, Any],
+) -> str:
+    """Write one assignment; the same person, role, target and first day are the same one."""
+    facts = {"person": person, "role": row.role, **target, **_range(row.valid_from, row.valid_to)}
+    old = execute(
+        session,
+        """
+        SELECT id, is_primary = :primary AND upper(valid)
+               IS NOT DISTINCT FROM CAST(:end AS timestamptz) AS same
+        FROM assignments WHERE person_id = :person AND role = :role
+          AND grid_id IS NOT DISTINCT FROM CAST(:grid_id AS bigint)
+          AND building_id IS NOT DISTINCT FROM CAST(:building_id AS bigint)
+          AND route_id IS NOT DISTINCT FROM CAST(:route_id AS bigint)
+          AND lower(valid) IS NOT DISTINCT FROM CAST(:begin AS timestamptz)
+        """,
+        primary=row.is_primary,
+        **facts,
+    ).one_or_none()
+    if old is not None and old.same:
+        return "unchanged"
+    if old is not None:
+        execute(
+            session,
+            "UPDATE assignments SET is_primary = :primary, "
+            "valid = tstzrange(lower(valid), CAST(:end AS timestamptz)) WHERE id = :id",
+            primary=row.is_primary, end=facts["end"], id=old.id,
+        )  # fmt: skip
+        return "changed"
+    execute(
+        session,
+        "INSERT INTO assignments (county_code, person_id, role, grid_id, building_id, route_id, "
+        "is_primary, valid, author) VALUES (:county, :person, :role, :grid_id, :building_id, "
+        ":route_id, :primary, tstzrange(CAST(:begin AS timestamptz), CAST(:end AS timestamptz)), "
+        ":author)",
+        county=county,
+        primary=row.is_primary,
+        author=work.options.actor,
+        **facts,
+    )
+    return "new"
+
+
+def _leave(
+    session: Session, work: Work, row: Any, *, county: str | None, person: Any, deputy: Any
+) -> str:
+    """Write one leave; the same person and first day are the same one."""
+    facts = {"person": person, "deputy": deputy, **_range(row.leave_from, row.leave_to)}
+    old = execute(
+        session,
+        "SELECT id, upper(during) = :end AND deputy_id IS NOT DISTINCT FROM CAST(:deputy AS uuid) "
+        "AS same FROM leaves WHERE person_id = :person AND lower(during) = :begin",
+        **facts,
+    ).one_or_none()
+    if old is not None and old.same:
+        return "unchanged"
+    if old is not None:
+        execute(
+            session,
+            "UPDATE leaves SET deputy_id = :deputy, during = tstzrange(lower(during), :end) "
+            "WHERE id = :id",
+            deputy=deputy, end=facts["end"], id=old.id,
+        )  # fmt: skip
+        return "changed"
+    execute(
+        session,
+        "INSERT INTO leaves (county_code, person_id, deputy_id, during, author) "
+        "VALUES (:county, :person, :deputy, tstzrange(:begin, :end), :author)",
+        county=county,
+        author=work.options.actor,
+        **facts,
+    )
+    return "new"
+
+
+KIND: Final = Kind(
+    name="workers",
+    fields=(
+        "id", "name", "role", "grid", "building", "route", "primary", "employment", "valid_from",
+        "valid_to", "leave_from", "leave_to", "deputy",
+    ),
+    required=("name",),
+    prepare=prepare,
+    store=store,
+    layers=("worker", "网格员", "人员", "persons"),
+)  # fmt: skip

@@ -9,7 +9,9 @@ What is left is an error that depends on where a point lies in its cell. It is l
 point: about ``0.074 (cell/bandwidth)^2`` of the peak with the linear spline and
 ``0.009 (cell/bandwidth)^4`` with the cubic one. Over many scattered points it averages out, but
 disputes repeat at one address. So up to `CUBIC_UP_TO` points the cubic spline is used, and the
-linear one above, where spreading is most of the work.
+linear one above, where spreading is most of the work and takes half the time. With 6 cells to the
+bandwidth and a million points the linear one is off by 1e-5 of the highest value (median) where
+they gather around towns and by 4e-5 where they are spread evenly.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ _Result = TypeVar("_Result")
 MAX_CELLS = 4096 * 4096
 """Largest raster computed in one piece: 134 MB of float64, about 0.5 GB at work."""
 
-CUBIC_UP_TO = 3_000_000
+CUBIC_UP_TO = 500_000
 """Points up to which the exacter spline is used."""
 
 _TAIL = 5.0  # Bandwidths after which a kernel is cut off: 4e-6 of its peak is left there.

@@ -126,8 +126,8 @@ def _refuse_real_data(database: Database) -> None:
         )
     if other:
         raise NotEmpty(
-            f"this database holds {other:,} units of a real place: the demo goes into a database of "
-            "its own (leave WANGGE_DATABASE_URL unset, or name an empty one)"
+            f"this database holds {other:,} units of a real place: the demo goes into a database "
+            "of its own (leave WANGGE_DATABASE_URL unset, or name an empty one)"
         )
 
 

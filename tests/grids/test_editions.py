@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -71,21 +72,25 @@ def test_next_edition_closes_the_one_before_and_keeps_identities(session: Sessio
 def test_grid_cut_to_pieces_loses_its_identity(session: Session) -> None:
     county = factories.county(session)
     grids = factories.squares()
-    low, mid, high = factories.SOUTH, 45.01, factories.NORTH
+    low, high = factories.SOUTH, factories.NORTH
     west, east = factories.WEST, factories.WEST + factories.STEP
-    # The first grid is halved: neither half is more than half of it.
-    grids.loc[0, "geometry"] = box(west, low, east, mid)
-    upper = grids.iloc[[0]].assign(code=f"{factories.VILLAGES[0]}009")
-    upper["geometry"] = [box(west, mid, east, high)]
-    # The neighbour gets the shared corner, so that vertices match.
+    # The first grid is cut in three: no part is more than half of it.
+    cuts = [low, 45.007, 45.014, high]
+    strips = [box(west, a, east, b) for a, b in pairwise(cuts)]
+    grids.loc[0, "geometry"] = strips[0]
+    others = pd.concat([grids.iloc[[0]]] * 2).assign(
+        code=[f"{factories.VILLAGES[0]}008", f"{factories.VILLAGES[0]}009"]
+    )
+    others["geometry"] = strips[1:]
+    # The neighbour gets the corners they share, so that vertices match.
     further = east + factories.STEP
     grids.loc[1, "geometry"] = Polygon(
-        [(east, low), (further, low), (further, high), (east, high), (east, mid)]
+        [(east, low), (further, low), (further, high), (east, high), (east, 45.014), (east, 45.007)]
     )
-    done = service.publish(session, draft(session, pd.concat([grids, upper])), approver="b")
-    assert done.grids == 5
+    done = service.publish(session, draft(session, pd.concat([grids, others])), approver="b")
+    assert done.grids == 6
     assert done.kept == 3
-    assert done.unassigned == 2
+    assert done.unassigned == 3
     present = planning.grids_frame(session, done.edition.id).set_index("code")["grid_id"]
     assert county.grids[factories.grid_code(0)] not in set(present)
 

@@ -13,6 +13,12 @@ export const borders = {
       paint: { 'line-color': '#d81b60', 'line-width': 9, 'line-opacity': 0.18 },
     },
     {
+      // Between the dashes it is light, not the colour of the county line below.
+      order: 54.5, id: 'border-gaps', type: 'line', source: 'borders', 'source-layer': 'borders',
+      layout: { 'line-join': 'round' },
+      paint: { 'line-color': '#fbe9f0', 'line-width': 3.6 },
+    },
+    {
       order: 55, id: 'border-line', type: 'line', source: 'borders', 'source-layer': 'borders',
       layout: { 'line-join': 'round' },
       paint: {

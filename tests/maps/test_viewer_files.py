@@ -1,0 +1,128 @@
+"""What the viewer's files promise, without a browser: words, licences, and nothing from outside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+VIEWER = Path(__file__).parents[2] / "maps" / "viewer"
+SCHEMA = Path(__file__).parents[2] / "data" / "migrations" / "sql" / "0001_foundation.sql"
+OWN = sorted(
+    path
+    for path in VIEWER.rglob("*")
+    if path.suffix in {".js", ".css", ".html", ".json", ".svg"} and "vendor" not in path.parts
+)
+SCRIPTS = [path for path in OWN if path.suffix == ".js"]
+PAGE = (VIEWER / "index.html").read_text(encoding="utf-8")
+VENDORED = sorted((VIEWER / "vendor").iterdir())
+
+
+def words(language: str) -> dict[str, str]:
+    text = (VIEWER / "i18n" / f"{language}.json").read_text(encoding="utf-8")
+    pairs: list[tuple[str, str]] = json.loads(text, object_pairs_hook=list)
+    assert len(pairs) == len(dict(pairs)), "a key stands there twice"
+    return dict(pairs)
+
+
+def script_text() -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
+
+
+def test_both_languages_have_the_same_keys_and_the_same_blanks() -> None:
+    zh, en = words("zh"), words("en")
+    assert set(zh) == set(en)
+    for key, text in zh.items():
+        assert text.strip(), key
+        assert en[key].strip(), key
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", en[key])), key
+
+
+def test_every_key_in_the_scripts_has_words_and_every_word_is_used() -> None:
+    zh, text = words("zh"), script_text()
+    roots = {key.split(".")[0] for key in zh}
+    whole = {key for key in re.findall(r"'([a-z]+\.\w+)'", text) if key.split(".")[0] in roots}
+    parts = {match.split("${")[0] for match in re.findall(r"\bt\(`([^`]+)`", text)}
+    assert whole - set(zh) == set()
+    for part in parts:
+        assert any(key.startswith(part) for key in zh), part
+    unused = {key for key in zh if key not in whole and not any(key.startswith(p) for p in parts)}
+    assert unused == set()
+
+
+def test_there_are_words_for_every_value_the_schema_allows() -> None:
+    zh, sql = words("zh"), SCHEMA.read_text(encoding="utf-8")
+    states = set(re.findall(r"\('(\w+)', '(\w+)'\)", sql.split("incident_transitions (from")[1]))
+    for state in {"reported"} | {each for pair in states for each in pair}:
+        assert f"state.{state}" in zh
+    for column, prefix in (
+        ("severity", "severity"), ("role", "role"), ("means", "means"), ("review", "review"),
+        ("area_type", "area"), ("optics", "camera"),
+    ):  # fmt: skip
+        found = re.search(rf"\({column} IN \(([^)]*)\)", sql)
+        assert found, column
+        for value in re.findall(r"'(\w+)'", found[1]):
+            assert f"{prefix}.{value}" in zh, value
+
+
+def test_every_category_of_the_schema_is_in_one_group() -> None:
+    sql = SCHEMA.read_text(encoding="utf-8").split("INSERT INTO incident_categories")[1]
+    codes = re.findall(r"^    \('(\w+)', ", sql, re.M)
+    text = (VIEWER / "layers" / "incidents.js").read_text(encoding="utf-8")
+    grouped = [
+        code
+        for part in re.findall(r"codes: \[([^\]]*)\]", text)
+        for code in re.findall(r"'(\w+)'", part)
+    ]
+    assert len(codes) == 21
+    assert sorted(grouped) == sorted(codes)
+
+
+def test_the_page_refers_only_to_files_that_are_there() -> None:
+    for reference in re.findall(r'(?:href|src)="([^"]+)"', PAGE):
+        assert reference.startswith("viewer/"), reference
+        assert (VIEWER.parent / reference).is_file(), reference
+    (imports,) = re.findall(r'<script type="importmap">(.*?)</script>', PAGE, re.S)
+    for target in json.loads(imports)["imports"].values():
+        assert (VIEWER.parent / target).is_file(), target
+
+
+def test_nothing_inline_runs_but_the_import_map_known_by_its_hash() -> None:
+    (imports,) = re.findall(r"<script(?![^>]*src=)[^>]*>(.*?)</script>", PAGE, re.S)
+    digest = base64.b64encode(hashlib.sha256(imports.encode()).digest()).decode()
+    assert f"script-src 'self' 'sha256-{digest}'" in PAGE
+    assert "unsafe" not in PAGE
+    assert not re.search(r"<[^>]+\s(on\w+|style)=", PAGE)
+
+
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)
+def test_nothing_comes_from_outside(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    outside = set(re.findall(r"(?:https?:)?//[a-z0-9-]+\.[a-z][\w./-]*", text))
+    assert outside <= {"http://www.w3.org/2000/svg"}
+    assert 'glyphs"' not in text
+    assert not re.search(r"\beval\(|new Function|innerHTML|outerHTML|insertAdjacentHTML", text)
+    assert len(text.splitlines()) < 500
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_import_files_that_are_there(path: Path) -> None:
+    for target in re.findall(r"from '([^']+)'|import\('([^']+)'\)", path.read_text("utf-8")):
+        name = next(filter(None, target))
+        assert name == "maplibre-gl" or (path.parent / name).is_file(), name
+
+
+@pytest.mark.parametrize("folder", VENDORED, ids=lambda path: path.name)
+def test_vendored_code_has_its_version_and_licence_and_no_way_out(folder: Path) -> None:
+    version = folder.name.rpartition("-")[2]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+    assert "Redistribution and use" in (folder / "LICENSE.txt").read_text(encoding="utf-8")
+    main = (folder / "maplibre-gl.mjs").read_text(encoding="utf-8")
+    assert f"maplibre-gl-js/blob/v{version}/LICENSE" in main
+    assert (folder / "maplibre-gl-worker.mjs").is_file()
+    for path in folder.iterdir():
+        assert "sourceMappingURL" not in path.read_text(encoding="utf-8"), path.name

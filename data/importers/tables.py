@@ -208,7 +208,8 @@ def unmangled(text: str) -> str | None:
             back = text.encode("gb18030").decode("utf-8")
         except UnicodeDecodeError:
             return None
-        return back if not back.isascii() else None
+        # Common words can make sense by chance as letters of other scripts (状态), not as Chinese.
+        return back if _CHINESE.search(back) else None
     if _LATIN_RUN.search(text):
         for encoding in ("utf-8", "gb18030"):
             try:

@@ -36,13 +36,13 @@ def prepare(work: Work) -> None:
     frame["external_id"] = stable_ids(work, ("name", "address"))
     for name in ("name", "address", "kind"):
         frame[name] = values.texts(work.column(name))
-    frame["floors"] = _floors(work)
+    frame["floors"] = values.objects(_floors(work), frame.index)
     for name in COUNTS:
         frame[name] = values.counts(work.column(name), report, work.field(name))
     frame["counted_on"] = values.dates(
         work.column("counted_on"), report, work.field("counted_on"), timezone=work.options.timezone
     )
-    frame["unit_code"] = _unit_codes(work)
+    frame["unit_code"] = values.objects(_unit_codes(work), frame.index)
     if work.has("households"):
         resident = frame["households_resident"]
         frame["households_resident"] = resident.where(resident.notna(), frame["households"])

@@ -143,7 +143,7 @@ def _with_units(work: Work, session: Session, county: str) -> pd.DataFrame:
                 field=work.field("unit"), group="the grid's unit is not known",
             )  # fmt: skip
         found.append(said)
-    frame["unit"] = found
+    frame["unit"] = values.objects(found, frame.index)
     types = {row.code: row.area_type for row in rows}
     fallback = frame["unit"].map(types)
     frame["area_type"] = frame["area_type"].where(frame["area_type"].notna(), fallback)

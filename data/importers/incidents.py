@@ -55,7 +55,8 @@ def prepare(work: Work) -> None:
     )
     for name, column in _positions(work).items():
         frame[name] = column
-    frame["method"] = np.where(frame["lon"].isna(), None, "import")
+    placed = frame["lon"].notna()
+    frame["method"] = values.objects(["import" if p else None for p in placed], frame.index)
     nameless = frame["category"].isna() & ~frame.index.isin(report.rejected_rows)
     if nameless.any():
         report.reject(

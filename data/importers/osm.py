@@ -172,6 +172,10 @@ def barriers(checked: Checked) -> Table:
     level, places = layer(checked, "points", "other_tags LIKE '%\"railway\"=>%crossing%'")
     if len(level):
         at = tag(level, "railway").isin(["level_crossing", "crossing"]).to_numpy()
+        # Trams have crossings, too, but bar nobody: only those on a rail that is kept count.
+        rails = geometry[kept & (kind == "rail").to_numpy()]
+        near = shapely.STRtree(rails).query(places, predicate="dwithin", distance=1e-7)[0]
+        at &= np.isin(np.arange(len(places)), near)
         rows += [(identity, "bridge", "level crossing") for identity in level["id"][at]]
         points += list(places[at])
     spans = pd.DataFrame(rows, columns=["id", "kind", "name"])

@@ -169,13 +169,14 @@ def _tables(
     kind: Kind, path: Path, layer: str | None, encoding: str | None, max_bytes: int
 ) -> list[tuple[Kind, Table]]:
     """The layer of this kind, then those of its companions in the same file."""
-    if guards.ending(path) in (".osm.pbf", ".pbf"):
+    checked = guards.check_file(path, max_bytes=max_bytes)
+    if checked.format == "osm":
         if kind.from_osm is None:
             from_osm = ", ".join(k.name for k in KINDS.values() if k.from_osm)
             raise BadInput(
                 f"{kind.name} are not read from OpenStreetMap extracts", f"Read are: {from_osm}."
             )
-        return [(kind, kind.from_osm(guards.check_file(path, max_bytes=max_bytes)))]
+        return [(kind, kind.from_osm(checked))]
     preferred = (kind.name, *kind.layers)
     table = read(
         path, layer=layer, preferred=preferred, encoding=encoding, max_bytes=max_bytes

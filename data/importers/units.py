@@ -68,15 +68,16 @@ def prepare(work: Work) -> None:
         present = [] if report.raw is None else list(map(str, report.raw.columns))
         raise BadInput(missing("units", "code", present, file=report.file))
     frame = pd.DataFrame(index=work.frame.index)
-    frame["code"] = _own_codes(work)
+    frame["code"] = values.objects(_own_codes(work), frame.index)
     frame["level"] = [0 if code is None else len(code) for code in frame["code"]]
     names = {level: values.texts(work.column(f"name_{level}")) for level in LEVELS}
     titles = {level: column.tolist() for level, column in names.items()}
     given = values.texts(work.column("name"))
-    frame["name"] = [
+    named = [
         own if own is not None else (titles[level][position] if level in titles else None)
         for position, (own, level) in enumerate(zip(given, frame["level"], strict=True))
     ]
+    frame["name"] = values.objects(named, frame.index)
     frame["name_en"] = values.texts(work.column("name_en"))
     frame["area_type"] = values.chosen(
         work.column("area_type"), report, work.field("area_type"), AREA_WORDS, allowed=AREA_TYPES

@@ -58,6 +58,11 @@ def texts(series: Series) -> Series:
     return pd.Series([text_of(v) for v in series], index=series.index, dtype=object)
 
 
+def objects(items: Iterable[Any], index: pd.Index[Any]) -> Series:
+    """Items as a column in which None stays None: pandas would make NaN of it among texts."""
+    return pd.Series(list(items), index=index, dtype=object)
+
+
 def _judge(
     series: Series,
     report: Report,

@@ -1,0 +1,69 @@
+"""Small files to import, made by each test as it needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+import shapely
+
+from data.importers.run import run_import
+from gis.database import Database
+
+COUNTY = "990001"
+TOWN = "990001001"
+VILLAGES = (f"{TOWN}001", f"{TOWN}002")
+# Two villages side by side, a hundredth of a degree wide and high.
+SQUARES = (shapely.box(110, 40, 110.01, 40.01), shapely.box(110.01, 40, 110.02, 40.01))
+
+Writer = Callable[..., Path]
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Writer:
+    def write(name: str, text: str, *, encoding: str = "utf-8") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text.encode(encoding))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def gpkg(tmp_path: Path) -> Writer:
+    def write(
+        name: str,
+        geometry: Sequence[Any],
+        columns: dict[str, Sequence[Any]] | None = None,
+        *,
+        crs: str = "EPSG:4326",
+        layer: str | None = None,
+    ) -> Path:
+        path = tmp_path / name
+        frame = gpd.GeoDataFrame(columns or {}, geometry=list(geometry), crs=crs)
+        frame.to_file(path, **({"layer": layer} if layer else {}))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def xlsx(tmp_path: Path) -> Writer:
+    def write(name: str, columns: dict[str, Sequence[Any]]) -> Path:
+        path = tmp_path / name
+        pd.DataFrame(columns).to_excel(path, index=False)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def place(database: Database, gpkg: Writer) -> Database:
+    """A database with two villages."""
+    path = gpkg("place.gpkg", SQUARES, {"code": VILLAGES, "name": ["东村", "西村"]})
+    run_import("units", path, database=database, commit=True)
+    return database

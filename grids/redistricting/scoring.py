@@ -303,9 +303,10 @@ def _apart(
         for other in together[1:]:
             group[group == group[other]] = group[together[0]]
     barrier = shapely.buffer(shapely.union_all(closed), 0.05)
-    for a in range(len(parts)):
-        for b in range(a + 1, len(parts)):
-            line = shapely.intersection(parts[a], parts[b])
-            if shapely.length(shapely.difference(line, barrier)) > CUT_M2:
-                group[group == group[b]] = group[a]
+    first, second = shapely.STRtree(parts).query(parts, predicate="intersects")
+    first, second = first[first < second], second[first < second]
+    lines = shapely.intersection(parts[first], parts[second])
+    through = shapely.length(shapely.difference(lines, barrier)) > CUT_M2
+    for a, b in zip(first[through], second[through], strict=True):
+        group[group == group[b]] = group[a]
     return len(np.unique(group[counts])) > 1

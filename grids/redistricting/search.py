@@ -163,8 +163,9 @@ def divide(
             state=state,
         )
         if turn % 4 == 3:
-            polish(effort.polish // 4, hot, 0.02)
-    polish(effort.polish // 4, 0.02, 0.001)
+            polish(effort.polish // 4, min(hot, 0.08), 0.02)
+    # Cold enough that no grid leaves its band any more: evens loads out and straightens borders.
+    polish(effort.sweeps // 2, 0.15, 0.002)
     tell("done", 1.0)
     _, division.label = _renumbered(division.label)
     return _division(graph, division.label, fair, target, tolerance)

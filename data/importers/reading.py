@@ -158,7 +158,8 @@ def from_wkb(values: list[bytes | None]) -> tuple[Geometries, dict[int, str]]:
             unread[position + 1] = f"the geometry is of a type that is not read (WKB type {kind})"
     if plain:
         chosen = np.array(plain)
-        parsed = shapely.from_wkb([values[i] for i in plain], on_invalid="ignore")
+        with np.errstate(invalid="ignore"):  # NaN coordinates are looked for later, row by row
+            parsed = shapely.from_wkb([values[i] for i in plain], on_invalid="ignore")
         geometry[chosen] = parsed
         for position in chosen[shapely.is_missing(parsed)]:
             unread[int(position) + 1] = "the geometry is damaged (not readable as WKB)"

@@ -62,8 +62,10 @@ def xlsx(tmp_path: Path) -> Writer:
 
 
 @pytest.fixture
-def place(database: Database, gpkg: Writer) -> Database:
+def place(database: Database, csv: Writer) -> Database:
     """A database with two villages."""
-    path = gpkg("place.gpkg", SQUARES, {"code": VILLAGES, "name": ["东村", "西村"]})
-    run_import("units", path, database=database, commit=True)
+    rows = zip(VILLAGES, ("东村", "西村"), SQUARES, strict=True)
+    text = "".join(f'{code},{name},"{shape.wkt}"\n' for code, name, shape in rows)
+    path = csv("place.csv", "code,name,wkt\n" + text)
+    run_import("units", path, crs="wgs84", database=database, commit=True)
     return database

@@ -39,7 +39,7 @@ def _choice(names: list[str], wanted: str | None, preferred: list[str]) -> str |
 def _answer(request: dict[str, Any], out: Path) -> dict[str, Any]:
     # pyogrio takes these along when it finds them; they would cost a second of start and are
     # not used: what goes back is Arrow with WKB inside.
-    for unused in ("geopandas", "pandas", "shapely"):
+    for unused in ("geopandas", "pandas", "pyproj", "shapely"):
         sys.modules[unused] = None  # type: ignore[assignment]
     import pyarrow as pa  # noqa: PLC0415
     import pyogrio  # noqa: PLC0415

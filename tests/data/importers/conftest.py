@@ -34,7 +34,7 @@ def csv(tmp_path: Path) -> Writer:
 
 
 @pytest.fixture
-def gpkg(tmp_path: Path) -> Writer:
+def drawn(tmp_path: Path) -> Writer:
     def write(
         name: str,
         geometry: Sequence[Any],
@@ -45,7 +45,10 @@ def gpkg(tmp_path: Path) -> Writer:
     ) -> Path:
         path = tmp_path / name
         frame = gpd.GeoDataFrame(columns or {}, geometry=list(geometry), crs=crs)
-        frame.to_file(path, **({"layer": layer} if layer else {}))
+        if path.suffix == ".parquet":  # needs no GDAL, so the tests need not wait for its process
+            frame.to_parquet(path)
+        else:
+            frame.to_file(path, **({"layer": layer} if layer else {}))
         return path
 
     return write

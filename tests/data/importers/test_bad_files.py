@@ -71,10 +71,10 @@ def test_an_empty_file(tmp_path: Path, name: str) -> None:
     assert f"{name} is empty (0 bytes)" in _refused("units", tmp_path / name)
 
 
-def test_a_table_with_a_header_only(csv: Writer, xlsx: Writer, gpkg: Writer) -> None:
+def test_a_table_with_a_header_only(csv: Writer, xlsx: Writer, drawn: Writer) -> None:
     assert "head.csv has no rows" in _refused("units", csv("head.csv", "code,name\n"))
     assert "head.xlsx has no rows" in _refused("units", xlsx("head.xlsx", {"code": [], "name": []}))
-    empty = gpkg("head.gpkg", [], {"code": []})
+    empty = drawn("head.gpkg", [], {"code": []})
     assert "head.gpkg has no rows" in _refused("units", empty)
 
 
@@ -104,24 +104,24 @@ def test_an_unknown_kind() -> None:
         run_import("bildings", Path("a.csv"))
 
 
-def test_several_layers_and_none_chosen(gpkg: Writer) -> None:
-    gpkg("many.gpkg", SQUARES, layer="first")
-    path = gpkg("many.gpkg", SQUARES, layer="second")
+def test_several_layers_and_none_chosen(drawn: Writer) -> None:
+    drawn("many.gpkg", SQUARES, layer="first")
+    path = drawn("many.gpkg", SQUARES, layer="second")
     text = _refused("units", path)
     assert "has 2 layers and none was chosen" in text
     assert "first, second" in text
     assert "has no layer 'third'" in _refused("units", path, layer="third")
 
 
-def test_no_crs(gpkg: Writer) -> None:
-    path = gpkg("no.shp", SQUARES, {"code": VILLAGES, "name": ["a", "b"]})
+def test_no_crs(drawn: Writer) -> None:
+    path = drawn("no.shp", SQUARES, {"code": VILLAGES, "name": ["a", "b"]})
     path.with_suffix(".prj").unlink()
     text = _refused("units", path)
     assert "declares no coordinate system (no CRS)" in text
     assert "look like longitude and latitude" in text
     assert "--crs wgs84" in text
     metres = [shapely.box(500_000, 4_400_000, 500_100, 4_400_100)]
-    path = gpkg("m.shp", metres, {"code": VILLAGES[:1], "name": ["a"]}, crs="EPSG:4546")
+    path = drawn("m.shp", metres, {"code": VILLAGES[:1], "name": ["a"]}, crs="EPSG:4546")
     path.with_suffix(".prj").unlink()
     assert "look like metres" in _refused("units", path)
 
@@ -247,9 +247,9 @@ def test_xml_entities_are_refused(csv: Writer) -> None:
     assert "declares XML entities" in _refused("tracks", csv("t.gpx", text))
 
 
-def test_gdal_runs_with_one_driver_and_dies_alone(tmp_path: Path, gpkg: Writer) -> None:
+def test_gdal_runs_with_one_driver_and_dies_alone(tmp_path: Path, drawn: Writer) -> None:
     # A VRT would make GDAL read other files: under any name, it is not opened.
-    source = gpkg("secret.gpkg", SQUARES)
+    source = drawn("secret.gpkg", SQUARES)
     vrt = f'<OGRVRTDataSource><OGRVRTLayer name="secret"><SrcDataSource>{source}</SrcDataSource>'
     path = tmp_path / "a.kml"
     path.write_text(vrt + "</OGRVRTLayer></OGRVRTDataSource>")

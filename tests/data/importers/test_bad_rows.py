@@ -138,7 +138,7 @@ def test_every_count_survives_every_way_of_writing_it(count: int) -> None:
 # ---------------------------------------------------------------- geometry
 
 
-def test_self_crossing_zero_area_empty_and_broken_polygons(gpkg: Writer) -> None:
+def test_self_crossing_zero_area_empty_and_broken_polygons(drawn: Writer) -> None:
     eight = shapely.Polygon([(110, 40), (110.01, 40.01), (110.01, 40), (110, 40.01)])
     # Two squares that touch in one vertex, drawn in one ring: mended without a change of area.
     touching = shapely.Polygon(
@@ -146,7 +146,7 @@ def test_self_crossing_zero_area_empty_and_broken_polygons(gpkg: Writer) -> None
          (110.01, 40.02), (110.01, 40.01), (110, 40.01)]
     )  # fmt: skip
     line = shapely.Polygon([(110, 40), (110.01, 40), (110.02, 40)])
-    path = gpkg("b.gpkg", [eight, touching, line, shapely.Polygon()], {"id": list("abcd")})
+    path = drawn("b.parquet", [eight, touching, line, shapely.Polygon()], {"id": list("abcd")})
     report = run_import("buildings", path)
     reasons = _reasons(report)
     assert "the polygon is invalid (Self-intersection" in reasons[1]
@@ -159,9 +159,9 @@ def test_self_crossing_zero_area_empty_and_broken_polygons(gpkg: Writer) -> None
     assert reasons[4] in ("the geometry is empty", "there is no geometry")
 
 
-def test_a_polygon_without_area_that_is_valid(gpkg: Writer) -> None:
+def test_a_polygon_without_area_that_is_valid(drawn: Writer) -> None:
     thin = shapely.box(110, 40, 110 + 1e-9, 40 + 1e-9)
-    report = run_import("buildings", gpkg("b.gpkg", [thin], {"id": ["a"]}))
+    report = run_import("buildings", drawn("b.parquet", [thin], {"id": ["a"]}))
     assert _reasons(report)[1] == "the polygon has no area"
 
 
@@ -194,16 +194,16 @@ def test_nan_infinity_and_null_island(csv: Writer) -> None:
     assert reasons[7] == "longitude and latitude seem to be swapped"
 
 
-def test_nan_within_a_polygon(gpkg: Writer) -> None:
+def test_nan_within_a_polygon(drawn: Writer) -> None:
     with np.errstate(invalid="ignore"):
         broken = shapely.Polygon([(110, 40), (110.01, float("nan")), (110.01, 40.01), (110, 40)])
-    report = run_import("buildings", gpkg("b.gpkg", [broken, SQUARES[0]], {"id": ["a", "b"]}))
+    report = run_import("buildings", drawn("b.parquet", [broken, SQUARES[0]], {"id": ["a", "b"]}))
     assert _reasons(report) == {1: "a coordinate is NaN or infinite"}
 
 
-def test_mixed_geometry_types(gpkg: Writer) -> None:
+def test_mixed_geometry_types(drawn: Writer) -> None:
     shapes = [SQUARES[0], shapely.Point(110, 40), shapely.GeometryCollection([SQUARES[1]])]
-    path = gpkg("u.gpkg", shapes, {"code": [*VILLAGES, f"{TOWN}003"], "name": list("abc")})
+    path = drawn("u.parquet", shapes, {"code": [*VILLAGES, f"{TOWN}003"], "name": list("abc")})
     report = run_import("units", path)
     reasons = _reasons(report)
     assert reasons[2] == (
@@ -214,7 +214,7 @@ def test_mixed_geometry_types(gpkg: Writer) -> None:
 
 
 def test_overlapping_units_are_rejected_both_and_gaps_are_not(
-    gpkg: Writer, place: Database
+    drawn: Writer, place: Database
 ) -> None:
     shapes = [
         shapely.box(111, 40, 111.01, 40.01),
@@ -223,7 +223,7 @@ def test_overlapping_units_are_rejected_both_and_gaps_are_not(
         shapely.box(110.012, 40.002, 110.018, 40.008),
     ]
     codes = [f"{TOWN}{n:03d}" for n in (11, 12, 13, 14)]
-    path = gpkg("u.gpkg", shapes, {"code": codes, "name": list("abcd")})
+    path = drawn("u.parquet", shapes, {"code": codes, "name": list("abcd")})
     report = run_import("units", path, database=place, commit=True)
     reasons = _reasons(report)
     assert "overlaps 990001001012 (row 2) by" in reasons[1]
@@ -233,18 +233,18 @@ def test_overlapping_units_are_rejected_both_and_gaps_are_not(
     assert (report.kept, report.new) == (1, 1)
 
 
-def test_slivers_between_neighbours_are_kept_and_counted(gpkg: Writer) -> None:
+def test_slivers_between_neighbours_are_kept_and_counted(drawn: Writer) -> None:
     shapes = [shapely.box(110, 40, 110.01, 40.01), shapely.box(110.00999, 40, 110.02, 40.01)]
-    path = gpkg("u.gpkg", shapes, {"code": VILLAGES, "name": list("ab")})
+    path = drawn("u.parquet", shapes, {"code": VILLAGES, "name": list("ab")})
     report = run_import("units", path)
     assert report.kept == 2
     assert any("overlap by slivers" in g for g in report.counts_by_group("warned"))
 
 
-def test_any_crs_lands_in_the_same_place(gpkg: Writer, database: Database) -> None:
+def test_any_crs_lands_in_the_same_place(drawn: Writer, database: Database) -> None:
     points = gpd.GeoSeries(shapely.points([[111.7, 40.8], [111.71, 40.81]]), crs=4326)
     for crs in (4326, 4490, 4546, 3857):
-        path = gpkg(f"p{crs}.gpkg", points.to_crs(crs), {"id": ["a", "b"]}, crs=f"EPSG:{crs}")
+        path = drawn(f"p{crs}.parquet", points.to_crs(crs), {"id": ["a", "b"]}, crs=f"EPSG:{crs}")
         run_import("buildings", path, county=COUNTY, database=database, commit=True)
     with database.transaction() as session:
         worst = execute(

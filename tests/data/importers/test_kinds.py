@@ -26,12 +26,14 @@ def _rows(database: Database, sql: str) -> list[tuple[object, ...]]:
 # ---------------------------------------------------------------- units
 
 
-def test_polygons_after_codes_keep_the_names(csv: Writer, gpkg: Writer, database: Database) -> None:
+def test_polygons_after_codes_keep_the_names(
+    csv: Writer, drawn: Writer, database: Database
+) -> None:
     table = csv(
         "codes.csv", f"code,village,areaCode,county\n{VILLAGES[0]},东沟嘎查,990001,示范旗\n"
     )
     run_import("units", table, database=database, commit=True)
-    shapes = gpkg("shapes.gpkg", SQUARES[:1], {"code": VILLAGES[:1], "name": ["东沟"]})
+    shapes = drawn("shapes.parquet", SQUARES[:1], {"code": VILLAGES[:1], "name": ["东沟"]})
     report = run_import("units", shapes, database=database, commit=True)
     assert (report.new, report.changed) == (0, 1)
     assert any("'东沟嘎查' kept, '东沟' in this file" in g for g in report.counts_by_group("noted"))
@@ -43,8 +45,8 @@ def test_polygons_after_codes_keep_the_names(csv: Writer, gpkg: Writer, database
     assert (again.new, again.changed, again.unchanged) == (0, 0, 2)
 
 
-def test_a_new_unit_needs_a_name(gpkg: Writer, database: Database) -> None:
-    path = gpkg("u.gpkg", SQUARES, {"code": VILLAGES, "name": ["东村", None]})
+def test_a_new_unit_needs_a_name(drawn: Writer, database: Database) -> None:
+    path = drawn("u.parquet", SQUARES, {"code": VILLAGES, "name": ["东村", None]})
     report = run_import("units", path, database=database, commit=True)
     assert [p.reason for p in report.problems] == [f"unit {VILLAGES[1]} is new and has no name"]
     assert report.new == 1
@@ -53,16 +55,16 @@ def test_a_new_unit_needs_a_name(gpkg: Writer, database: Database) -> None:
 # ---------------------------------------------------------------- barriers and borders
 
 
-def test_barriers_in_parts_outlines_and_bridges(gpkg: Writer, place: Database) -> None:
+def test_barriers_in_parts_outlines_and_bridges(drawn: Writer, place: Database) -> None:
     lake = shapely.box(110.002, 40.002, 110.004, 40.008)
     road = shapely.MultiLineString([[(110, 40), (110.001, 40)], [(110.002, 40), (110.003, 40)]])
-    lines = gpkg(
+    lines = drawn(
         "b.gpkg", [lake, road, shapely.Point(1, 1)],
         {"id": ["l", "r", "p"], "kind": ["水系", "主干路", "street"]}, layer="lines",
     )  # fmt: skip
     deck = shapely.box(110.001, 40.004, 110.005, 40.0041)
     away = shapely.box(111, 41, 111.001, 41.001)
-    gpkg("b.gpkg", [deck, away], {"id": ["d", "x"], "name": ["长桥", "旱桥"]}, layer="bridges")
+    drawn("b.gpkg", [deck, away], {"id": ["d", "x"], "name": ["长桥", "旱桥"]}, layer="bridges")
     report = run_import("barriers", lines, database=place, commit=True)
     assert [p.reason for p in report.problems] == [
         "a street cannot be drawn as a Point",
@@ -87,25 +89,25 @@ def test_barriers_in_parts_outlines_and_bridges(gpkg: Writer, place: Database) -
     assert (again.new, again.changed, again.unchanged) == (0, 0, 5)
 
 
-def test_streets_that_share_an_id_are_told_apart(gpkg: Writer, place: Database) -> None:
+def test_streets_that_share_an_id_are_told_apart(drawn: Writer, place: Database) -> None:
     segments = [shapely.LineString([(110, 40), (110.001, 40)]),
                 shapely.LineString([(110.001, 40), (110.002, 40)])]  # fmt: skip
-    path = gpkg("s.gpkg", segments, {"id": ["S1", "S1"], "name": ["东街"] * 2})
+    path = drawn("s.parquet", segments, {"id": ["S1", "S1"], "name": ["东街"] * 2})
     report = run_import("barriers", path, mapping={"kind": "=street"}, database=place, commit=True)
     assert (report.new, report.rejected) == (2, 0)
 
 
-def test_barriers_without_a_kind(gpkg: Writer) -> None:
-    path = gpkg("s.gpkg", [shapely.LineString([(110, 40), (110.1, 40)])], {"id": ["a"]})
+def test_barriers_without_a_kind(drawn: Writer) -> None:
+    path = drawn("s.parquet", [shapely.LineString([(110, 40), (110.1, 40)])], {"id": ["a"]})
     (problem,) = run_import("barriers", path).problems
     assert problem.reason == "there is no kind of barrier"
     assert "--map kind==river" in problem.remedy
 
 
-def test_a_border_needs_a_side_and_one_line(gpkg: Writer, place: Database) -> None:
+def test_a_border_needs_a_side_and_one_line(drawn: Writer, place: Database) -> None:
     stretch = shapely.LineString([(110, 40.01), (110.01, 40.01)])
     apart = shapely.MultiLineString([[(111, 40), (112, 40)], [(113, 40), (114, 40)]])
-    path = gpkg("b.gpkg", [stretch, stretch, apart],
+    path = drawn("b.parquet", [stretch, stretch, apart],
                 {"id": list("abc"), "side": ["右侧", None, "left"]})  # fmt: skip
     report = run_import("borders", path, database=place, commit=True)
     assert {p.row: p.reason for p in report.problems} == {
@@ -170,14 +172,14 @@ def test_osm_tags_are_unpacked() -> None:
 
 
 @pytest.fixture
-def routes(gpkg: Writer, place: Database) -> Database:
+def routes(drawn: Writer, place: Database) -> Database:
     line = shapely.LineString([(110, 40.01), (110.02, 40.01)])
-    path = gpkg(
+    path = drawn(
         "routes.gpkg", [line], {"id": ["R1"], "name": ["北线"], "方式": ["骑马"], "周期": [3]},
         layer="routes",
     )  # fmt: skip
     points = shapely.points([[110, 40.01], [110.02, 40.01], [110.01, 40]])
-    gpkg("routes.gpkg", points, {"route": ["R1", "北线", "南线"], "seq": [1, 2, 1]},
+    drawn("routes.gpkg", points, {"route": ["R1", "北线", "南线"], "seq": [1, 2, 1]},
          layer="checkpoints")  # fmt: skip
     report = run_import("routes", path, database=place, commit=True)
     assert (report.new, report.rejected) == (3, 1)
@@ -238,10 +240,10 @@ def test_tracks_in_disorder(csv: Writer, routes: Database) -> None:
 
 
 @pytest.fixture
-def grids(gpkg: Writer, place: Database) -> Database:
+def grids(drawn: Writer, place: Database) -> Database:
     """Two grids in the first village, one in the second, published."""
     quarters = [shapely.box(110, 40, 110.005, 40.01), shapely.box(110.005, 40, 110.01, 40.01)]
-    path = gpkg("grids.gpkg", [*quarters, SQUARES[1]], {"户数": [300, 310, 290]})
+    path = drawn("grids.parquet", [*quarters, SQUARES[1]], {"户数": [300, 310, 290]})
     report = run_import("grids", path, database=place, commit=True)
     assert (report.new, report.rejected) == (3, 0)
     assert run_import("grids", path, database=place).unchanged == 3
@@ -264,11 +266,11 @@ def test_grids_become_a_draft_numbered_west_to_east(grids: Database) -> None:
     ]
 
 
-def test_gaps_overlaps_and_parts_of_grids_are_reported(gpkg: Writer, place: Database) -> None:
+def test_gaps_overlaps_and_parts_of_grids_are_reported(drawn: Writer, place: Database) -> None:
     apart = shapely.MultiPolygon([shapely.box(110.011, 40, 110.012, 40.01),
                                   shapely.box(110.013, 40, 110.014, 40.01)])  # fmt: skip
-    path = gpkg(
-        "g.gpkg",
+    path = drawn(
+        "g.parquet",
         [shapely.box(110, 40, 110.006, 40.01), shapely.box(110.005, 40, 110.009, 40.01), apart],
         {"code": ["1", "2", "3"]},
     )
@@ -403,9 +405,9 @@ def test_which_county(csv: Writer, database: Database) -> None:
 
 
 def test_a_failure_halfway_leaves_nothing(
-    gpkg: Writer, database: Database, monkeypatch: pytest.MonkeyPatch
+    drawn: Writer, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = gpkg("u.gpkg", SQUARES, {"code": VILLAGES, "name": ["a", "b"]})
+    path = drawn("u.parquet", SQUARES, {"code": VILLAGES, "name": ["a", "b"]})
 
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the power went out")
@@ -422,12 +424,14 @@ def test_every_kind_of_the_command_line_is_there() -> None:
     assert set(wanted.split()) <= set(KINDS)
 
 
-def test_rows_without_an_id_get_a_stable_one(gpkg: Writer, place: Database, tmp_path: Path) -> None:
+def test_rows_without_an_id_get_a_stable_one(
+    drawn: Writer, place: Database, tmp_path: Path
+) -> None:
     points = shapely.points([[110.001, 40.001], [110.002, 40.002]])
-    first = gpkg("a.gpkg", points, {"户数": [1, 2]})
+    first = drawn("a.parquet", points, {"户数": [1, 2]})
     report = run_import("buildings", first, source="town", database=place, commit=True)
     assert any("2 rows have no id" in g for g in report.counts_by_group("noted"))
-    frame = gpd.read_file(first).iloc[::-1]
+    frame = gpd.read_parquet(first).iloc[::-1]
     frame.to_file(tmp_path / "b.geojson")
     again = run_import("buildings", tmp_path / "b.geojson", source="town", database=place)
     assert (again.new, again.changed, again.unchanged) == (0, 0, 2)

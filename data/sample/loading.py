@@ -74,7 +74,7 @@ def load(
         say("writing its files")
         files = write(place, Path(folder))
 
-        def bring(kind: str, path: Path, **options: str) -> None:
+        def bring(kind: str, path: Path) -> None:
             say(f"importing {kind}")
             report = run_import(
                 kind,
@@ -85,7 +85,6 @@ def load(
                 source=SOURCE,
                 actor=actor,
                 county=None if kind == "units" else COUNTY,
-                **options,
             )
             if report.rejected:
                 raise BadInput(report.problems)

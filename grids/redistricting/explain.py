@@ -34,8 +34,6 @@ def explain(
     *,
     codes: Ints,
     outlines: Geometries,
-    target: float,
-    tolerance: float,
 ) -> list[Finding]:
     """List findings on the input and on the grids, worst first, then by place."""
     findings = list(town.findings)
@@ -46,10 +44,8 @@ def explain(
         label,
         codes=codes,
         outlines=outlines,
-        target=target,
-        tolerance=tolerance,
     )
-    findings += _on_parts(town, graph, target, tolerance)
+    findings += _on_parts(town, graph)
     findings += _on_links(town, cells, graph, label, codes)
     findings += _on_footprints(town)
     return sorted(findings, key=lambda f: (ORDER.index(f.rule), f.place, f.text))
@@ -67,22 +63,24 @@ def _on_grids(
     *,
     codes: Ints,
     outlines: Geometries,
-    target: float,
-    tolerance: float,
 ) -> list[Finding]:
     count = len(outlines)
+    unit = np.zeros(count, dtype=np.int64)
+    unit[label] = graph.unit
+    targets, tolerances = town.targets[unit], town.tolerances[unit]
     load = np.bincount(label, cells.households, count)
     largest = np.zeros(count, dtype=np.int64)
     np.maximum.at(largest, label, cells.households)
     part = np.zeros(count, dtype=np.int64)
     part[label] = graph.component
     people = np.bincount(graph.component, cells.households)
-    alone = largest > target * (1 + tolerance)
+    alone = largest > targets * (1 + tolerances)
     grids_of_part = np.bincount(part[~alone], minlength=len(people))
     people = people - np.bincount(part[alone], load[alone], len(people))
     lonlat = to_lonlat(shapely.point_on_surface(outlines), town.metres)
     found = []
-    for grid in np.flatnonzero(np.abs(load - target) > target * tolerance + 1e-9):
+    for grid in np.flatnonzero(np.abs(load - targets) > targets * tolerances + 1e-9):
+        target, tolerance = targets[grid], tolerances[grid]
         total, here = people[part[grid]], grids_of_part[part[grid]]
         low, high = target * (1 - tolerance), target * (1 + tolerance)
         lon, lat = lonlat[grid]
@@ -113,7 +111,7 @@ def _on_grids(
     return found
 
 
-def _on_parts(town: Town, graph: CellGraph, target: float, tolerance: float) -> list[Finding]:
+def _on_parts(town: Town, graph: CellGraph) -> list[Finding]:
     """Units whose households cannot be divided by the target, and parts cut off on foot."""
     found = []
     people = np.bincount(graph.component, graph.households)
@@ -126,6 +124,7 @@ def _on_parts(town: Town, graph: CellGraph, target: float, tolerance: float) -> 
         point_array(np.column_stack([graph.x[middle], graph.y[middle]])), town.metres
     )
     for number in range(len(town.unit_codes)):
+        target, tolerance = town.targets[number], town.tolerances[number]
         parts = np.flatnonzero(unit == number)
         total = people[parts].sum()
         counts = np.arange(1, max(2, int(total / target) + 3))

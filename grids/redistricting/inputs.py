@@ -15,7 +15,7 @@ import pyproj
 import shapely
 
 from gis.errors import BadInput, Problem
-from grids.redistricting.compiled import Flags, Ints
+from grids.redistricting.compiled import Flags, Floats, Ints
 from grids.redistricting.plan import Finding
 from grids.redistricting.projection import metre_crs
 from grids.redistricting.rules import BARRIER_KINDS, BRIDGE, NODE_M
@@ -46,6 +46,8 @@ class Town:
         CRS of the area as given, and the metre CRS everything here is in.
     unit_codes, units, unit_lines
         Code and polygons of each area row, noded on 1 cm; its lines in the CRS given.
+    targets, tolerances
+        Households a grid of each area row should have, and the share it may deviate by.
     ids, households, footprints, unit_of
         Buildings inside the area: id as text, households, point or polygon, row in `units`.
     barriers, kinds, bridges
@@ -59,6 +61,8 @@ class Town:
     unit_codes: list[str]
     units: Geometries
     unit_lines: Geometries
+    targets: Floats
+    tolerances: Floats
     ids: npt.NDArray[np.object_]
     households: Ints
     footprints: Geometries
@@ -86,6 +90,7 @@ def read_town(
     """
     problems = list(_figure_problems(target, tolerance))
     problems += _area_problems(area)
+    problems += _norm_problems(area)
     problems += _building_problems(buildings)
     problems += _barrier_problems(barriers)
     if problems:
@@ -120,6 +125,8 @@ def read_town(
         unit_codes=codes,
         units=units,
         unit_lines=shapely.boundary(given),
+        targets=_norms(area, "target", target),
+        tolerances=_norms(area, "tolerance", tolerance),
         ids=ids[inside],
         households=households[inside],
         footprints=footprints[inside],
@@ -180,6 +187,27 @@ def _figure_problems(target: Any, tolerance: Any) -> Iterable[Problem]:
             "give a share from 0 to 0.99, such as 0.10",
             field="tolerance",
         )
+
+
+def _norms(area: gpd.GeoDataFrame, name: str, default: float) -> Floats:
+    """A figure of each area row: its own where it has one, else the one for all."""
+    if name not in area:
+        return np.full(len(area), float(default))
+    return np.asarray(pd.to_numeric(area[name]).fillna(default), dtype=np.float64)
+
+
+def _norm_problems(area: Any) -> Iterable[Problem]:
+    """Rows of the area whose own target or tolerance cannot be used."""
+    for name, low, high, remedy in (
+        ("target", 1, np.inf, "give households per grid, 1 or more"),
+        ("tolerance", 0, 0.99, "give a share from 0 to 0.99"),
+    ):
+        if not isinstance(area, gpd.GeoDataFrame) or name not in area:
+            continue
+        figures = pd.to_numeric(area[name], errors="coerce").to_numpy(dtype=float)
+        given = area[name].notna().to_numpy()
+        for row in np.flatnonzero(given & ~((figures >= low) & (figures <= high))):
+            yield Problem(f"{name} is {area[name].iloc[row]}", remedy, "area", int(row) + 1, name)
 
 
 def _frame_problems(frame: Any, source: str, kinds: tuple[str, ...]) -> Iterable[Problem]:

@@ -51,7 +51,7 @@ class Plan:
     ----------
     grids
         One row per grid: ``code``, ``unit`` (code of the area row), ``households``,
-        ``buildings``, ``target``, ``deviation`` ((households - target) / target),
+        ``buildings``, ``target``, ``tolerance``, ``deviation`` ((households - target) / target),
         ``compactness`` (Polsby-Popper, measured in metres), ``area_m2`` and ``geometry``, a
         single valid polygon in the CRS of the area. Ordered by code.
     cells
@@ -71,7 +71,7 @@ class Plan:
     @property
     def within_tolerance(self) -> float:
         """Share of grids whose deviation from the target is within the tolerance."""
-        return float((self.grids["deviation"].abs() <= self.settings["tolerance"] + 1e-9).mean())
+        return float((self.grids["deviation"].abs() <= self.grids["tolerance"] + 1e-9).mean())
 
     def broken(self, rule: str) -> Iterator[Finding]:
         """Give the findings of one rule."""

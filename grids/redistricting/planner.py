@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import MappingProxyType
 
 import geopandas as gpd
@@ -11,7 +12,7 @@ import shapely
 
 from grids.redistricting.borders import TilingBroken, compactness, dissolve, to_area_crs
 from grids.redistricting.cells import Cells, draw_cells
-from grids.redistricting.compiled import Labels
+from grids.redistricting.compiled import Ints, Labels
 from grids.redistricting.explain import explain
 from grids.redistricting.graph import CellGraph, build_graph
 from grids.redistricting.inputs import Town, read_town
@@ -43,7 +44,8 @@ def draw(
     ----------
     area
         Polygons in any CRS. With a column ``code`` (text) grid codes begin with it; each row is
-        divided on its own and no grid crosses into another.
+        divided on its own and no grid crosses into another. Columns ``target`` and
+        ``tolerance``, where a row has them, go before the figures for all.
     buildings
         Points or polygons in any CRS with ``households`` (whole numbers) and an id column
         (``building_id``, ``id``, ``fid``, ``gid``, ``osm_id``, ``objectid`` or ``code``, else
@@ -82,34 +84,74 @@ def draw(
     tell("drawing cells", 0.05)
     cells = draw_cells(town)
     graph = graph_of(cells)
-    division = divide(
-        graph,
-        target=target,
-        tolerance=tolerance,
+    label = _divide_by_norm(
+        town,
+        cells,
         generator=np.random.default_rng(seed),
         prices=prices or Prices(),
         effort=effort or Effort(),
         progress=lambda stage, share: tell(stage, 0.3 + 0.5 * share),
     )
     tell("drawing borders", 0.85)
-    plan = _plan(town, cells, graph, division.label, target=target, tolerance=tolerance, seed=seed)
+    plan = _plan(town, cells, graph, label, target=target, tolerance=tolerance, seed=seed)
     tell("done", 1.0)
     return plan
 
 
-def graph_of(cells: Cells) -> CellGraph:
-    """Cell graph of a town's planning cells."""
-    middles = shapely.get_coordinates(shapely.centroid(cells.polygons))
+def _divide_by_norm(
+    town: Town,
+    cells: Cells,
+    *,
+    generator: np.random.Generator,
+    prices: Prices,
+    effort: Effort,
+    progress: Progress,
+) -> Labels:
+    """Divide the units of each norm on their own: grids never cross from one to another."""
+    norms = np.column_stack([town.targets, town.tolerances])
+    kinds, norm_of_unit = np.unique(norms, axis=0, return_inverse=True)
+    norm_of_cell = norm_of_unit.reshape(-1)[cells.unit]
+    label = np.zeros(len(cells.unit), dtype=np.int32)
+    grids = 0
+    for number, (target, tolerance) in enumerate(kinds):
+        mine = np.flatnonzero(norm_of_cell == number)
+        if not len(mine):
+            continue
+        division = divide(
+            graph_of(cells, mine),
+            target=float(target),
+            tolerance=float(tolerance),
+            generator=generator,
+            prices=prices,
+            effort=effort,
+            progress=partial(_within_whole, progress, number, len(kinds)),
+        )
+        label[mine] = division.label + grids
+        grids = int(label[mine].max()) + 1
+    return label
+
+
+def _within_whole(progress: Progress, part: int, parts: int, stage: str, share: float) -> None:
+    progress(stage, (part + share) / parts)
+
+
+def graph_of(cells: Cells, only: Ints | None = None) -> CellGraph:
+    """Cell graph of a town's planning cells, or of some of them, numbered from 0 as listed."""
+    kept = np.arange(len(cells.unit)) if only is None else only
+    place = np.full(len(cells.unit), -1, dtype=np.int64)
+    place[kept] = np.arange(len(kept))
+    inside = (place[cells.pairs] >= 0).all(axis=1)
+    middles = shapely.get_coordinates(shapely.centroid(cells.polygons[kept]))
     return build_graph(
-        cells.pairs,
-        cells.metres,
-        cells.bridged,
-        households=cells.households,
-        area_m2=shapely.area(cells.polygons),
+        place[cells.pairs[inside]],
+        cells.metres[inside],
+        cells.bridged[inside],
+        households=cells.households[kept],
+        area_m2=shapely.area(cells.polygons[kept]),
         x=middles[:, 0].copy(),
         y=middles[:, 1].copy(),
-        unit=cells.unit,
-        block=cells.block,
+        unit=cells.unit[kept],
+        block=cells.block[kept],
     )
 
 
@@ -147,8 +189,9 @@ def _plan(
                 "buildings": np.bincount(label[cells.of_building], minlength=count).astype(
                     np.int64
                 ),
-                "target": target,
-                "deviation": (households - target) / target,
+                "target": town.targets[unit],
+                "tolerance": town.tolerances[unit],
+                "deviation": households / town.targets[unit] - 1,
                 "compactness": compactness(outlines),
                 "area_m2": shapely.area(outlines),
             },
@@ -179,8 +222,6 @@ def _plan(
         label,
         codes=codes,
         outlines=outlines,
-        target=target,
-        tolerance=tolerance,
     )
     settings = MappingProxyType(
         {

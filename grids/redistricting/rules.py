@@ -42,12 +42,13 @@ class AreaType:
 AREA_TYPES: Final = MappingProxyType(
     {
         "urban": AreaType(300, 0.10),
-        "urban micro": AreaType(100, 0.10),
+        "micro": AreaType(100, 0.10),
         "rural": AreaType(40, 0.25),
         "pastoral": AreaType(25, 0.20),
     }
 )
-"""Norms from practice: 300 households; about 100; 30-50 in villages; 20-30 herder households."""
+"""Norms from practice, by area type of a unit: 300 households; about 100; 30-50 in villages; 20-30
+herder households."""
 
 
 def _inside() -> dict[str, float]:

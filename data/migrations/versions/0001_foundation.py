@@ -1,6 +1,7 @@
 """The first schema: boundaries, editions, grids, people, cameras, patrols, incidents, audit."""
 
 from importlib.resources import files
+from typing import Any
 
 from alembic import op
 
@@ -13,4 +14,5 @@ depends_on = None
 def upgrade() -> None:
     text = files("data.migrations").joinpath("sql/0001_foundation.sql").read_text(encoding="utf-8")
     # On the driver itself: the text has colons and percent signs that are no placeholders.
-    op.get_bind().connection.driver_connection.execute(text)
+    driver: Any = op.get_bind().connection.driver_connection
+    driver.execute(text)

@@ -276,7 +276,39 @@ def test_numbers_run_west_to_east_then_north_to_south():
 def test_norms_by_area_type_are_data():
     assert {name: norm.target for name, norm in AREA_TYPES.items()} == {
         "urban": 300,
-        "urban micro": 100,
+        "micro": 100,
         "rural": 40,
         "pastoral": 25,
     }
+
+
+TWO_UNITS = """
+    3 3 3 3 3 3
+    3 3 3 3 3 3
+    3 3 3 3 3 3
+    3 3 3 3 3 3
+"""
+
+
+def test_units_of_two_norms_are_divided_each_by_its_own():
+    place = town(TWO_UNITS, units="\n".join(["a a a b b b"] * 4))
+    area = place.area.assign(target=[180, 60], tolerance=[0.1, None])
+    plan = draw(area, place.buildings, place.barriers, target=300, tolerance=0.2)
+    by_unit = plan.grids.groupby("unit")
+    assert by_unit.size().tolist() == [2, 6]
+    assert by_unit["target"].first().tolist() == [180, 60]
+    assert by_unit["tolerance"].first().tolist() == [0.1, 0.2]
+    assert plan.within_tolerance == 1
+    assert shapely.coverage_is_valid(plan.grids.geometry.to_numpy())
+
+
+def test_wrong_norms_of_units_are_named_with_their_rows():
+    place = town(TWO_UNITS, units="\n".join(["a a a b b b"] * 4))
+    area = place.area.assign(target=[0, "many"], tolerance=[0.1, 1.5])
+    with pytest.raises(BadInput) as caught:
+        draw(area, place.buildings)
+    assert [(p.row, p.field) for p in caught.value.problems] == [
+        (1, "target"),
+        (2, "target"),
+        (2, "tolerance"),
+    ]

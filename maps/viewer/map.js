@@ -56,10 +56,7 @@ export class GridMap {
     this.pile = [];
     this.pin = new Marker({ color: '#0b3d91' });
     this.map.on('idle', () => this.tell('idle'));
-    this.map.on('dataloading', () => {
-      this.tell('busy');
-      this.map.triggerRepaint(); // 'idle' comes after a frame, and not every load asks for one
-    });
+    this.map.on('dataloading', () => this.stir());
     this.map.on('movestart', () => this.tell('busy'));
   }
 
@@ -68,10 +65,17 @@ export class GridMap {
     this.map.getContainer().dataset.map = mood;
   }
 
-  loaded() {
-    return this.map.loaded()
+  /** The map is about to change: busy until it is 'idle' again, which comes after a frame. */
+  stir() {
+    this.tell('busy');
+    this.map.triggerRepaint();
+  }
+
+  /** Once layers can be added; the ground need not have been drawn yet. */
+  styled() {
+    return this.map.isStyleLoaded()
       ? Promise.resolve()
-      : new Promise((resolve) => this.map.once('load', resolve));
+      : new Promise((resolve) => this.map.once('style.load', resolve));
   }
 
   /**
@@ -79,10 +83,12 @@ export class GridMap {
    * @param {Map<string, any>} tilesets TileJSON by name
    * @param {import('./i18n.js').Language} language
    * @param {Set<string>} visible ids of the layer list
+   * @param {Record<string, Parameters<typeof addTo>[1]>} queries what to ask a source's tiles for
    */
-  addLayers(tilesets, language, visible) {
+  addLayers(tilesets, language, visible, queries) {
     this.tilesets = tilesets;
-    for (const [name, { tiles, minzoom, maxzoom }] of tilesets) {
+    for (const [name, { minzoom, maxzoom }] of tilesets) {
+      const tiles = this.tilesOf(name, queries[name] ?? {});
       this.map.addSource(name, { type: 'vector', tiles, minzoom, maxzoom });
     }
     for (const { images } of LAYERS) {
@@ -122,6 +128,7 @@ export class GridMap {
 
   /** @param {Set<string>} visible ids of the layer list */
   setVisible(visible) {
+    this.stir();
     for (const { owner, spec } of this.pile) {
       // Two colourings of one ground cannot be read: the surface takes the place of the grid fill.
       const hidden =
@@ -136,17 +143,26 @@ export class GridMap {
    * @param {Parameters<typeof addTo>[1]} values
    */
   refresh(name, values) {
-    const tileset = this.tilesets.get(name);
-    if (!tileset) return;
+    if (this.tilesets.has(name)) this.map.getSource(name)?.setTiles(this.tilesOf(name, values));
+  }
+
+  /**
+   * @param {string} name
+   * @param {Parameters<typeof addTo>[1]} values
+   * @returns {string[]} address templates
+   */
+  tilesOf(name, values) {
     const query = String(addTo(new URLSearchParams(), values));
-    const tiles = tileset.tiles.map((/** @type {string} */ url) => (query ? `${url}?${query}` : url));
-    this.map.getSource(name)?.setTiles(tiles);
+    /** @type {string[]} */
+    const plain = this.tilesets.get(name).tiles;
+    return query ? plain.map((url) => `${url}?${query}`) : plain;
   }
 
   /** @param {number | null} gridId whose outline is drawn bold */
   choose(gridId) {
     if (this.map.getLayer('grid-chosen')) {
       this.map.setFilter('grid-chosen', ['==', ['id'], gridId ?? -1]);
+      this.stir();
     }
   }
 

@@ -156,8 +156,7 @@ export class PlacePanel {
       h('b', {}, t('place.outside')),
       reason && h('p', {}, either(reason)),
       nearest && h('p', {}, t('place.nearest', {
-        code: nearest.code,
-        unit: nearest.unit ? unitName(nearest.unit) : '',
+        place: nearest.unit ? `${nearest.code} ${unitName(nearest.unit)}` : nearest.code,
         distance: distance(nearest.distance_m),
       })));
   }

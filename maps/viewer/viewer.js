@@ -231,21 +231,28 @@ function run(meta, tilesets, style) {
 
   // -- incidents and density ------------------------------------------------------------------
 
-  async function refilter() {
+  const incidentQuery = () => ({
+    ...filters(),
+    // No category chosen is no incident, not every one.
+    ...(nothingChosen() ? { category: ['none'] } : {}),
+    ...(round > 0 ? { round } : {}),
+  });
+
+  function refilter() {
     saveState();
-    const said = filters();
-    grids.refresh('incidents', {
-      ...said,
-      // No category chosen is no incident, not every one.
-      category: nothingChosen() ? ['none'] : said.category,
-      ...(round > 0 ? { round } : {}),
-    });
+    grids.refresh('incidents', incidentQuery());
     if (state.layers.has('density')) drawDensity();
+    return countAll();
+  }
+
+  /** How many there are in the period, in view or not. */
+  async function countAll() {
     panel.figures.total = null;
     panel.update();
     try {
-      const total = nothingChosen() ? 0 : (await api.get('api/v1/incidents', { ...said, limit: 1 })).count;
-      panel.figures.total = total;
+      panel.figures.total = nothingChosen()
+        ? 0
+        : (await api.get('api/v1/incidents', { ...filters(), limit: 1 })).count;
       panel.update();
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -313,10 +320,12 @@ function run(meta, tilesets, style) {
 
   redraw();
   cover();
-  grids.loaded().then(() => {
-    grids.addLayers(tilesets, language(), state.layers);
+  grids.styled().then(() => {
+    grids.addLayers(tilesets, language(), state.layers, { incidents: incidentQuery() });
     grids.setVisible(state.layers);
-    refilter();
+    if (state.layers.has('density')) drawDensity();
+    if (available.has('incidents')) countAll();
+    saveState();
     if (meta.edition === null) {
       cover(h('section', { class: 'empty' }, h('h2', {}, t('empty.title')), h('p', {}, t('empty.text'))));
     } else {

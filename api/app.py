@@ -59,9 +59,20 @@ def create_app(settings: ServerSettings, database: Database) -> FastAPI:
     def _index() -> FileResponse:
         return FileResponse(viewer / "index.html", headers={"Cache-Control": "no-cache"})
 
+    app.state.security_headers = _security_headers(viewer / "index.html")
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    app.add_middleware(SecurityHeaders, policy=_policy(viewer / "index.html"))
+    app.add_middleware(SecurityHeaders, headers=app.state.security_headers)
     return app
+
+
+def _security_headers(index: Path) -> dict[str, str]:
+    return {
+        "Content-Security-Policy": _policy(index),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
 
 
 def _policy(index: Path) -> str:
@@ -77,15 +88,9 @@ def _policy(index: Path) -> str:
 class SecurityHeaders:
     """Headers that every answer carries."""
 
-    def __init__(self, app: ASGIApp, policy: str) -> None:
+    def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
         self.app = app
-        self.headers = [
-            (b"content-security-policy", policy.encode()),
-            (b"x-content-type-options", b"nosniff"),
-            (b"referrer-policy", b"no-referrer"),
-            (b"cross-origin-opener-policy", b"same-origin"),
-            (b"cross-origin-resource-policy", b"same-origin"),
-        ]
+        self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Add them as the answer starts."""

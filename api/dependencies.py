@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated
@@ -13,6 +14,10 @@ from sqlalchemy.orm import Session
 from api.settings import ServerSettings
 from gis.database import Database
 from gis.errors import BadInput, Problem
+
+
+# The space before a zone: after minutes or seconds, so never the one between day and time.
+_LOST_PLUS = re.compile(r"(?<=:\d\d) (?=\d\d:?\d\d$)|(?<=\.\d{3}) (?=\d\d:?\d\d$)")
 
 
 def get_database(request: Request) -> Database:
@@ -43,7 +48,7 @@ def parse_time(text: str, name: str, settings: ServerSettings) -> datetime:
     """
     try:
         # A plus sign that was not escaped in the address arrives as a space.
-        moment = datetime.fromisoformat(text.strip().replace(" ", "+", text.count("T")))
+        moment = datetime.fromisoformat(_LOST_PLUS.sub("+", text.strip()))
     except ValueError:
         raise BadInput(
             Problem(

@@ -92,7 +92,7 @@ def install(app: FastAPI) -> None:
             Problem(
                 _reason(each),
                 _remedy(each),
-                field=".".join(str(part) for part in each["loc"][1:]) or str(each["loc"][0]),
+                field=_field(each),
             )
             for each in error.errors()
         ]
@@ -109,10 +109,28 @@ def install(app: FastAPI) -> None:
             HTTPStatus(error.status_code), str(error.detail), headers=dict(error.headers or {})
         )
 
+    @app.exception_handler(sa.exc.DataError)
+    def _unkeepable(_request: Request, error: sa.exc.DataError) -> JSONResponse:
+        # A value that passed every check and that the database still cannot hold.
+        log.warning("the database refused a value: %s", type(error.orig).__name__)
+        problem = Problem(
+            "a value is out of range, or holds a character that text cannot have",
+            "Leave out NUL characters and absurdly large or small numbers",
+        )
+        return problem_response(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            str(problem),
+            kind="urn:wangge:error:BadInput",
+            problems=[problem],
+        )
+
     @app.exception_handler(sa.exc.OperationalError)
-    def _database(_request: Request, error: sa.exc.OperationalError) -> JSONResponse:
-        # The driver's text can hold values of the statement: to the log of the server only.
-        log.error("the database did not answer: %s", type(error.orig).__name__)
+    @app.exception_handler(sa.exc.InterfaceError)
+    @app.exception_handler(sa.exc.TimeoutError)
+    def _database(_request: Request, error: sa.exc.SQLAlchemyError) -> JSONResponse:
+        # The driver's text can hold values of the statement: neither answered nor logged.
+        cause = getattr(error, "orig", None) or error
+        log.error("the database did not answer: %s", type(cause).__name__)
         return problem_response(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "the database does not answer, or the request took too long; nothing was changed",
@@ -120,13 +138,34 @@ def install(app: FastAPI) -> None:
             headers={"Retry-After": "5"},
         )
 
+    @app.exception_handler(Exception)
+    def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+        # This answer goes past every middleware, so it brings the security headers itself. The
+        # server logs the error with its trace; the client is told nothing of it.
+        log.error("unforeseen %s on %s", type(error).__name__, request.url.path)
+        return problem_response(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "something went wrong in the server; nothing was changed",
+            headers=request.app.state.security_headers,
+        )
+
 
 def _reason(each: dict[str, Any]) -> str:
     return str(each["msg"]).removeprefix("Value error, ")
 
 
+def _field(each: dict[str, Any]) -> str:
+    where, *parts = each["loc"]
+    # The place in a body that is no JSON is a count of characters, not the name of a field.
+    return ".".join(str(part) for part in parts if each["type"] != "json_invalid") or str(where)
+
+
 def _remedy(each: dict[str, Any]) -> str:
     if each["type"] == "missing":
         return "Give it"
+    if each["type"] == "json_invalid":
+        return f"Send JSON; it breaks off at character {each['loc'][-1]}"
+    if each["type"] == "extra_forbidden":
+        return "Leave it out"
     expected = each.get("ctx", {}).get("expected")
     return f"One of: {expected}" if expected else ""

@@ -109,7 +109,8 @@ def _open(cluster: Cluster, name: str) -> Database:
     )
 
 
-def _fresh(cluster: Cluster, template: str) -> Iterator[Database]:
+def fresh(cluster: Cluster, template: str) -> Iterator[Database]:
+    """A copy of the template, dropped afterwards; for fixtures of any scope."""
     name = f"test_{uuid.uuid4().hex}"
     admin = _admin(cluster)
     with admin.connect() as connection:
@@ -127,13 +128,13 @@ def _fresh(cluster: Cluster, template: str) -> Iterator[Database]:
 @pytest.fixture
 def database(test_cluster: Cluster, template: str) -> Iterator[Database]:
     """A fresh, migrated, empty database of this test's own, for tests that commit."""
-    yield from _fresh(test_cluster, template)
+    yield from fresh(test_cluster, template)
 
 
 @pytest.fixture(scope="session")
 def shared_database(test_cluster: Cluster, template: str) -> Iterator[Database]:
     """An empty database that tests only use through ``session``."""
-    yield from _fresh(test_cluster, template)
+    yield from fresh(test_cluster, template)
 
 
 @pytest.fixture

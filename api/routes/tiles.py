@@ -42,17 +42,33 @@ def tile(
     body = tiles.tile(
         session, layer, z, x, y, at=at, start=period[0], end=period[1], category=category
     )
+    # Weak: the same tile with and without gzip is the same to whoever asks again.
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {
-        "ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"',
+        "ETag": f"W/{tag}",
         "Cache-Control": "private, no-cache",
         "Vary": "Accept-Encoding",
     }
-    if request.headers.get("if-none-match") == headers["ETag"]:
+    if _knows(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
     if not body:
         return Response(status_code=204, headers=headers)
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    if _takes_gzip(request.headers.get("accept-encoding", "")):
         # Level 1: tiles are made for one look, and the network is local.
         body = gzip.compress(body, compresslevel=1, mtime=0)
         headers["Content-Encoding"] = "gzip"
     return Response(body, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _knows(if_none_match: str, tag: str) -> bool:
+    """Whether a client holds the tile: a list of tags, weak or strong, or a star for any."""
+    known = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
+    return tag in known or "*" in known
+
+
+def _takes_gzip(accept_encoding: str) -> bool:
+    for each in accept_encoding.lower().split(","):
+        coding, _, weight = each.partition(";")
+        if coding.strip() in {"gzip", "*"}:
+            return weight.replace(" ", "").rstrip("0").removesuffix(".") not in {"q=", "q=0"}
+    return False

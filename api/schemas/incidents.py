@@ -6,11 +6,18 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from api.schemas.places import GridBrief, ResponsibleOut
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True)]
+
+def _without_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("it holds a NUL character, which no text can have")
+    return text
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_without_nul)]
 State = Literal[
     "reported", "dispatched", "accepted", "consulting", "handling", "resolved", "evaluated",
     "closed", "returned", "transferred", "extended", "escalated", "reopened", "merged", "rejected",

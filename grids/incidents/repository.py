@@ -153,7 +153,7 @@ def _decode(cursor: str) -> tuple[datetime, uuid.UUID]:
     try:
         at, last = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         return datetime.fromisoformat(at), uuid.UUID(last)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise BadInput(
             Problem(
                 "this cursor is none of ours",

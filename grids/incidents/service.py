@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from boundaries.models import AdminUnit
 from gis import audit
-from gis.crs import parse_crs, to_wgs84
+from gis.crs import parse_crs
 from gis.errors import BadInput, Problem
 from grids.incidents.errors import (
     IncidentConflict,
@@ -31,7 +31,7 @@ from grids.incidents.models import (
     IncidentEvent,
     IncidentTransition,
 )
-from grids.incidents.responsibility import Answer, answer
+from grids.incidents.responsibility import Answer, answer, position
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -150,11 +150,12 @@ def record(session: Session, report: Report, *, actor: str) -> Stored:
     )
     first = found.responsible[0] if found is not None and found.responsible else None
     reason = first.reason if first else (found.reason if found else "no_place")
+    county_code = _county(session, report, found, reported_at)
     statement = (
         insert(Incident)
         .values(
             id=report.id,
-            county_code=_county(session, report, found, reported_at),
+            county_code=county_code,
             source=report.source,
             external_id=report.external_id,
             category=report.category,
@@ -182,7 +183,7 @@ def record(session: Session, report: Report, *, actor: str) -> Stored:
     )
     if session.scalar(statement) is None:
         # Another request stored it between our look and our insert, or the number is taken.
-        return _replayed(_clashing(session, report), report)
+        return _replayed(_clashing(session, report, county_code), report)
     incident = session.get_one(Incident, report.id)
     session.add(
         IncidentEvent(
@@ -218,10 +219,18 @@ def _replayed(earlier: Incident, report: Report) -> Stored:
     return Stored(earlier, None, is_new=False)
 
 
-def _clashing(session: Session, report: Report) -> Incident:
-    statement = sa.select(Incident).where(
-        (Incident.id == report.id)
-        | (Incident.source == report.source) & (Incident.external_id == report.external_id)
+def _clashing(session: Session, report: Report, county_code: str) -> Incident:
+    """The incident that holds the id, else the one that holds the source's number."""
+    statement = (
+        sa.select(Incident)
+        .where(
+            (Incident.id == report.id)
+            | (Incident.county_code == county_code)
+            & (Incident.source == report.source)
+            & (Incident.external_id == report.external_id)
+        )
+        .order_by((Incident.id == report.id).desc())
+        .limit(1)
     )
     return session.scalars(statement.execution_options(populate_existing=True)).one()
 
@@ -229,18 +238,11 @@ def _clashing(session: Session, report: Report) -> Incident:
 def _position(report: Report) -> tuple[float | None, float | None]:
     if report.x is None or report.y is None:
         if report.x is not report.y:
-            raise BadInput(Problem("only one coordinate is given", "Give both, or neither"))
-        return None, None
-    lon, lat = to_wgs84(report.x, report.y, report.crs)
-    if not (-180 <= lon <= 180 and -90 <= lat <= 90):  # NaN too
-        raise BadInput(
-            Problem(
-                f"({report.x}, {report.y}) is no position in {report.crs}",
-                "Give longitude first; is it another system, or are the two swapped?",
-                field="lon",
+            raise BadInput(
+                Problem("only one coordinate is given", "Give both, or neither", field="lon,lat")
             )
-        )
-    return float(lon), float(lat)
+        return None, None
+    return position(report.x, report.y, report.crs)
 
 
 def _check_category(session: Session, report: Report) -> None:
@@ -265,16 +267,26 @@ def _county(session: Session, report: Report, found: Answer | None, at: datetime
             return counties[0]
         if found.nearest is not None:
             return found.nearest.unit_code[:6]
-    if report.county_code is not None:
-        return report.county_code
     known = session.scalars(
-        sa.select(AdminUnit.code).where(AdminUnit.level == 6, AdminUnit.valid.contains(at)).limit(2)
+        sa.select(AdminUnit.code)
+        .where(AdminUnit.level == 6, AdminUnit.valid.contains(at))
+        .order_by(AdminUnit.code)
     ).all()
+    if report.county_code is not None:
+        if known and report.county_code not in known:
+            raise BadInput(
+                Problem(
+                    f"county {report.county_code} is not known here",
+                    f"One of: {', '.join(known[:10])}{', ...' if len(known) > 10 else ''}",
+                    field="county_code",
+                )
+            )
+        return report.county_code
     if len(known) == 1:
         return known[0]
     raise BadInput(
         Problem(
-            "the place lies in no known county"
+            "it has no place, or none in a known county, and there are several counties"
             if known
             else "no county is known yet: import units first (wangge import units FILE --commit)",
             "Name it with county_code",
@@ -326,6 +338,15 @@ def step(
             note=note,
         )
     )
+    audit.record(
+        session,
+        actor=actor,
+        action="incident.step",
+        object_kind="incident",
+        object_id=incident.id,
+        county_code=incident.county_code,
+        to_state=to_state,
+    )
     session.flush()
     session.refresh(incident)
     return incident
@@ -373,9 +394,10 @@ def record_many(session: Session, frame: pd.DataFrame, *, actor: str) -> Recorde
         sa.text(
             "INSERT INTO incident_events "
             "(incident_id, county_code, at, actor, kind, from_state, to_state) "
-            "SELECT id, county_code, closed_at, :actor, 'state', 'reported', 'closed' "
+            # A row may be there twice; it is closed once.
+            "SELECT id, min(county_code), min(closed_at), :actor, 'state', 'reported', 'closed' "
             "FROM incoming_incidents WHERE closed_at IS NOT NULL AND id = ANY(:new) "
-            "ORDER BY closed_at, id"
+            "GROUP BY id ORDER BY min(closed_at), id"
         ),
         {"actor": actor, "new": [row.id for row in rows]},
     )

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import Range
 
 from boundaries.models import Edition
 from gis import audit
+from gis.errors import BadInput, Problem
 from grids.errors import AssignmentConflict, GridNotFound, PersonNotFound
 from grids.models import GridShape
 from grids.people.models import Assignment, Leave, Person
@@ -111,16 +112,26 @@ def assign(
 
     Raises
     ------
+    BadInput
+        No role on a grid, or the time ends before it begins.
     AssignmentConflict
         The grid has a primary worker then, or the person has that role there already.
     """
+    first = since or datetime.now(UTC)
+    problems = _period_problems(first, until)
+    if role not in GRID_ROLES:
+        problems.append(
+            Problem(f"unknown role '{role}'", f"One of: {', '.join(GRID_ROLES)}", field="role")
+        )
+    if problems:
+        raise BadInput(problems)
     assignment = Assignment(
         person_id=person.id,
         county_code=shape.county_code,
         grid_id=shape.grid_id,
         role=role,
         is_primary=is_primary and role == "grid_worker",
-        valid=Range(since or datetime.now(UTC), until),
+        valid=Range(first, until),
         author=actor,
     )
     try:
@@ -181,9 +192,18 @@ def take_leave(
 
     Raises
     ------
+    BadInput
+        The leave ends before it begins, or the person would stand in for themselves.
     AssignmentConflict
-        The person is away then already, or would stand in for themselves.
+        The person is away then already.
     """
+    problems = _period_problems(since, until)
+    if deputy is not None and deputy.id == person.id:
+        problems.append(
+            Problem(f"{person.name} cannot stand in for themselves", "Name another deputy")
+        )
+    if problems:
+        raise BadInput(problems)
     leave = Leave(
         person_id=person.id,
         county_code=person.county_code,
@@ -195,9 +215,7 @@ def take_leave(
         with session.begin_nested():
             session.add(leave)
     except sa.exc.IntegrityError as error:
-        raise AssignmentConflict(
-            f"{person.name} is on leave in that time already, or stands in for themselves"
-        ) from error
+        raise AssignmentConflict(f"{person.name} is on leave in that time already") from error
     audit.record(
         session,
         actor=actor,
@@ -207,6 +225,28 @@ def take_leave(
         county_code=person.county_code,
     )
     return leave
+
+
+def _period_problems(since: datetime, until: datetime | None) -> list[Problem]:
+    if until is None or since < until:
+        return []
+    return [
+        Problem(
+            f"the time from {since.isoformat()} to {until.isoformat()} ends before it begins",
+            "Give since before until",
+            field="until",
+        )
+    ]
+
+
+def assignments_of(session: Session, grid_id: int, at: datetime) -> Sequence[Assignment]:
+    """Assignments to a grid that hold at a moment, the one in charge first."""
+    statement = (
+        sa.select(Assignment)
+        .where(Assignment.grid_id == grid_id, Assignment.valid.contains(at))
+        .order_by(Assignment.is_primary.desc(), Assignment.id)
+    )
+    return session.scalars(statement).all()
 
 
 def unassigned(session: Session, at: datetime) -> Sequence[GridShape]:

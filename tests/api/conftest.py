@@ -1,0 +1,59 @@
+"""The application over a small committed county: read-only per module, or a test's own."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from api.app import create_app
+from api.settings import ServerSettings
+from tests import conftest, factories
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gis.cluster import Cluster
+    from gis.database import Database
+
+with warnings.catch_warnings():
+    # Starlette wants a successor of httpx that is not among our dependencies yet.
+    warnings.filterwarnings("ignore", message="Using `httpx`")
+    from fastapi.testclient import TestClient
+
+
+@dataclass(frozen=True)
+class Town:
+    """An application with what it serves."""
+
+    client: TestClient
+    database: Database
+    county: factories.County
+
+
+@contextmanager
+def serve(database: Database) -> Iterator[Town]:
+    """A county in the database, and the application that serves it."""
+    with database.transaction() as session:
+        county = factories.county(session)
+    app = create_app(ServerSettings(), database)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield Town(client, database, county)
+
+
+@pytest.fixture(scope="module")
+def town(test_cluster: Cluster, template: str) -> Iterator[Town]:
+    """A county for tests that only read, or whose rows do not disturb each other."""
+    for database in conftest.fresh(test_cluster, template):
+        with serve(database) as made:
+            yield made
+
+
+@pytest.fixture
+def own_town(database: Database) -> Iterator[Town]:
+    """A county of this test's own."""
+    with serve(database) as made:
+        yield made

@@ -151,7 +151,7 @@ def store(work: Work, session: Session) -> None:
     records = records.assign(county_code=county, source=work.options.source)
     writing.stage(session, "barriers", records[list(_STORED)])
     writing.refuse_invalid(session, work.report)
-    writing.count(work.report, writing.merge(session, "barriers", _STORED))
+    writing.count(work.report, writing.merge(session, "barriers", _STORED, among="kind"))
 
 
 def _crossed_lines(

@@ -175,7 +175,7 @@ def barriers(checked: Checked) -> Table:
         # Trams have crossings, too, but bar nobody: only those on a rail that is kept count.
         rails = geometry[kept & (kind == "rail").to_numpy()]
         near = shapely.STRtree(rails).query(places, predicate="dwithin", distance=1e-7)[0]
-        at &= np.isin(np.arange(len(places)), near)
+        at = at & np.isin(np.arange(len(places)), near)
         rows += [(identity, "bridge", "level crossing") for identity in level["id"][at]]
         points += list(places[at])
     spans = pd.DataFrame(rows, columns=["id", "kind", "name"])

@@ -108,6 +108,8 @@ def _from_lonlat(work: Work) -> None:
 def _coordinate(work: Work, name: str) -> Any:
     series = work.column(name)
     if work.kind.place_later:
+        if pd.api.types.is_float_dtype(series.dtype):
+            return series.to_numpy(dtype=float)
         # These rows are kept for review when they have no place, whatever stands there.
         return pd.to_numeric(values.texts(series), errors="coerce").to_numpy(dtype=float)
     return values.numbers(series, work.report, work.field(name), unit="degrees or metres")
@@ -134,10 +136,11 @@ def source_crs(work: Work, table: Table) -> gis_crs.Crs:
         return gis_crs.parse_crs("wgs84")
     by_columns = table.geometry is None and work.has("lon")
     if by_columns and _in_degrees(work):
-        report.note(
-            "the coordinates name no system and were taken as WGS 84",
-            "Say --crs gcj02 for Amap and Tencent, bd09 for Baidu, EPSG:n for a survey.",
-        )
+        if not work.has("crs"):
+            report.note(
+                "the coordinates name no system and were taken as WGS 84",
+                "Say --crs gcj02 for Amap and Tencent, bd09 for Baidu, EPSG:n for a survey.",
+            )
         return gis_crs.parse_crs("wgs84")
     looks = "look like longitude and latitude" if _in_degrees(work) else "look like metres"
     raise BadInput(

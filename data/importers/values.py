@@ -55,6 +55,8 @@ def text_of(value: Any) -> str | None:
 
 def texts(series: Series) -> Series:
     """Every value as text or None."""
+    if series.isna().all():
+        return objects([None] * len(series), series.index)
     return pd.Series([text_of(v) for v in series], index=series.index, dtype=object)
 
 

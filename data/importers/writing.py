@@ -123,6 +123,7 @@ def merge(
     key: Sequence[str] = KEY,
     name: str = "incoming",
     keep: Sequence[str] = (),
+    among: str | None = None,
 ) -> Outcome:
     """Insert staged records that are not there by key, update those with other content.
 
@@ -132,17 +133,21 @@ def merge(
         All staged columns.
     keep
         Columns where a staged NULL leaves what is there.
+    among
+        Column that parts the table into layers: only records whose value in it is staged, too, are
+        missed when they are not in the file.
     """
     content = [c for c in columns if c not in key]
     same_key = " AND ".join(f"t.{c} = i.{c}" for c in key)
     coming = {c: f"COALESCE(i.{c}, t.{c})" if c in keep else f"i.{c}" for c in content}
     absent = 0
+    alike = f"AND t.{among} IN (SELECT {among} FROM {name}) " if among else ""
     if tuple(key) == KEY:
         absent = int(
             execute(
                 session,
                 f"SELECT count(*) FROM {table} t WHERE (county_code, source) IN "
-                f"(SELECT DISTINCT county_code, source FROM {name}) "
+                f"(SELECT DISTINCT county_code, source FROM {name}) {alike}"
                 f"AND NOT EXISTS (SELECT 1 FROM {name} i WHERE {same_key})",
             ).scalar_one()
         )
@@ -165,6 +170,9 @@ def merge(
         f"WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {same_key}) ORDER BY file_row",
     )
     new = int(inserted.rowcount)  # type: ignore[attr-defined]
+    if new:
+        # Without fresh figures the next import would compare row by row in a nested loop.
+        execute(session, f"ANALYZE {table}")
     return Outcome(new, changed, total - new - changed, absent)
 
 

@@ -203,6 +203,8 @@ def _bounds(z: int, x: int, y: int) -> dict[str, float]:
         "tile_east": _lon(x + 1, count),
         "tile_south": _lat(y + 1, count),
         "tile_north": _lat(y, count),
+        "snap_lon": 180 / count / EXTENT,
+        "snap_lat": (_lat(y, count) - _lat(y + 1, count)) / EXTENT / 2,
         "tile_x_m": x * side - MERCATOR_HALF_M,
         "tile_y_m": MERCATOR_HALF_M - y * side,
         "unit_m": side / EXTENT,

@@ -1,5 +1,6 @@
 -- Administrative units as areas, and one point each to hang the name on.
--- Coarse levels at every zoom, finer ones as the map comes closer.
+-- Coarse levels at every zoom, finer ones as the map comes closer. Vertices are snapped to half a
+-- unit of the tile before they are transformed; neighbours, which share theirs, keep sharing them.
 WITH hits AS (
     SELECT u.id, u.code, u.level, l.key AS level_key, u.name, u.name_en, u.geom
     FROM admin_units AS u
@@ -12,11 +13,12 @@ WITH hits AS (
 areas AS (
     SELECT id, code, level, level_key, name, name_en,
            ST_AsMVTGeom(
-               ST_Transform(geom, 3857), ST_TileEnvelope(:z, :x, :y), :extent, :buffer
+               ST_Transform(ST_SnapToGrid(geom, :snap_lon, :snap_lat), 3857),
+               ST_TileEnvelope(:z, :x, :y), :extent, :buffer
            ) AS geom
     FROM hits
 ),
-points AS (
+points AS MATERIALIZED (
     SELECT id, code, level, level_key, name, name_en, ST_PointOnSurface(geom) AS point
     FROM hits
     WHERE level >= CASE WHEN :z < 5 THEN 2 WHEN :z < 8 THEN 4 ELSE 6 END

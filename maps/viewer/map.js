@@ -24,7 +24,7 @@ export class GridMap {
   /**
    * @param {HTMLElement} container
    * @param {any} style
-   * @param {{bounds: number[] | null, view: import('./state.js').State['view']}} start
+   * @param {{bounds: import('./town.js').Bounds | null, view: import('./state.js').State['view']}} start
    */
   constructor(container, style, { bounds, view }) {
     this.home = bounds;
@@ -119,6 +119,7 @@ export class GridMap {
       ['.maplibregl-ctrl-zoom-out', t('map.zoom_out')],
       ['.maplibregl-canvas', t('map.title')],
     ];
+    this.pin.getElement().setAttribute('aria-label', t('map.pin'));
     for (const [selector, label] of labels) {
       const element = this.map.getContainer().querySelector(selector);
       element?.setAttribute('aria-label', label);
@@ -143,7 +144,9 @@ export class GridMap {
    * @param {Parameters<typeof addTo>[1]} values
    */
   refresh(name, values) {
-    if (this.tilesets.has(name)) this.map.getSource(name)?.setTiles(this.tilesOf(name, values));
+    if (!this.tilesets.has(name)) return;
+    const source = /** @type {import('maplibre-gl').VectorTileSource} */ (this.map.getSource(name));
+    source.setTiles(this.tilesOf(name, values));
   }
 
   /**
@@ -183,7 +186,7 @@ export class GridMap {
       { layers },
     );
     const seen = new Set();
-    return found.filter(({ source, sourceLayer, id, properties, geometry }) => {
+    return found.filter((/** @type {any} */ { source, sourceLayer, id, properties, geometry }) => {
       const key = `${source}/${sourceLayer}/${id ?? properties.id ?? JSON.stringify(geometry)}`;
       return !seen.has(key) && seen.add(key);
     });
@@ -196,25 +199,26 @@ export class GridMap {
     const grids = new Map();
     let incidents = 0;
     const layers = ['grid-areas', 'incidents'].filter((id) => this.map.getLayer(id));
-    for (const feature of this.map.queryRenderedFeatures({ layers })) {
+    for (const feature of /** @type {any[]} */ (this.map.queryRenderedFeatures({ layers }))) {
       if (feature.source === 'grids') grids.set(feature.id, feature.properties);
       else if (bounds.contains(feature.geometry.coordinates)) incidents += feature.properties.n;
     }
     return { grids: [...grids.values()], incidents };
   }
 
-  /** Where the grids lie closest together: the town in a wide county. @returns {number[] | null} */
+  /** Where the grids lie closest together: the town in a wide county. */
   densestBounds() {
     /** @type {Map<number, [number, number]>} */
     const centres = new Map();
-    for (const { id, geometry } of this.map.querySourceFeatures('grids', { sourceLayer: 'grids' })) {
+    const found = this.map.querySourceFeatures('grids', { sourceLayer: 'grids' });
+    for (const { id, geometry } of /** @type {any[]} */ (found)) {
       const ring = geometry.type === 'Polygon' ? geometry.coordinates[0] : geometry.coordinates[0][0];
       centres.set(id, middleOf(ring));
     }
     return townOf([...centres.values()].slice(0, MOST_PLACES));
   }
 
-  /** @param {number[]} bounds west, south, east, north @param {number} [padding] */
+  /** @param {import('./town.js').Bounds} bounds @param {number} [padding] */
   fit([west, south, east, north], padding = 40) {
     this.map.fitBounds([[west, south], [east, north]], {
       padding,

@@ -129,8 +129,8 @@ export class Panel {
     const first = h('input', { type: 'date', id: 'period-from', value: from, onchange: dates });
     const last = h('input', { type: 'date', id: 'period-to', value: to, onchange: dates });
     const all = meta.incidents.first ? months(meta.incidents.first, meta.now) : [];
-    const which = custom ? all.indexOf(period.from.slice(0, 7)) : -1;
-    const isMonth = which >= 0 && period.to === daysOfMonth(all[which]).to && period.from.endsWith('-01');
+    const which = custom ? all.indexOf(from.slice(0, 7)) : -1;
+    const isMonth = which >= 0 && to === daysOfMonth(all[which]).to && from.endsWith('-01');
     const slider = h('input', {
       type: 'range', id: 'period-month', min: 0, max: Math.max(all.length - 1, 0), step: 1,
       'aria-valuetext': isMonth ? monthName(all[which]) : t('period.no_month'),

@@ -1,5 +1,7 @@
 /** Finding the town among a county's grids, so that the first look is not at empty steppe. */
 
+/** @typedef {[west: number, south: number, east: number, north: number]} Bounds degrees */
+
 /** Every place is measured against every other; more than these would be felt. */
 export const MOST_PLACES = 2000;
 const NEIGHBOURS = 8;
@@ -21,7 +23,7 @@ export function middleOf(ring) {
  * The box around the places that lie about as close together as the closest do: from the densest
  * one outwards, from neighbour to neighbour.
  * @param {[number, number][]} places lon, lat
- * @returns {number[] | null} west, south, east, north; null where there are too few to tell
+ * @returns {Bounds | null} null where there are too few to tell
  */
 export function townOf(places) {
   if (places.length <= NEIGHBOURS) return null;

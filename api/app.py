@@ -39,8 +39,16 @@ installation. Errors are problem details (RFC 9457) naming each field and its re
 """
 
 
-def create_app(settings: ServerSettings, database: Database) -> FastAPI:
-    """The application; opens and closes nothing, so that tests and servers share it."""
+def create_app(
+    settings: ServerSettings, database: Database, *, revision: str | None = None
+) -> FastAPI:
+    """The application; opens and closes nothing, so that tests and servers share it.
+
+    Parameters
+    ----------
+    revision
+        Of the tables that this release needs; ``/health/ready`` compares. None: any will do.
+    """
     app = FastAPI(
         title="wangge",
         version=version("wangge"),
@@ -48,7 +56,7 @@ def create_app(settings: ServerSettings, database: Database) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.settings, app.state.database = settings, database
+    app.state.settings, app.state.database, app.state.revision = settings, database, revision
     errors.install(app)
     for module in (health, meta, locate, incidents, heatmaps, tiles):
         app.include_router(module.router)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any, Final
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from typer.core import TyperGroup
 
 from gis.errors import BadInput, Missing, WanggeError
@@ -92,7 +94,21 @@ def main() -> None:
         errors.print(f"[bold red]refused[/] {escape(str(error))}")
         sys.exit(REFUSED)
     except BrokenPipeError:
-        sys.exit(0)  # the reader, such as head, has had enough
+        # The reader, such as head, has had enough; nor does Python flush to it as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        errors.print(f"[bold red]refused[/] {escape(f'{where}{error.strerror or error}')}")
+        sys.exit(REFUSED)
+    except (OperationalError, InterfaceError) as error:
+        # The statement and its values stay out of the text.
+        errors.print(f"[bold red]refused[/] the database gave up: {escape(_first_line(error))}")
+        sys.exit(REFUSED)
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().partition("\n")[0]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from api.settings import ServerSettings
 from gis.database import Database
 from gis.errors import BadInput, Problem
 
-
 # The space before a zone: after minutes or seconds, so never the one between day and time.
 _LOST_PLUS = re.compile(r"(?<=:\d\d) (?=\d\d:?\d\d$)|(?<=\.\d{3}) (?=\d\d:?\d\d$)")
 

@@ -10,8 +10,7 @@ import pandas as pd
 import typer
 
 from api.commands.layers import read_layer, read_points, write_layer
-from api.commands.shared import DataDir, moment, open_database, out
-from api.settings import ServerSettings
+from api.commands.shared import DataDir, moment, open_database, out, server_settings
 from data.importers.report import Report
 from data.importers.values import times
 from gis.errors import BadInput, Problem
@@ -89,7 +88,7 @@ def _heatmap(
                 bandwidth_m=bandwidth,
                 cell_m=cell,
                 per="households" if per == "households" else "km2",
-                timezone=timezone or ServerSettings().timezone,
+                timezone=timezone or server_settings().timezone,
                 case_team=not shared,
                 title=title,
                 language=language,
@@ -115,7 +114,7 @@ def _of_file(
     **options: Any,
 ) -> Heatmap:
     frame, lon, lat = read_points(points, lon=names[0], lat=names[1], crs=crs)
-    moments = _times(frame, points, names[2], timezone or ServerSettings().timezone)
+    moments = _times(frame, points, names[2], timezone or server_settings().timezone)
     known = moments.notna()
     if not known.any():
         raise BadInput(
@@ -141,7 +140,7 @@ def _of_file(
         end=end,
         area=read_layer(area).to_crs(4326).geometry if area else None,
         households=homes,
-        timezone=timezone or ServerSettings().timezone,
+        timezone=timezone or server_settings().timezone,
         source=points.name,
         **options,
     )

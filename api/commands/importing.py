@@ -8,8 +8,16 @@ from typing import Annotated
 
 import typer
 
-from api.commands.shared import Actor, AsJson, DataDir, actor_name, open_database, out, progress
-from api.settings import ServerSettings
+from api.commands.shared import (
+    Actor,
+    AsJson,
+    DataDir,
+    actor_name,
+    open_database,
+    out,
+    progress,
+    server_settings,
+)
 from data.importers.run import KINDS, run_import
 from gis.errors import BadInput, Problem
 
@@ -80,7 +88,7 @@ def _import(
             parent=parent,
             source=source,
             encoding=encoding,
-            timezone=timezone or ServerSettings().timezone,
+            timezone=timezone or server_settings().timezone,
             against=against,
             database=database,
             commit=commit,

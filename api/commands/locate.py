@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+import pandas as pd
 import typer
 from rich.progress import track
 
 from api.commands.layers import read_layer, read_points, write_table
 from api.commands.shared import AsJson, DataDir, moment, open_database, out, print_json, progress
 from api.schemas.places import LocateOut
-from gis.crs import to_wgs84
 from gis.errors import BadInput, Problem
 from gis.locator import CHUNK, Locator
-from grids.incidents.responsibility import REASONS, Answer, answer
+from grids.incidents.responsibility import REASONS, Answer, answer, position
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -47,14 +50,14 @@ def _locate(
 
     On a shared border the grid with the smallest code (or --id) answers.
     """
+    if accuracy is not None and not 0 < accuracy <= 100_000:  # NaN too
+        raise typer.BadParameter("give metres above 0, up to 100,000", param_hint="--accuracy")
     if lon is not None and lat is not None:
         _one(lon, lat, crs, accuracy, at, data_dir, as_json=as_json)
     elif grids is not None and points is not None and out_file is not None:
         _many(grids, points, out_file, id_column, lon_column, lat_column, crs)
     else:
-        raise BadInput(
-            Problem("say what to locate", "Either LON LAT, or --grids, --points and --out")
-        )
+        raise typer.BadParameter("give either LON LAT, or --grids, --points and --out")
 
 
 def _one(
@@ -68,11 +71,7 @@ def _one(
     as_json: bool,
 ) -> None:
     system = "wgs84" if crs == "auto" else crs
-    x, y = (float(value) for value in to_wgs84(lon, lat, system))
-    if not (-180 <= x <= 180 and -90 <= y <= 90):
-        raise BadInput(
-            Problem(f"({lon}, {lat}) is no position in {system}", "Longitude first, then latitude")
-        )
+    x, y = position(lon, lat, system)
     when = moment(at, "--at") or datetime.now(UTC)
     with open_database(data_dir) as database, database.transaction() as session:
         found = answer(session, x, y, at=when, accuracy_m=accuracy)
@@ -124,7 +123,7 @@ def _many(
             )
         )
     frame, lon, lat = read_points(points, lon=lon_column, lat=lat_column, crs=crs)
-    ids = layer[id_column].astype(str).to_numpy()
+    ids = _ids(layer, grids, id_column)
     locator = Locator.build(layer.geometry.to_numpy(), ids)
     found = np.empty(len(lon), dtype=np.int64)
     for start in track(
@@ -132,7 +131,11 @@ def _many(
     ):
         part = slice(start, start + CHUNK)
         found[part] = locator.locate(lon[part], lat[part])
-    answers = np.where(found >= 0, ids[np.maximum(found, 0)], "")
+    answers = pd.Series(ids[np.maximum(found, 0)], index=frame.index)
+    if answers.dtype == object:
+        answers = answers.where(found >= 0, "")
+    else:
+        answers = answers.astype("Int64").where(found >= 0)
     name = id_column if id_column not in frame else f"grid_{id_column}"
     write_table(frame.assign(**{name: answers}), out_file)
     inside, placed = int((found >= 0).sum()), int(np.isfinite(lon).sum())
@@ -140,3 +143,17 @@ def _many(
         f"{len(lon):,} points: {inside:,} in a grid, {placed - inside:,} outside all grids, "
         f"{len(lon) - placed:,} without coordinates; written to {out_file}"
     )
+
+
+def _ids(layer: gpd.GeoDataFrame, path: Path, name: str) -> np.ndarray:
+    """Ids of the grids: whole numbers, which sort as such, else text."""
+    column = layer[name]
+    empty = column.isna() | (column.astype(str).str.strip() == "")
+    if empty.any():
+        raise BadInput(
+            Problem("the grid has no id", "Give every grid one", path.name, int(row) + 1, name)
+            for row in np.flatnonzero(empty)
+        )
+    if pd.api.types.is_numeric_dtype(column) and (column == column.astype("int64")).all():
+        return column.to_numpy("int64")
+    return column.astype(str).to_numpy(object)

@@ -72,11 +72,8 @@ def draw(
     """Draw balanced grids: from files to a file, or on the database to a draft edition."""
     from_files = area is not None and buildings is not None and out_file is not None
     if from_files == (unit is not None):
-        raise BadInput(
-            Problem(
-                "say what to draw",
-                "Either --area, --buildings and --out with files, or --unit CODE on the database",
-            )
+        raise typer.BadParameter(
+            "give either --area, --buildings and --out for files, or --unit CODE for the database"
         )
     with Progress(
         SpinnerColumn(),

@@ -5,19 +5,20 @@ from __future__ import annotations
 import socket
 import time
 from contextlib import closing
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 import uvicorn
-from pydantic import ValidationError
 
 from api.app import create_app
-from api.commands.shared import DataDir, database_settings, out, progress
-from api.settings import ServerSettings
+from api.commands.shared import DataDir, database_settings, out, progress, server_settings
 from data import schema
 from data.sample import loading
 from gis.database import Database
 from gis.errors import BadInput, Problem
+
+if TYPE_CHECKING:
+    from api.settings import ServerSettings
 
 Port = Annotated[
     int | None,
@@ -57,18 +58,9 @@ def _demo(port: Port = None, data_dir: DataDir = None) -> None:
 
 
 def _settings(port: int | None) -> ServerSettings:
-    try:
-        settings = ServerSettings()
-        chosen = port or _free_port(settings.host, settings.port)
-        return settings.model_copy(update={"port": chosen})
-    except ValidationError as error:
-        raise BadInput(
-            Problem(
-                str(each["msg"]).removeprefix("Value error, "),
-                field=f"WANGGE_{str(each['loc'][0]).upper()}",
-            )
-            for each in error.errors()
-        ) from None
+    settings = server_settings()
+    chosen = port or _free_port(settings.host, settings.port)
+    return settings.model_copy(update={"port": chosen})
 
 
 def _free_port(host: str, first: int) -> int:
@@ -86,7 +78,7 @@ def _free_port(host: str, first: int) -> int:
 
 def _serve(database: Database, settings: ServerSettings, began: float) -> None:
     config = uvicorn.Config(
-        create_app(settings, database),
+        create_app(settings, database, revision=schema.status(database).head),
         host=settings.host,
         port=settings.port,
         log_level="warning",

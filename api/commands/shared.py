@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -36,9 +37,37 @@ Actor = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output")]
 
 
+@contextmanager
+def _named_settings() -> Iterator[None]:
+    """Say which variable of the environment is wrong, not which class refused it."""
+    try:
+        yield
+    except ValidationError as error:
+        raise BadInput(
+            Problem(
+                str(each["msg"]).removeprefix("Value error, "),
+                field=f"WANGGE_{str(each['loc'][0]).upper()}",
+            )
+            for each in error.errors()
+        ) from None
+
+
 def database_settings(data_dir: Path | None = None) -> DatabaseSettings:
     """Settings from the environment, with the folder of the command line before them."""
-    return DatabaseSettings(data_dir=data_dir) if data_dir else DatabaseSettings()
+    with _named_settings():
+        return DatabaseSettings(data_dir=data_dir) if data_dir else DatabaseSettings()
+
+
+def server_settings() -> ServerSettings:
+    """Settings of the service from the environment.
+
+    Raises
+    ------
+    BadInput
+        Names the variable that is wrong, and why.
+    """
+    with _named_settings():
+        return ServerSettings()
 
 
 @contextmanager
@@ -68,7 +97,7 @@ def moment(text: str | None, name: str) -> datetime | None:
                 field=name,
             )
         ) from None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=ZoneInfo(ServerSettings().timezone))
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=ZoneInfo(server_settings().timezone))
 
 
 def print_json(document: Any) -> None:

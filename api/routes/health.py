@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from api.dependencies import get_database
 from gis.database import Database
@@ -24,18 +24,24 @@ def live() -> dict[str, str]:
     summary="The database answers and has this release's tables",
     responses={503: {"description": "Not ready; the body says what is missing"}},
 )
-def ready(database: Annotated[Database, Depends(get_database)], response: Response) -> Any:
+def ready(
+    database: Annotated[Database, Depends(get_database)], request: Request, response: Response
+) -> Any:
     """200 when requests can be served, else 503 with each failed check."""
     checks: dict[str, str] = {}
+    is_ready, wanted = False, request.app.state.revision
     try:
         with database.engine.connect() as connection:
-            revision = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-        checks["database"], checks["schema"] = "ok", str(revision)
-    except sa.exc.OperationalError:
+            found = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        is_ready = found is not None and wanted in {None, found}
+        checks["database"] = "ok"
+        checks["schema"] = str(found) if is_ready else f"is {found}, this release needs {wanted}"
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError):
         checks["database"] = "does not answer"
     except sa.exc.ProgrammingError:
         checks["database"], checks["schema"] = "ok", "missing: run 'wangge db upgrade'"
-    is_ready = checks.get("schema", "missing")[:7] != "missing"
     response.status_code = 200 if is_ready else 503
+    if not is_ready:
+        response.headers["Retry-After"] = "5"
     response.headers["Cache-Control"] = "no-store"
     return {"status": "ready" if is_ready else "not ready", "checks": checks}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from boundaries.models import Edition
 from boundaries.repository import point
 from boundaries.service import chain
-from gis.crs import from_wgs84_geometry, metric_crs, to_wgs84
+from gis.crs import from_wgs84_geometry, metric_crs, parse_crs, to_wgs84
 from gis.errors import BadInput, Problem
 from grids.models import GridShape
 
@@ -115,7 +115,11 @@ def position(x: float, y: float, crs: str) -> tuple[float, float]:
     BadInput
         Unknown system, or no position in it; a swapped pair is recognised.
     """
-    lon, lat = (float(value) for value in to_wgs84(x, y, crs))
+    try:
+        system = parse_crs(crs)
+    except BadInput as error:
+        raise BadInput(replace(each, field="crs") for each in error.problems) from None
+    lon, lat = (float(value) for value in to_wgs84(x, y, system))
     if -180 <= lon <= 180 and -90 <= lat <= 90:  # False for NaN
         return lon, lat
     remedy = "Longitude lies within -180..180 and latitude within -90..90; longitude comes first"

@@ -94,7 +94,8 @@ class Report:
     def digest(self) -> str:
         """SHA-256 of what was said, so that a retry is told from a second report."""
         content = {
-            name: value.isoformat() if isinstance(value, datetime) else value
+            # One moment is one moment, whatever zone it was written in.
+            name: value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
             for name in self.__slots__
             if (value := getattr(self, name)) is not None and name not in {"id", "reported_at"}
         }

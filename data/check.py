@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from boundaries import editions
 from boundaries.models import Edition
@@ -16,8 +17,6 @@ from grids import service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    from sqlalchemy.orm import Session
 
     from gis.database import Database
 
@@ -55,8 +54,11 @@ def check(database: Database, say: Callable[[str], None] | None = None) -> list[
         Told the name of each invariant before it is looked at.
     """
     findings = []
-    with database.transaction(timeout_s=0) as session:
-        session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+    reading = database.engine.execution_options(
+        isolation_level="REPEATABLE READ", postgresql_readonly=True
+    )
+    with Session(reading) as session:
+        session.execute(sa.text("SET LOCAL statement_timeout = 0"))
         for name, remedy, sql in invariants():
             if say:
                 say(name)

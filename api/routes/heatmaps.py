@@ -15,7 +15,7 @@ from maps.heatmap import Heatmap
 from maps.service import incident_heatmap
 
 router = APIRouter(prefix="/api/v1", tags=["heatmaps"])
-WIDTH = 1024
+WIDTH = 2048
 
 Category = Annotated[list[str] | None, Query(description="May be repeated; all when left out")]
 Bandwidth = Annotated[

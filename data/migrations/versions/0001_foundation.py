@@ -12,7 +12,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    text = files("data.migrations").joinpath("sql/0001_foundation.sql").read_text(encoding="utf-8")
+    folder = files("data.migrations").joinpath("sql/0001")
+    parts = sorted(folder.iterdir(), key=lambda path: path.name)
     # On the driver itself: the text has colons and percent signs that are no placeholders.
     driver: Any = op.get_bind().connection.driver_connection
-    driver.execute(text)
+    for part in parts:
+        driver.execute(part.read_text(encoding="utf-8"))

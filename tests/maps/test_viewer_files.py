@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 VIEWER = Path(__file__).parents[2] / "maps" / "viewer"
-SCHEMA = Path(__file__).parents[2] / "data" / "migrations" / "sql" / "0001_foundation.sql"
+SCHEMA = "".join(
+    path.read_text(encoding="utf-8")
+    for path in sorted((Path(__file__).parents[2] / "data" / "migrations").rglob("*.sql"))
+)
 OWN = sorted(
     path
     for path in VIEWER.rglob("*")
@@ -55,7 +58,7 @@ def test_every_key_in_the_scripts_has_words_and_every_word_is_used() -> None:
 
 
 def test_there_are_words_for_every_value_the_schema_allows() -> None:
-    zh, sql = words("zh"), SCHEMA.read_text(encoding="utf-8")
+    zh, sql = words("zh"), SCHEMA
     states = set(re.findall(r"\('(\w+)', '(\w+)'\)", sql.split("incident_transitions (from")[1]))
     for state in {"reported"} | {each for pair in states for each in pair}:
         assert f"state.{state}" in zh
@@ -70,7 +73,7 @@ def test_there_are_words_for_every_value_the_schema_allows() -> None:
 
 
 def test_every_category_of_the_schema_is_in_one_group() -> None:
-    sql = SCHEMA.read_text(encoding="utf-8").split("INSERT INTO incident_categories")[1]
+    sql = SCHEMA.split("INSERT INTO incident_categories")[1]
     codes = re.findall(r"^    \('(\w+)', ", sql, re.M)
     text = (VIEWER / "layers" / "incidents.js").read_text(encoding="utf-8")
     grouped = [

@@ -43,8 +43,7 @@ export function showDensity(map, surface, api, below, round) {
     url: url.href,
     coordinates: [[west, north], [east, north], [east, south], [west, south]],
   });
-  map.addLayer(
-    { id: ID, type: 'raster', source: ID, paint: { 'raster-opacity': 0.85, 'raster-fade-duration': 0 } },
-    below,
-  );
+  // Its transparency is its own, so that its colours stay those of the legend.
+  const paint = { 'raster-opacity': 1, 'raster-fade-duration': 0 };
+  map.addLayer({ id: ID, type: 'raster', source: ID, paint }, below);
 }

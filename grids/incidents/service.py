@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -418,22 +419,35 @@ def record_many(session: Session, frame: pd.DataFrame, *, actor: str) -> Recorde
 
 
 def _staged(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with every staged column, ids and digests filled in, None where empty."""
-    columns = {
-        name: frame[name] if name in frame else pd.Series(None, index=frame.index, dtype=object)
-        for name in STAGED
-    }
-    staged = pd.DataFrame(columns).astype(object)
-    staged = staged.where(staged.notna(), None)
+    """Every staged column as text for COPY, None where empty, ids and digests filled in."""
+    staged = pd.DataFrame(index=frame.index)
+    for name, kind in STAGED.items():
+        column = frame.get(name)
+        staged[name] = _as_text(column, kind) if column is not None else None
     for name, default in (("severity", "simple"), ("text", ""), ("address", "")):
-        staged[name] = staged[name].map(lambda value, default=default: value or default)
-    digests, ids = [], []
-    for row in staged.itertuples(index=False):
-        values = row._asdict()
-        content = "\x1f".join(str(values[name]) for name in CONTENT)
-        digests.append(hashlib.sha256(content.encode()).hexdigest())
-        known = values["external_id"]
-        key = f"{values['county_code']}/{values['source']}/{known}" if known else content
-        ids.append(values["id"] or uuid.uuid5(NAMESPACE, key))
-    staged["id"], staged["request_sha256"] = ids, digests
+        staged[name] = staged[name].fillna(default)
+    staged = staged.astype(object)
+    staged = staged.where(staged.notna(), None)
+    spoken = [staged[name].map(str).tolist() for name in CONTENT]
+    contents = ["\x1f".join(row) for row in zip(*spoken, strict=True)]
+    staged["request_sha256"] = [hashlib.sha256(each.encode()).hexdigest() for each in contents]
+    staged["id"] = [
+        known or str(uuid.uuid5(NAMESPACE, f"{county}/{source}/{number}" if number else content))
+        for known, county, source, number, content in zip(
+            *(staged[name] for name in ("id", "county_code", "source", "external_id")),
+            contents,
+            strict=True,
+        )
+    ]
     return staged
+
+
+def _as_text(column: pd.Series, kind: str) -> pd.Series:
+    """A column as PostgreSQL reads it: times in UTC, numbers in full, NaN where empty."""
+    if kind == "timestamptz":
+        moments = pd.to_datetime(column, utc=True)
+        naive = moments.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+        text = pd.Series(np.datetime_as_string(naive), index=column.index, dtype=object) + "Z"
+    else:
+        text = column.astype(object).map(str, na_action="ignore")
+    return text.where(column.notna())

@@ -26,8 +26,10 @@ answered AS (
     FROM incoming_incidents AS i
     LEFT JOIN place AS p ON p.id = i.id
     LEFT JOIN LATERAL (
-        SELECT * FROM wangge_responsible(p.grid_id, i.reported_at) WHERE place = 1
-    ) AS r ON p.grid_id IS NOT NULL
+        -- The condition stands inside, so that nobody is looked for where there is no grid.
+        SELECT * FROM wangge_responsible(p.grid_id, i.reported_at)
+        WHERE place = 1 AND p.grid_id IS NOT NULL
+    ) AS r ON true
 ),
 stored AS (
     INSERT INTO incidents (

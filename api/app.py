@@ -9,15 +9,16 @@ from http import HTTPStatus
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 from api import errors
-from api.errors import problem_response
+from api.errors import MEDIA_TYPE, problem_response
 from api.routes import health, heatmaps, incidents, locate, meta, tiles
+from api.schemas.problems import ProblemDetails
 from api.settings import ServerSettings
 from gis.errors import Problem
 
@@ -49,7 +50,7 @@ def create_app(
     revision
         Of the tables that this release needs; ``/health/ready`` compares. None: any will do.
     """
-    app = FastAPI(
+    app = Service(
         title="wangge",
         version=version("wangge"),
         description=DESCRIPTION,
@@ -71,6 +72,31 @@ def create_app(
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(SecurityHeaders, headers=app.state.security_headers)
     return app
+
+
+class Service(FastAPI):
+    """FastAPI whose document shows errors as they are answered: as problem details."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, made once."""
+        if self.openapi_schema is not None:
+            return self.openapi_schema
+        document = super().openapi()
+        described = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas = document["components"]["schemas"]
+        schemas |= described.pop("$defs") | {"ProblemDetails": described}
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+        for path, item in document["paths"].items():
+            for operation in item.values():
+                for status, answer in operation["responses"].items():
+                    if status[0] in "45" and not path.startswith("/health/"):
+                        answer["content"] = content
+                        answer["description"] = answer["description"].replace(
+                            "Validation Error", "What came in cannot be taken; each field is named"
+                        )
+        return document
 
 
 def _security_headers(index: Path) -> dict[str, str]:

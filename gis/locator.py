@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 # Points asked of the tree at once: enough to be fast, few enough to stay in the cache.
 CHUNK: Final = 65_536
-FORMAT: Final = "wangge-locator-1"
+FORMAT: Final = b"wangge-locator-1\n"
 
 
 class Locator:
@@ -92,8 +95,17 @@ class Locator:
         Returns
         -------
         int64 array of that length; -1 where no polygon covers the point, and for NaN.
+
+        Raises
+        ------
+        BadInput
+            The two are not of one length.
         """
         x, y = np.atleast_1d(np.asarray(lon, float)), np.atleast_1d(np.asarray(lat, float))
+        if x.shape != y.shape:
+            raise BadInput(f"{x.size} longitudes but {y.size} latitudes", "Give one for each")
+        if not len(self):
+            return np.full(x.shape, -1, dtype=np.int64)
         found = np.full(x.shape, len(self), dtype=np.int64)
         for start in range(0, x.size, CHUNK):
             part = slice(start, start + CHUNK)
@@ -104,15 +116,22 @@ class Locator:
         return np.where(found < len(self), self._order[np.minimum(found, len(self) - 1)], -1)
 
     def save(self, path: Path) -> None:
-        """Write it to a file that ``open`` reads."""
-        with path.open("wb") as file:
-            np.savez(
-                file,
-                format=np.array(FORMAT),
-                ids=self.ids,
-                wkb=np.frombuffer(b"".join(shapely.to_wkb(self.geometries)), dtype=np.uint8),
-                sizes=np.array([len(wkb) for wkb in shapely.to_wkb(self.geometries)]),
-            )
+        """Write it to a file that ``open`` reads; the file is there whole or not at all."""
+        wkb = shapely.to_wkb(self.geometries)
+        body = io.BytesIO()
+        np.savez(
+            body,
+            ids=self.ids,
+            wkb=np.frombuffer(b"".join(wkb), dtype=np.uint8),
+            sizes=np.array([len(each) for each in wkb], dtype=np.int64),
+        )
+        content = body.getvalue()
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            fresh.write_bytes(FORMAT + hashlib.sha256(content).digest() + content)
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -121,21 +140,31 @@ class Locator:
         Raises
         ------
         BadInput
-            The file is none of ours, or is cut short.
+            The file is none of ours, is cut short or was changed.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                if str(file["format"]) != FORMAT:
-                    raise KeyError("format")
-                ids, ends = file["ids"], np.cumsum(file["sizes"])
-                whole = file["wkb"].tobytes()
-        except (KeyError, ValueError, OSError, EOFError) as error:
+            whole = path.read_bytes()
+        except OSError as error:
             raise BadInput(
-                Problem(f"this is no locator file of wangge's ({error})", source=str(path))
+                Problem(f"it cannot be read: {error.strerror}", source=str(path))
             ) from error
-        starts = np.concatenate([[0], ends[:-1]])
-        parts = [whole[a:b] for a, b in zip(starts, ends, strict=True)]
-        return cls(shapely.from_wkb(parts), ids)
+        start = len(FORMAT) + hashlib.sha256().digest_size
+        digest, content = whole[len(FORMAT) : start], whole[start:]
+        # A whole file of ours is as ``save`` wrote it: what follows needs no distrust.
+        if not whole.startswith(FORMAT) or hashlib.sha256(content).digest() != digest:
+            raise BadInput(
+                Problem(
+                    "this is no locator file of wangge's, or it was damaged",
+                    "Build it anew",
+                    source=str(path),
+                )
+            )
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            ids, ends = file["ids"], np.cumsum(file["sizes"])
+            joined = file["wkb"].tobytes()
+        starts = np.concatenate([[0], ends])[: len(ends)]
+        parts = [joined[a:b] for a, b in zip(starts, ends, strict=True)]
+        return cls(np.array(shapely.from_wkb(parts), dtype=object), ids)
 
 
 def _wrong(shape: shapely.Geometry | None) -> str:

@@ -45,9 +45,6 @@ def incident_heatmap(
     BadInput
         No incident matches, or what ``maps.heatmap.build`` refuses.
     """
-    start, end = _period(session, wanted)
-    wanted = repository.Filter(start=start, end=end, categories=wanted.categories)
-    lon, lat, without = repository.places(session, wanted)
     names = {
         each.code: each.name_zh if language == "zh" else each.name_en
         for each in repository.categories(session)
@@ -61,6 +58,9 @@ def incident_heatmap(
                 field="category",
             )
         )
+    start, end = _period(session, wanted)
+    wanted = repository.Filter(start=start, end=end, categories=wanted.categories)
+    lon, lat, without = repository.places(session, wanted)
     counties = session.execute(
         sa.select(
             AdminUnit.name, AdminUnit.name_en, sa.func.ST_AsBinary(AdminUnit.geom).label("wkb")

@@ -1,0 +1,140 @@
+"""Densities over HTTP: the figures and the picture are of the same thing."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from grids.incidents import service
+from maps import palettes
+from tests import factories
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Town
+
+FIRST = datetime(2026, 2, 1, tzinfo=UTC)
+QUERY = {"start": "2026-02-01T00:00:00Z", "end": "2026-03-03T00:00:00Z"}
+
+
+@pytest.fixture(scope="module")
+def busy(town: Town) -> Town:
+    """Thirty disputes in the first grid, one outside and one without a place."""
+    with town.database.transaction() as session:
+        for number in range(32):
+            lon, lat = factories.middle(0) if number < 30 else (116.5, 45.01)
+            service.record(
+                session,
+                service.Report(
+                    id=uuid.uuid4(),
+                    category="neighbour" if number < 20 else "tourism",
+                    source="s",
+                    reported_at=FIRST + timedelta(hours=number),
+                    x=None if number == 31 else lon,
+                    y=None if number == 31 else lat,
+                ),
+                actor="t",
+            )
+    return town
+
+
+def figures(town: Town, **query: Any) -> dict[str, Any]:
+    answer = town.client.get("/api/v1/heatmaps", params=QUERY | query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def picture(town: Town, address: str) -> np.ndarray:
+    answer = town.client.get(address)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "image/png"
+    return matplotlib.image.imread(io.BytesIO(answer.content), format="png")
+
+
+def test_figures_and_picture_agree(busy: Town) -> None:
+    told = figures(busy)
+    assert (told["n"], told["n_outside"], told["n_without_place"]) == (30, 1, 1)
+    assert told["suppressed"] is False
+    assert "km" in told["unit"]["en"]
+    assert told["unit"]["zh"]
+    west, south, east, north = told["bounds"]
+    assert west <= factories.WEST < east
+    assert south <= factories.SOUTH < north
+    shown = picture(busy, told["image"])
+    # The most opaque colour lies where all incidents are.
+    lon, lat = factories.middle(0)
+    column = int((lon - west) / (east - west) * shown.shape[1])
+    row = int((north - lat) / (north - south) * shown.shape[0])
+    top = told["legend"][-1]["color"]
+    colour = palettes.hex_colour(tuple(round(float(v) * 255) for v in shown[row, column, :3]))
+    assert colour.lower() == top.lower()
+    assert shown[row, -2, 3] < shown[row, column, 3]
+
+
+def test_legend_goes_up_without_a_gap(busy: Town) -> None:
+    legend = figures(busy)["legend"]
+    for low, high in pairwise(legend):
+        assert low["to"] == high["from"]
+        assert low["from"] < low["to"]
+    assert legend[-1]["to"] is None
+
+
+def test_categories_and_period_select(busy: Town) -> None:
+    assert figures(busy, category="neighbour")["n"] == 20
+    assert figures(busy, category=["neighbour", "tourism"])["n"] == 30
+    some = figures(busy, end="2026-02-01T05:00:00Z")
+    assert some["n"] == 5
+    assert "end=2026-02-01T05" in some["image"]
+
+
+def test_no_incident_in_the_period(busy: Town) -> None:
+    answer = busy.client.get(
+        "/api/v1/heatmaps", params={"start": "2026-05-01", "end": "2026-05-02"}
+    )
+    # Whatever is said, it is said in words: an empty map with n = 0, or a problem.
+    assert answer.status_code in {200, 422}
+    if answer.status_code == 200:
+        assert answer.json()["n"] == 0
+        shown = picture(busy, answer.json()["image"])
+        assert np.ptp(shown[..., 3]) <= 1
+
+
+def test_none_at_all_is_told(own_town: Town) -> None:
+    for address in ("/api/v1/heatmaps", "/api/v1/heatmaps.png"):
+        answer = own_town.client.get(address)
+        assert answer.status_code == 422
+        assert "no incidents yet" in answer.json()["detail"]
+
+
+def test_one_incident_makes_a_map(own_town: Town) -> None:
+    lon, lat = factories.middle(2)
+    sent = {"id": str(uuid.uuid4()), "category": "other", "lon": lon, "lat": lat}
+    assert own_town.client.post("/api/v1/incidents", json=sent).status_code == 201
+    answer = own_town.client.get("/api/v1/heatmaps")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["n"] == 1
+    assert picture(own_town, answer.json()["image"])[..., 3].max() > 0
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"bandwidth_m": 10}, "bandwidth_m"),
+        ({"bandwidth_m": "nan"}, "bandwidth_m"),
+        ({"bandwidth_m": 1e9}, "bandwidth_m"),
+        ({"category": "quarrel"}, "category"),
+        ({"start": "2026-04-01", "end": "2026-03-01"}, "end"),
+        ({"start": "soon"}, "start"),
+    ],
+)
+def test_what_cannot_be(busy: Town, query: dict[str, Any], field: str) -> None:
+    for address in ("/api/v1/heatmaps", "/api/v1/heatmaps.png"):
+        answer = busy.client.get(address, params=QUERY | query)
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["problems"][0]["field"] == field

@@ -21,6 +21,7 @@ from api.routes import health, heatmaps, incidents, locate, meta, tiles
 from api.schemas.problems import ProblemDetails
 from api.settings import ServerSettings
 from gis.errors import Problem
+from maps.service import HeatmapCache
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -58,6 +59,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.settings, app.state.database, app.state.revision = settings, database, revision
+    app.state.heatmaps = HeatmapCache()
     errors.install(app)
     for module in (health, meta, locate, incidents, heatmaps, tiles):
         app.include_router(module.router)

@@ -44,6 +44,11 @@ def _config() -> Config:
     return config
 
 
+def revisions() -> set[str]:
+    """Every revision of the tables that this release knows."""
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def _current(connection: sa.Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
@@ -69,8 +74,7 @@ def upgrade(database: Database) -> SchemaStatus:
     if before.is_current:
         return before
     config = _config()
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if before.current is not None and before.current not in known:
+    if before.current is not None and before.current not in revisions():
         raise SchemaTooNew(
             f"the database is at revision {before.current}, which this release "
             f"(up to {before.head}) does not know: use the release that made it, or a newer one"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 import geopandas as gpd
@@ -11,7 +13,7 @@ import sqlalchemy as sa
 from boundaries.models import AdminUnit, Edition
 from gis.errors import BadInput, Problem
 from grids.incidents import repository
-from grids.incidents.models import Incident
+from grids.incidents.models import Incident, IncidentEvent
 from grids.models import Building, GridShape
 from maps.heatmap import Heatmap, build
 
@@ -88,6 +90,35 @@ def incident_heatmap(
             (row.name if language == "zh" else row.name_en or row.name) for row in counties[:3]
         ),
     )
+
+
+class HeatmapCache:
+    """The last few heat maps, so that a page's legend and its picture are computed once.
+
+    An entry holds as long as nothing was reported since: its key carries the last event's number.
+    Two requests for the same one at once compute it twice, and agree.
+    """
+
+    def __init__(self, size: int = 6) -> None:
+        self._kept: OrderedDict[tuple[object, ...], Heatmap] = OrderedDict()
+        self._size, self._lock = size, Lock()
+
+    def get(
+        self, session: Session, wanted: repository.Filter, *, bandwidth_m: float, timezone: str
+    ) -> Heatmap:
+        """As ``incident_heatmap``."""
+        version = session.scalar(sa.select(sa.func.max(IncidentEvent.id)))
+        key = (version, wanted, bandwidth_m, timezone)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        made = incident_heatmap(session, wanted, bandwidth_m=bandwidth_m, timezone=timezone)
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+        return made
 
 
 def _period(session: Session, wanted: repository.Filter) -> tuple[datetime, datetime]:

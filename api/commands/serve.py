@@ -12,8 +12,8 @@ import uvicorn
 
 from api.app import create_app
 from api.commands.shared import DataDir, database_settings, out, progress, server_settings
+from data import demo as demo_place
 from data import schema
-from data.sample import loading
 from gis.database import Database
 from gis.errors import BadInput, Problem
 
@@ -50,9 +50,13 @@ def _demo(port: Port = None, data_dir: DataDir = None) -> None:
         stored = database_settings(stored.data_dir / "demo")
     with Database.open(stored) as database:
         schema.upgrade(database)
-        if loading.is_loaded(database):
+        if demo_place.is_loaded(database):
             progress.print("the demo place is there already")
         else:
+            # Here, not above: it brings the planner and its compiler, which cost seconds and which
+            # a second start does not need.
+            from data.sample import loading  # noqa: PLC0415
+
             loading.load(database, actor="wangge demo", say=progress.print)
         _serve(database, settings, began)
 

@@ -12,7 +12,7 @@ from api.dependencies import PeriodIn, SessionIn, SettingsIn
 from grids.incidents.repository import Filter
 from maps import heatmap_text, palettes, raster
 from maps.heatmap import Heatmap
-from maps.service import incident_heatmap
+from maps.service import HeatmapCache
 
 router = APIRouter(prefix="/api/v1", tags=["heatmaps"])
 WIDTH = 2048
@@ -58,7 +58,7 @@ def heatmap(
     bandwidth_m: Bandwidth = 300,
 ) -> HeatmapOut:
     """Where the picture lies, what its colours mean, and of how many incidents it was made."""
-    made = _make(session, settings, period, category, bandwidth_m)
+    made = _make(request, session, settings, period, category, bandwidth_m)
     _, bounds = raster.to_mercator(made, WIDTH)
     breaks = palettes.nice_breaks(made.maximum)
     colours = [palettes.hex_colour(colour) for colour in palettes.ramp(len(breaks))]
@@ -93,6 +93,7 @@ def heatmap(
     responses={200: {"content": {"image/png": {}}}},
 )
 def picture(
+    request: Request,
     session: SessionIn,
     settings: SettingsIn,
     period: PeriodIn,
@@ -100,7 +101,7 @@ def picture(
     bandwidth_m: Bandwidth = 300,
 ) -> Response:
     """Stretch it over the ``bounds`` of ``/heatmaps`` on a Web Mercator map."""
-    made = _make(session, settings, period, category, bandwidth_m)
+    made = _make(request, session, settings, period, category, bandwidth_m)
     rgba, _ = raster.to_mercator(made, WIDTH)
     return Response(
         raster.png_bytes(rgba),
@@ -110,13 +111,15 @@ def picture(
 
 
 def _make(
+    request: Request,
     session: SessionIn,
     settings: SettingsIn,
     period: PeriodIn,
     category: list[str] | None,
     bandwidth_m: float,
 ) -> Heatmap:
-    return incident_heatmap(
+    cache: HeatmapCache = request.app.state.heatmaps
+    return cache.get(
         session,
         Filter(start=period[0], end=period[1], categories=tuple(category or ())),
         bandwidth_m=bandwidth_m,

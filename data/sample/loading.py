@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from boundaries import editions
+from data.demo import LOADED
 from data.importers.run import run_import
 from data.sample.files import write, write_workers
 from data.sample.people import workers
 from data.sample.place import build
 from gis import audit
-from gis.audit import AuditEntry
 from gis.errors import BadInput, Conflict
 from grids import planning, service
 
@@ -28,20 +28,12 @@ if TYPE_CHECKING:
 COUNTY: Final = "990121"
 SOURCE: Final = "demo"
 ZONE: Final = ZoneInfo("Asia/Shanghai")
-LOADED: Final = "demo.loaded"
 # The first edition begins before the first incident, so that each has a grid.
 EDITION_DAYS: Final = 365 * 2 + 30
 
 
 class NotEmpty(Conflict):
     """The database holds a real place; invented data never goes beside it."""
-
-
-def is_loaded(database: Database) -> bool:
-    """Whether the demo place was loaded to its end."""
-    with database.transaction() as session:
-        statement = sa.select(sa.exists().where(AuditEntry.action == LOADED))
-        return bool(session.scalar(statement))
 
 
 def load(

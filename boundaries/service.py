@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 LEVEL_DIGITS = (2, 4, 6, 9, 12)
+# Units of this source are invented; whatever shows them says so.
+INVENTED_SOURCE = "demo"
 
 
 def ancestors(code: str) -> list[str]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import geopandas as gpd
 import sqlalchemy as sa
 
+from boundaries.errors import UnitNotFound
 from boundaries.models import AdminUnit, Edition
+from boundaries.service import INVENTED_SOURCE
 from gis.errors import BadInput, Problem
 from grids.incidents import repository
 from grids.incidents.models import Incident, IncidentEvent
@@ -18,6 +20,8 @@ from grids.models import Building, GridShape
 from maps.heatmap import Heatmap, build
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.orm import Session
 
 
@@ -28,6 +32,7 @@ def incident_heatmap(
     bandwidth_m: float = 300,
     cell_m: float | None = None,
     per: Literal["km2", "households"] = "km2",
+    unit: str | None = None,
     timezone: str = "Asia/Shanghai",
     case_team: bool = True,
     title: str = "",
@@ -39,6 +44,8 @@ def incident_heatmap(
     ----------
     wanted
         Period and categories; an open period is that of the incidents themselves.
+    unit
+        Code of the unit to map; every county that is known when left out.
     cell_m
         Side of a cell, metres; a sixth of the bandwidth when left out.
 
@@ -65,9 +72,18 @@ def incident_heatmap(
     lon, lat, without = repository.places(session, wanted)
     counties = session.execute(
         sa.select(
-            AdminUnit.name, AdminUnit.name_en, sa.func.ST_AsBinary(AdminUnit.geom).label("wkb")
-        ).where(AdminUnit.level == 6, AdminUnit.geom.is_not(None), AdminUnit.valid.contains(end))
+            AdminUnit.name,
+            AdminUnit.name_en,
+            AdminUnit.source,
+            sa.func.ST_AsBinary(AdminUnit.geom).label("wkb"),
+        ).where(
+            AdminUnit.code == unit if unit else AdminUnit.level == 6,
+            AdminUnit.geom.is_not(None),
+            AdminUnit.valid.contains(end),
+        )
     ).all()
+    if unit and not counties:
+        raise UnitNotFound(f"no unit {unit} with a polygon: there is nothing to map")
     area = (
         gpd.GeoSeries.from_wkb([bytes(row.wkb) for row in counties], crs=4326) if counties else None
     )
@@ -86,9 +102,7 @@ def incident_heatmap(
         timezone=timezone,
         case_team=case_team,
         category="、".join(names[code] for code in wanted.categories),
-        place="、".join(
-            (row.name if language == "zh" else row.name_en or row.name) for row in counties[:3]
-        ),
+        place=_place(counties, language),
     )
 
 
@@ -121,6 +135,15 @@ class HeatmapCache:
         return made
 
 
+def _place(units: Sequence[Any], language: str) -> str:
+    """Names of the units on the map; what is invented says so."""
+    invented = any(unit.source == INVENTED_SOURCE for unit in units)
+    if language == "zh":
+        return "、".join(unit.name for unit in units[:3]) + ("(虚构示范)" if invented else "")
+    names = ", ".join(unit.name_en or unit.name for unit in units[:3])
+    return names + (" (invented)" if invented else "")
+
+
 def _period(session: Session, wanted: repository.Filter) -> tuple[datetime, datetime]:
     first, last = session.execute(
         sa.select(sa.func.min(Incident.reported_at), sa.func.max(Incident.reported_at)).where(
@@ -140,6 +163,14 @@ def _households(session: Session) -> tuple[list[float], list[float], list[int]]:
             sa.func.ST_X(Building.point), sa.func.ST_Y(Building.point), Building.households
         ).where(Building.households > 0)
     ).all()
+    if not rows:
+        raise BadInput(
+            Problem(
+                "no building with households is known, so there is no rate per household",
+                "Import some with 'wangge import buildings', or ask for --per km2",
+                field="per",
+            )
+        )
     return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
 
 

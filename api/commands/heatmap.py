@@ -42,6 +42,9 @@ def _heatmap(
     ],
     points: Annotated[Path | None, typer.Option(help="File of points; else the database")] = None,
     area: Annotated[Path | None, typer.Option(help="Where events can happen")] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="Code of the unit to map; the whole county when left out")
+    ] = None,
     category: Annotated[list[str] | None, typer.Option(help="May be repeated")] = None,
     since: Annotated[str | None, typer.Option("--from", help="First day or moment")] = None,
     until: Annotated[
@@ -87,6 +90,7 @@ def _heatmap(
                 Filter(start=period[0], end=period[1], categories=tuple(category or ())),
                 bandwidth_m=bandwidth,
                 cell_m=cell,
+                unit=unit,
                 per="households" if per == "households" else "km2",
                 timezone=timezone or server_settings().timezone,
                 case_team=not shared,
@@ -97,7 +101,7 @@ def _heatmap(
                 outlines = current_grids(session)
     _write(made, out_file, outlines, language)
     out.print(
-        f"{heatmap_text.count(made, 'en')}; {heatmap_text.period(made, 'en')}; bandwidth "
+        f"{heatmap_text.count(made, 'en')} events; {heatmap_text.period(made, 'en')}; bandwidth "
         f"{bandwidth:g} m; highest {made.maximum:.3g} {heatmap_text.unit(made, 'en')}"
     )
     out.print(f"written to {out_file}")

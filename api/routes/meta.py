@@ -13,12 +13,12 @@ from pydantic import BaseModel
 from api.dependencies import SessionIn, SettingsIn
 from api.schemas.places import EditionBrief, Unit
 from boundaries import editions, repository
+from boundaries.service import INVENTED_SOURCE
 from grids.incidents import repository as incidents
 from grids.incidents.models import Incident
 from grids.models import GridShape
 
 router = APIRouter(prefix="/api/v1", tags=["meta"])
-DEMO_SOURCE = "demo"
 
 
 class Names(BaseModel):
@@ -94,7 +94,7 @@ def meta(session: SessionIn, settings: SettingsIn) -> MetaOut:
             zh="、".join(unit.name for unit in counties[:3]) or "网格",
             en=", ".join(unit.name_en or unit.name for unit in counties[:3]) or "wangge",
         ),
-        demo=any(unit.source == DEMO_SOURCE for unit in counties),
+        demo=any(unit.source == INVENTED_SOURCE for unit in counties),
         version=version("wangge"),
         bbox=tuple(box) if box else None,
         counties=[Unit.of(unit) for unit in counties],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from boundaries.models import Edition
     from grids.redistricting import Plan
+
+HAN = re.compile("[\u4e00-\u9fff]")
 
 
 def draw_draft(
@@ -53,7 +56,7 @@ def draw_draft(
     kinds = dict(zip(area["code"], area["area_type"], strict=True))
     grids = plan.grids.assign(
         name=[
-            f"{names[unit]}第{int(code[len(unit) :])}网格"
+            grid_name(names[unit], int(code[len(unit) :]))
             for unit, code in zip(plan.grids["unit"], plan.grids["code"], strict=True)
         ],
         area_type=[kinds[unit] or "urban" for unit in plan.grids["unit"]],
@@ -68,6 +71,11 @@ def draw_draft(
         rules={"seed": seed, "target": target, "tolerance": tolerance},
     )
     return plan, edition
+
+
+def grid_name(unit: str, number: int) -> str:
+    """What a grid is called: 河东社区第3网格, or "Riverside 3" where the name is not Chinese."""
+    return f"{unit}第{number}网格" if HAN.search(unit) else f"{unit} {number}"
 
 
 def grids_frame(session: Session, edition_id: int) -> gpd.GeoDataFrame:

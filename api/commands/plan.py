@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -41,6 +40,11 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Layers = Annotated[list[Path] | None, typer.Option("--barriers", help="May be repeated")]
 FINDINGS_SHOWN = 12
+UNTOLD = {
+    "area": "gaps, ground outside, and grids across the lines of units",
+    "buildings": "buildings cut and households in no grid",
+    "barriers": "metres of barriers inside grids, and whether each grid is whole on foot",
+}
 
 
 @app.command(
@@ -193,7 +197,18 @@ def score(
     if as_json:
         print_json(figures)
     else:
-        print_table(["figure", "value"], ((name, json.dumps(v)) for name, v in figures.items()))
+        inside = figures.pop("inside_m") or {}
+        figures |= {f"inside_m {kind}": metres for kind, metres in inside.items()}
+        known = {name: value for name, value in figures.items() if value is not None}
+        print_table(["figure", "value"], ((name, _figure(v)) for name, v in known.items()))
+        for option, given in (("area", area), ("buildings", buildings), ("barriers", barriers)):
+            if not given:
+                out.print(f"--{option} FILE would tell {UNTOLD[option]}")
+
+
+def _figure(value: float) -> str:
+    """Counts and metres whole, shares to four places."""
+    return f"{value:.4f}" if isinstance(value, float) and abs(value) < 10 else f"{value:,.0f}"
 
 
 @app.command("list", epilog="Example: wangge plan list")

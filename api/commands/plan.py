@@ -208,7 +208,7 @@ def score(
 
 def _figure(value: float) -> str:
     """Counts and metres whole, shares to four places."""
-    return f"{value:.4f}" if isinstance(value, float) and abs(value) < 10 else f"{value:,.0f}"
+    return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 10 else f"{value:.4f}"
 
 
 @app.command("list", epilog="Example: wangge plan list")

@@ -56,9 +56,13 @@ JOIN editions AS e ON e.kind = 'base'
     AND starts_with(b.unit_code, e.area_code)
 JOIN grid_shapes AS g ON g.edition_id = e.id
     AND ST_Covers(g.geom, b.point)
+-- What lies beyond the line of the grid's unit is cut by that line, which no new edition moves.
+JOIN admin_units AS u ON u.code = g.unit_code
+    AND u.valid @> now()
 WHERE GeometryType(b.geom) = 'POLYGON'
     AND NOT ST_Covers(g.geom, b.geom)
-    AND ST_Area(ST_Difference(b.geom, g.geom)::geography) > 0.05   + 0.02 * ST_Perimeter(b.geom::geography);
+    AND ST_Area(ST_Difference(ST_Intersection(b.geom, u.geom), g.geom)::geography)
+        > 0.05 + 0.02 * ST_Perimeter(b.geom::geography);
 
 -- invariant: every incident's grid covers its place
 -- remedy: Look at the audit log of that incident

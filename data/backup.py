@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import subprocess
 import tarfile
 import tempfile
-from contextlib import contextmanager
+import uuid
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
@@ -32,8 +34,12 @@ if TYPE_CHECKING:
 
     from gis.settings import DatabaseSettings
 
+log = logging.getLogger("wangge.backup")
+
 FORMAT: Final = "wangge-backup-1"
 BLOCK: Final = 2**20
+# The restored rows are written twice, once to the server's log, which takes some room besides.
+LOG_ROOM: Final = 64 * 2**20
 
 
 class BackupDamaged(BadInput):
@@ -53,6 +59,7 @@ class Manifest:
     made_at: str
     dump_sha256: str
     rows: dict[str, int]
+    bytes: int  # of the database on the server's disk
 
     def as_json(self) -> dict[str, Any]:
         """As written to the file."""
@@ -63,6 +70,7 @@ class Manifest:
             "made_at": self.made_at,
             "dump_sha256": self.dump_sha256,
             "rows": self.rows,
+            "bytes": self.bytes,
         }
 
 
@@ -78,44 +86,48 @@ def backup(database: Database, path: Path) -> Manifest:
     """
     if path.exists():
         raise Conflict(f"{path} is there already: backups are not overwritten")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".wangge-backup-", dir=path.parent) as folder:
-        dump = Path(folder) / "database.dump"
-        with database.engine.connect() as connection:
-            # The rows are counted in the very snapshot that is dumped.
-            connection.execute(
-                sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            )
-            snapshot = connection.scalar(sa.text("SELECT pg_export_snapshot()"))
-            _run(
-                database,
-                "pg_dump",
-                ["--format=custom", "--no-owner", f"--snapshot={snapshot}", "-f", str(dump)],
-                "the backup failed",
-            )
-            rows = count_rows(connection)
-        manifest = Manifest(
-            release=version("wangge"),
-            revision=str(schema.status(database).current),
-            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            dump_sha256=_sha256(dump),
-            rows=rows,
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".wangge-backup-", dir=path.parent) as folder:
+            return _backup(database, path, Path(folder))
+    except OSError as error:
+        raise Unavailable(f"the backup failed: {error.strerror}; nothing was written") from error
+
+
+def _backup(database: Database, path: Path, folder: Path) -> Manifest:
+    dump, whole = folder / "database.dump", folder / "whole.tar"
+    with database.engine.connect() as connection:
+        # The rows are counted in the very snapshot that is dumped.
+        connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+        snapshot = connection.scalar(sa.text("SELECT pg_export_snapshot()"))
+        _run(
+            database,
+            "pg_dump",
+            ["--format=custom", "--no-owner", f"--snapshot={snapshot}", "-f", str(dump)],
+            "the backup failed, nothing was written",
         )
-        described = Path(folder) / "manifest.json"
-        described.write_text(json.dumps(manifest.as_json(), indent=2), encoding="utf-8")
-        whole = Path(folder) / "whole.tar"
-        try:
-            with tarfile.open(whole, "w") as tar:
-                for file in (described, dump):
-                    tar.add(file, arcname=file.name)
-            with whole.open("rb") as written:
-                os.fsync(written.fileno())
-        except OSError as error:
-            raise Unavailable(
-                f"the backup failed: {error.strerror}; nothing was written"
-            ) from error
-        verify(whole)
-        whole.rename(path)
+        rows = count_rows(connection)
+        size = connection.scalar(sa.text("SELECT pg_database_size(current_database())"))
+    manifest = Manifest(
+        release=version("wangge"),
+        revision=str(schema.status(database).current),
+        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        dump_sha256=_sha256(dump),
+        rows=rows,
+        bytes=int(size or 0),
+    )
+    described = folder / "manifest.json"
+    described.write_text(json.dumps(manifest.as_json(), indent=2), encoding="utf-8")
+    with tarfile.open(whole, "w") as tar:
+        for file in (described, dump):
+            tar.add(file, arcname=file.name)
+    with whole.open("rb") as written:
+        os.fsync(written.fileno())
+    verify(whole)
+    if path.exists():
+        raise Conflict(f"{path} is there already: backups are not overwritten")
+    whole.rename(path)
     return manifest
 
 
@@ -127,8 +139,19 @@ def verify(path: Path) -> Manifest:
     BackupDamaged
         Says what is wrong with it.
     """
-    with _unpacked(path, keep_dump=False) as (manifest, _):
-        return manifest
+    with _opened(path) as (manifest, dump):
+        digest = hashlib.sha256()
+        while block := dump.read(BLOCK):
+            digest.update(block)
+    if digest.hexdigest() != manifest.dump_sha256:
+        raise BackupDamaged(
+            Problem(
+                "its content was changed or damaged since it was made",
+                "Use another backup",
+                source=str(path),
+            )
+        )
+    return manifest
 
 
 def restore(
@@ -141,126 +164,162 @@ def restore(
     """Put a backup in the place of the database.
 
     It is restored beside the present one, migrated and counted; only then do the two change
-    names, and the old one goes. Whatever fails before leaves the database as it was.
+    names, in one transaction, and the old one goes. Whatever fails before leaves the database as
+    it was. It takes no room but the database's own: the file is read as it is restored.
 
     Raises
     ------
     BackupDamaged
         The file is not whole.
     RestoreFailed
-        It did not go through; the text says why.
+        It did not go through, or this release is too old for it; the text says why.
     """
-    name = str(database.url.database)
-    fresh = f"{name}_restore_{os.getpid()}"
-    old = f"{name}_before_{os.getpid()}"
     say("checking the file")
-    with _unpacked(path, keep_dump=True) as (manifest, dump):
-        admin = _admin(database)
-        try:
-            with admin.connect() as connection:
-                connection.execute(sa.text(f'CREATE DATABASE "{fresh}" TEMPLATE template0'))
-            beside = Database(
-                database.url.set(database=fresh).render_as_string(hide_password=False), settings
-            )
-            try:
-                say("restoring beside the present database")
-                _run(
-                    beside,
-                    "pg_restore",
-                    ["--no-owner", "--exit-on-error", "--single-transaction", str(dump)],
-                    "the restore failed",
-                    dbname=True,
-                )
-                say("comparing with what was backed up")
-                with beside.engine.connect() as connection:
-                    found = count_rows(connection)
-                different = {
-                    table: (rows, found.get(table, 0))
-                    for table, rows in manifest.rows.items()
-                    if found.get(table, 0) != rows
-                }
-                if different:
-                    raise RestoreFailed(f"restored rows differ from the backup's: {different}")
-                schema.upgrade(beside)
-            finally:
-                beside.engine.dispose()
-            say("changing over")
-            database.engine.dispose()
-            with admin.connect() as connection:
-                _change_over(connection, name, fresh, old)
-        except (sa.exc.DBAPIError, RestoreFailed) as error:
-            with admin.connect() as connection:
-                connection.execute(sa.text(f'DROP DATABASE IF EXISTS "{fresh}" WITH (FORCE)'))
-            if isinstance(error, RestoreFailed):
-                raise
-            raise RestoreFailed(
-                f"the restore failed, the database is as it was: {error.orig}"
-            ) from error
-        finally:
-            admin.dispose()
+    manifest = verify(path)
+    if manifest.revision not in schema.revisions():
+        raise RestoreFailed(
+            f"the backup has tables of revision {manifest.revision}, made by wangge "
+            f"{manifest.release}: this release does not know it, use that one or a newer one"
+        )
+    _check_room(database, manifest)
+    name = str(database.url.database)
+    token = uuid.uuid4().hex[:12]
+    # PostgreSQL cuts names at 63 bytes, and two that are cut alike would be one.
+    fresh, old = f"wangge_restore_{token}", f"wangge_before_{token}"
+    admin = _admin(database)
+    try:
+        with admin.connect() as connection:
+            connection.execute(sa.text(f'CREATE DATABASE "{fresh}" TEMPLATE template0'))
+        _fill(database, settings, fresh, path=path, manifest=manifest, say=say)
+        say("changing over")
+        database.engine.dispose()
+        with admin.connect() as connection:
+            _change_over(connection, name, fresh, old)
+    except sa.exc.DBAPIError as error:
+        raise RestoreFailed(
+            f"the restore failed, the database is as it was: {str(error.orig).strip()}"
+        ) from error
+    finally:
+        _drop(admin, fresh, old)
+        admin.dispose()
     return manifest
 
 
-def _change_over(connection: sa.Connection, name: str, fresh: str, old: str) -> None:
-    for database in (name, fresh):
-        connection.execute(
-            sa.text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = :name AND pid <> pg_backend_pid()"
-            ),
-            {"name": database},
+def _check_room(database: Database, manifest: Manifest) -> None:
+    """Refuse what would fill the disk of our own server: without room for its log it goes down."""
+    if database.cluster is None:
+        return
+    free = shutil.disk_usage(database.cluster.folder).free
+    wanted = 2 * manifest.bytes + LOG_ROOM
+    if free < wanted:
+        raise RestoreFailed(
+            f"the restore needs {wanted / 1e6:,.0f} MB of room in {database.cluster.folder}, and "
+            f"there are {free / 1e6:,.0f} MB; the database is as it was"
         )
-    connection.execute(sa.text(f'ALTER DATABASE "{name}" RENAME TO "{old}"'))
+
+
+def _fill(
+    database: Database,
+    settings: DatabaseSettings,
+    fresh: str,
+    *,
+    path: Path,
+    manifest: Manifest,
+    say: Callable[[str], None],
+) -> None:
+    """Restore into the fresh database, count and migrate it."""
+    beside = Database(
+        database.url.set(database=fresh).render_as_string(hide_password=False), settings
+    )
     try:
+        say("restoring beside the present database")
+        with _opened(path) as (_, dump):
+            _run(
+                beside,
+                "pg_restore",
+                ["--no-owner", "--exit-on-error", "--single-transaction"],
+                "the restore failed, the database is as it was",
+                given=dump,
+            )
+        say("comparing with what was backed up")
+        with beside.engine.connect() as connection:
+            connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+            found = count_rows(connection)
+        different = [
+            f"{table}: {found.get(table, 0)} instead of {rows}"
+            for table, rows in sorted(manifest.rows.items())
+            if found.get(table, 0) != rows
+        ]
+        if different:
+            raise RestoreFailed(
+                "the restore failed, the database is as it was: rows differ from the backup's, "
+                + ", ".join(different)
+            )
+        schema.upgrade(beside)
+    finally:
+        beside.engine.dispose()
+
+
+def _change_over(connection: sa.Connection, name: str, fresh: str, old: str) -> None:
+    """Let the fresh database take the name, while nobody can come in between."""
+    connection.execute(sa.text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'))
+    try:
+        for database in (name, fresh):
+            connection.execute(
+                sa.text(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                    "WHERE datname = :name AND pid <> pg_backend_pid()"
+                ),
+                {"name": database},
+            )
+        connection.execute(sa.text("BEGIN"))
+        connection.execute(sa.text(f'ALTER DATABASE "{name}" RENAME TO "{old}"'))
         connection.execute(sa.text(f'ALTER DATABASE "{fresh}" RENAME TO "{name}"'))
+        connection.execute(sa.text("COMMIT"))
     except sa.exc.DBAPIError:
-        connection.execute(sa.text(f'ALTER DATABASE "{old}" RENAME TO "{name}"'))
+        connection.execute(sa.text("ROLLBACK"))
+        connection.execute(sa.text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
         raise
-    connection.execute(sa.text(f'DROP DATABASE "{old}" WITH (FORCE)'))
+
+
+def _drop(admin: sa.Engine, *names: str) -> None:
+    """Drop what is left of a restore; a server that is gone keeps it, and that is no failure."""
+    try:
+        with admin.connect() as connection:
+            for name in names:
+                connection.execute(sa.text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+    except sa.exc.OperationalError as error:
+        log.warning("left over from the restore: %s (%s)", ", ".join(names), error.orig)
 
 
 @contextmanager
-def _unpacked(path: Path, *, keep_dump: bool) -> Iterator[tuple[Manifest, Path]]:
-    with tempfile.TemporaryDirectory(prefix=".wangge-restore-", dir=path.parent) as folder:
-        target = Path(folder) / "database.dump"
-        try:
-            with tarfile.open(path, "r:") as tar:
-                described = tar.extractfile("manifest.json")
-                if described is None:
-                    raise KeyError("manifest.json")
-                document = json.loads(described.read(BLOCK))
-                if document.get("format") != FORMAT:
-                    raise KeyError("format")
-                manifest = Manifest(
-                    **{name: document[name] for name in Manifest.__slots__},
-                )
-                digest = hashlib.sha256()
-                source = tar.extractfile("database.dump")
-                if source is None:
-                    raise KeyError("database.dump")
-                with target.open("wb") if keep_dump else Path(os.devnull).open("wb") as copy:
-                    while block := source.read(BLOCK):
-                        digest.update(block)
-                        copy.write(block)
-        except (tarfile.TarError, KeyError, ValueError, EOFError) as error:
-            raise BackupDamaged(
-                Problem(f"this is no whole backup of wangge's ({error})", source=str(path))
-            ) from error
-        except FileNotFoundError:
-            raise BadInput(Problem("there is no such file", source=str(path))) from None
-        except OSError as error:
-            raise RestoreFailed(
-                f"unpacking {path} failed: {error.strerror}; the database is as it was"
-            ) from error
-        if digest.hexdigest() != manifest.dump_sha256:
-            raise BackupDamaged(
-                Problem(
-                    "its content was changed or damaged since it was made",
-                    "Use another backup",
-                    source=str(path),
-                )
-            )
-        yield manifest, target
+def _opened(path: Path) -> Iterator[tuple[Manifest, IO[bytes]]]:
+    """The manifest of a backup, and its dump to read from.
+
+    Raises
+    ------
+    BackupDamaged
+        It is no backup of ours, or cut short; also while it is read.
+    """
+    try:
+        with tarfile.open(path, "r:") as tar:
+            described = tar.extractfile("manifest.json")
+            if described is None:
+                raise KeyError("manifest.json")
+            document = json.loads(described.read(BLOCK))
+            if not isinstance(document, dict) or document.get("format") != FORMAT:
+                raise KeyError("format")
+            manifest = Manifest(**{name: document[name] for name in Manifest.__slots__})
+            dump = tar.extractfile("database.dump")
+            if dump is None:
+                raise KeyError("database.dump")
+            yield manifest, dump
+    except (tarfile.TarError, KeyError, ValueError, EOFError) as error:
+        raise BackupDamaged(
+            Problem(f"this is no whole backup of wangge's ({error})", source=str(path))
+        ) from error
+    except OSError as error:
+        raise BadInput(Problem(f"it cannot be read: {error.strerror}", source=str(path))) from error
 
 
 def _admin(database: Database) -> sa.Engine:
@@ -286,32 +345,41 @@ def count_rows(connection: sa.Connection) -> dict[str, int]:
 
 
 def _run(
-    database: Database, program: str, options: list[str], failure: str, *, dbname: bool = False
+    database: Database,
+    program: str,
+    options: list[str],
+    failure: str,
+    *,
+    given: IO[bytes] | None = None,
 ) -> None:
     """Run one of PostgreSQL's programs against a database; its password goes by environment."""
     url = database.url
     host = url.host or str(url.query.get("host", ""))
-    command = [str(_program(database, program)), "-w"]
+    command = [str(_program(database, program)), "-w", "-d", str(url.database)]
     command += ["-h", host] if host else []
     command += ["-p", str(url.port)] if url.port else []
     command += ["-U", url.username] if url.username else []
-    command += ["-d", str(url.database)] if dbname or program == "pg_dump" else []
     environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8"}
     if url.password:
         environment["PGPASSWORD"] = str(url.password)
-    done = subprocess.run(  # noqa: S603 - our own programs, no shell
-        [*command, *options],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()]
-        raise RestoreFailed(
-            f"{failure}, the database is as it was: {'; '.join(lines[:3]) or done.stderr.strip()}"
+    with tempfile.TemporaryFile() as said:
+        running = subprocess.Popen(  # noqa: S603 - our own programs, no shell
+            [*command, *options],
+            env=environment,
+            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
         )
+        with running:
+            if given is not None and running.stdin is not None:
+                # A program that stops reading has said why.
+                with suppress(BrokenPipeError), running.stdin as pipe:
+                    shutil.copyfileobj(given, pipe, BLOCK)
+        said.seek(0)
+        text = said.read().decode("utf-8", "replace")
+    if running.returncode != 0:
+        lines = [line for line in text.splitlines() if "error" in line.lower()]
+        raise RestoreFailed(f"{failure}: {'; '.join(lines[:3]) or text.strip()}")
 
 
 def _program(database: Database, name: str) -> Path:

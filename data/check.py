@@ -53,22 +53,27 @@ def check(database: Database, say: Callable[[str], None] | None = None) -> list[
     say
         Told the name of each invariant before it is looked at.
     """
-    findings = []
     reading = database.engine.execution_options(
         isolation_level="REPEATABLE READ", postgresql_readonly=True
     )
     with Session(reading) as session:
         session.execute(sa.text("SET LOCAL statement_timeout = 0"))
-        for name, remedy, sql in invariants():
-            if say:
-                say(name)
-            rows = session.scalars(sa.text(sql)).all()
-            breaches = [Problem(row, remedy) for row in rows[:SHOWN]]
-            if len(rows) > SHOWN:
-                breaches.append(Problem(f"and {len(rows) - SHOWN} more like these", remedy))
-            findings.append(Finding(name, breaches))
-        findings.append(_tilings(session, say))
-    return findings
+        return findings(session, say)
+
+
+def findings(session: Session, say: Callable[[str], None] | None = None) -> list[Finding]:
+    """The same within a transaction of the caller's."""
+    found = []
+    for name, remedy, sql in invariants():
+        if say:
+            say(name)
+        rows = session.scalars(sa.text(sql)).all()
+        breaches = [Problem(row, remedy) for row in rows[:SHOWN]]
+        if len(rows) > SHOWN:
+            breaches.append(Problem(f"and {len(rows) - SHOWN} more like these", remedy))
+        found.append(Finding(name, breaches))
+    found.append(_tilings(session, say))
+    return found
 
 
 def _tilings(session: Session, say: Callable[[str], None] | None) -> Finding:

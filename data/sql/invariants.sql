@@ -107,13 +107,19 @@ HAVING count(*) > 0;
 
 -- invariant: append-only tables are guarded
 -- remedy: Run 'wangge db upgrade'; if that does not help, restore a backup
-SELECT format('table %s has no guard against change', name)
-FROM unnest(ARRAY['audit_log', 'incident_events', 'imports', 'incidents']) AS name
-WHERE NOT EXISTS (SELECT
-FROM pg_trigger
-WHERE tgrelid = name::regclass
-    AND tgenabled = 'O'
-    AND tgname IN (name || '_append_only', name || '_history'));
+SELECT format('table %s has no guard against being %s', name, wrong)
+FROM (VALUES
+    ('audit_log', '_append_only', 'changed'), ('audit_log', '_no_truncate', 'emptied'),
+    ('incident_events', '_append_only', 'changed'), ('incident_events', '_no_truncate', 'emptied'),
+    ('imports', '_append_only', 'changed'), ('imports', '_no_truncate', 'emptied'),
+    ('incidents', '_history', 'changed'), ('incidents', '_no_truncate', 'emptied'),
+    ('editions', '_history', 'changed'), ('grid_shapes', '_only_in_draft', 'changed'),
+    ('cells', '_only_in_draft', 'changed')
+) AS guard (name, ending, wrong)
+WHERE NOT EXISTS (
+    SELECT FROM pg_trigger
+    WHERE tgrelid = name::regclass AND tgenabled IN ('O', 'A') AND tgname = name || ending
+);
 
 -- invariant: constraints are validated
 -- remedy: Validate it, or restore a backup

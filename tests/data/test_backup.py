@@ -1,0 +1,349 @@
+"""Backups are whole or refused; a restore puts all back or leaves all as it was."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from data import backup, check, schema
+from data.backup import Manifest, RestoreFailed
+from gis import audit
+from gis.cluster import Cluster
+from gis.database import Database
+from gis.errors import BadInput, Conflict, Unavailable
+from gis.settings import DatabaseSettings
+from grids.incidents import service as incidents
+from tests import conftest, factories
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SETTINGS = DatabaseSettings()
+# One row for each table that the county itself leaves empty.
+ROWS = """
+INSERT INTO imports (kind, source, file_name, file_sha256, actor, kept, changed, rejected, report)
+    VALUES ('units', 's', 'f', repeat('a', 64), 't', 1, 0, 0, '{}');
+INSERT INTO border_lines (county_code, name, our_side, geom, source, external_id)
+    VALUES ('990121', '界', 'left', 'SRID=4326;LINESTRING(117 45.1,117.1 45.1)', 's', '1');
+INSERT INTO buildings (county_code, unit_code, households_resident, geom, source, external_id)
+    VALUES ('990121', '990121101001', 3, 'SRID=4326;POINT(117.01 45.01)', 's', '1');
+INSERT INTO barriers (county_code, kind, geom, source, external_id)
+    VALUES ('990121', 'river', 'SRID=4326;LINESTRING(117 45,117.1 45.1)', 's', '1');
+INSERT INTO cameras (county_code, name, hfov_deg, range_m, geom, source, external_id)
+    VALUES ('990121', 'c', 60, 100, 'SRID=4326;POINT(117 45)', 's', '1');
+INSERT INTO patrol_routes (county_code, name, means, interval_days, geom, source, external_id)
+    VALUES ('990121', 'r', 'horse', 3, 'SRID=4326;LINESTRING(117 45.1,117.1 45.1)', 's', '1');
+INSERT INTO checkpoints (county_code, route_id, seq, name, geom)
+    SELECT '990121', id, 1, 'p', 'SRID=4326;POINT(117 45.1)' FROM patrol_routes;
+INSERT INTO patrols (county_code, route_id, source, external_id)
+    SELECT '990121', id, 's', '1' FROM patrol_routes;
+SELECT wangge_track_partition('2026-02-03T00:00:00Z');
+INSERT INTO track_fixes (patrol_id, fixed_at, county_code, geom)
+    SELECT id, '2026-02-03T00:00:00Z', '990121', 'SRID=4326;POINT(117 45.1)' FROM patrols;
+INSERT INTO leaves (county_code, person_id, during, author)
+    SELECT '990121', id, '[2026-02-01,2026-02-02)', 't' FROM persons LIMIT 1;
+INSERT INTO cells (edition_id, cell_id, county_code, grid_id, unit_code, block, households, geom)
+    SELECT e.id, 1, '990121', g.grid_id, g.unit_code, 0, 3, g.geom
+    FROM editions AS e JOIN grid_shapes AS g ON g.edition_id = e.id
+    WHERE e.status = 'draft' LIMIT 1;
+"""
+
+TWO_IN_FORCE = (
+    "INSERT INTO editions (area_code, status, valid, title, author, approver, published_at) "
+    "VALUES ('990121', 'active', '[2026-01-01,)', 't', 'a', 'b', now())"
+)
+
+
+def report(number: int) -> incidents.Report:
+    lon, lat = factories.middle(1)
+    return incidents.Report(
+        id=uuid.UUID(int=number), category="other", source="s", text="楼道", x=lon, y=lat
+    )
+
+
+def fill(database: Database) -> None:
+    with database.transaction() as session:
+        county = factories.county(session)
+        factories.service.save_draft(
+            session, factories.COUNTY, factories.squares(), title="draft", author="t"
+        )
+        incidents.record(session, report(1), actor="t")
+        for statement in ROWS.strip().split(";\n"):
+            session.execute(sa.text(statement.rstrip(";")))
+        audit.record(session, actor="t", action="x", object_kind="y", object_id=county.edition)
+
+
+def contents(database: Database) -> dict[str, str]:
+    """A digest of every table's rows."""
+    with database.engine.connect() as connection:
+        return {
+            table: connection.scalar(
+                sa.text(f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} AS t")
+            )
+            for table in backup.count_rows(connection)
+        }
+
+
+def names(database: Database) -> list[str]:
+    """Databases of the server that a restore of ours could have left."""
+    with database.engine.connect() as connection:
+        return list(
+            connection.scalars(
+                sa.text(
+                    "SELECT datname FROM pg_database WHERE datname ~ '^wangge_(restore|before)'"
+                )
+            )
+        )
+
+
+def test_round_trip(database: Database, tmp_path: Path) -> None:
+    fill(database)
+    before = contents(database)
+    assert {table for table, digest in before.items() if digest is None} == set()
+    file = tmp_path / "some" / "folder" / "wangge.tar"
+    made = backup.backup(database, file)
+    assert set(made.rows) == set(before)
+    assert made.revision == schema.status(database).head
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+    with database.transaction() as session:
+        incidents.record(session, report(2), actor="t")
+    said: list[str] = []
+    restored = backup.restore(database, SETTINGS, file, say=said.append)
+    assert restored == made
+    assert len(said) == 4
+    assert contents(database) == before
+    assert names(database) == []
+    findings = check.check(database)
+    assert [str(breach) for each in findings for breach in each.breaches] == []
+    # What guards the rows is back too, and new rows go on from where numbers were.
+    for statement in (
+        "DELETE FROM audit_log", "UPDATE incident_events SET note = 'x'", "TRUNCATE incidents",
+        "DELETE FROM incidents", "UPDATE grid_shapes SET name = 'x' WHERE edition_id = 1",
+        TWO_IN_FORCE,
+    ):  # fmt: skip
+        with pytest.raises(sa.exc.DBAPIError), database.transaction() as session:
+            session.execute(sa.text(statement))
+    with database.transaction() as session:
+        assert incidents.record(session, report(3), actor="t").is_new
+
+
+def test_restore_into_an_empty_database(database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "b.tar"
+    backup.backup(database, file)
+    with database.transaction() as session:
+        session.execute(sa.text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+    assert schema.status(database).current is None
+    backup.restore(database, SETTINGS, file)
+    assert schema.status(database).is_current
+
+
+def test_file_that_is_there_is_not_overwritten(database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "b.tar"
+    file.write_text("mine")
+    with pytest.raises(Conflict, match="not overwritten"):
+        backup.backup(database, file)
+    assert file.read_text() == "mine"
+
+
+@pytest.fixture(scope="module")
+def whole(shared_database: Database, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    file = tmp_path_factory.mktemp("whole") / "b.tar"
+    backup.backup(shared_database, file)
+    return file.read_bytes()
+
+
+def refused(database: Database, file: Path, words: str) -> None:
+    revision = schema.status(database).current
+    with pytest.raises((BadInput, RestoreFailed), match=words) as caught:
+        backup.restore(database, SETTINGS, file)
+    assert str(file) in str(caught.value) or isinstance(caught.value, RestoreFailed)
+    assert schema.status(database).current == revision
+    assert names(database) == []
+    assert [each for each in file.parent.iterdir() if each != file] == []
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.1, 0.5, 0.9])
+def test_cut_short(shared_database: Database, tmp_path: Path, whole: bytes, share: float) -> None:
+    file = tmp_path / "b.tar"
+    file.write_bytes(whole[: int(len(whole) * share)])
+    refused(shared_database, file, "no whole backup")
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_flipped_bit(shared_database: Database, tmp_path: Path, whole: bytes, share: float) -> None:
+    file = tmp_path / "b.tar"
+    content = bytearray(whole)
+    content[int(len(content) * share)] ^= 4
+    file.write_bytes(content)
+    refused(shared_database, file, "changed or damaged")
+
+
+def tar(manifest: Any, dump: bytes | None) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as made:
+        for name, part in (
+            ("manifest.json", json.dumps(manifest).encode()), ("database.dump", dump),
+        ):  # fmt: skip
+            if part is not None:
+                about = tarfile.TarInfo(name)
+                about.size = len(part)
+                made.addfile(about, io.BytesIO(part))
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"hello",
+        b"PK\x03\x04",
+        tar([], b""),
+        tar({"format": "somebody-else-1"}, b""),
+        tar({"format": backup.FORMAT}, b""),
+        tar({"format": backup.FORMAT}, None),
+    ],
+)
+def test_foreign_file(shared_database: Database, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "b.tar"
+    file.write_bytes(content)
+    refused(shared_database, file, "no whole backup")
+
+
+def changed(whole: bytes, **fields: Any) -> bytes:
+    with tarfile.open(fileobj=io.BytesIO(whole)) as old:
+        manifest = json.load(old.extractfile("manifest.json"))  # type: ignore[arg-type]
+        dump = old.extractfile("database.dump").read()  # type: ignore[union-attr]
+    return tar(manifest | fields, dump)
+
+
+def test_backup_of_a_newer_release(shared_database: Database, tmp_path: Path, whole: bytes) -> None:
+    file = tmp_path / "b.tar"
+    file.write_bytes(changed(whole, revision="0999", release="9.9"))
+    refused(shared_database, file, r"revision 0999, made by wangge 9\.9")
+
+
+def test_rows_that_do_not_come_back(
+    shared_database: Database, tmp_path: Path, whole: bytes
+) -> None:
+    file = tmp_path / "b.tar"
+    file.write_bytes(changed(whole, rows={"incidents": 7}))
+    refused(shared_database, file, "incidents: 0 instead of 7")
+
+
+def test_dump_that_is_none(shared_database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "b.tar"
+    digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    about = Manifest("0.1.0", schema.status(shared_database).head, "now", digest, {}, 0)
+    file.write_bytes(tar(about.as_json(), b""))
+    refused(shared_database, file, "the restore failed, the database is as it was")
+
+
+def test_no_file(shared_database: Database, tmp_path: Path) -> None:
+    for path in (tmp_path / "not-there.tar", tmp_path / "no" / "folder.tar", tmp_path):
+        with pytest.raises(BadInput, match="cannot be read"):
+            backup.restore(shared_database, SETTINGS, path)
+
+
+def test_folder_that_cannot_be_written(shared_database: Database, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable, match="nothing was written"):
+        backup.backup(shared_database, tmp_path / "file" / "b.tar")
+
+
+def test_restore_while_a_server_holds_connections(database: Database, tmp_path: Path) -> None:
+    fill(database)
+    file = tmp_path / "b.tar"
+    backup.backup(database, file)
+    serving = Database(database.url.render_as_string(hide_password=False), SETTINGS)
+    held = [serving.engine.connect() for _ in range(3)]
+    for connection in held:
+        connection.execute(sa.text("SELECT count(*) FROM incidents"))
+    held[0].execute(sa.text("LOCK TABLE incidents IN ACCESS SHARE MODE"))
+    backup.restore(database, SETTINGS, file)
+    # The server's old connections are cut; the next request gets a new one by itself.
+    with pytest.raises(sa.exc.OperationalError):
+        held[0].execute(sa.text("SELECT 1"))
+    for connection in held:
+        connection.invalidate()
+        connection.close()
+    with serving.transaction() as session:
+        assert session.scalar(sa.text("SELECT count(*) FROM incidents")) == 1
+    serving.close()
+    assert names(database) == []
+
+
+@contextmanager
+def small_disk(megabytes: int, place: Path) -> Iterator[Path]:
+    """A file system of that size, where this process may mount one."""
+    place.mkdir(mode=0o755, exist_ok=True)
+    if os.geteuid() != 0:
+        pytest.skip("a small disk is mounted by root only: run this test as root")
+    options = f"size={megabytes}m,mode=0755"
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        pytest.skip(f"this machine does not let us mount a small disk: {done.stderr.strip()}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_disk_that_fills_during_a_backup(shared_database: Database, tmp_path: Path) -> None:
+    with small_disk(1, tmp_path / "disk") as disk:
+        (disk / "other").write_bytes(b"x" * (900 << 10))
+        with pytest.raises(Unavailable, match="nothing was written") as caught:
+            backup.backup(shared_database, disk / "b.tar")
+        assert "No space left" in str(caught.value)
+        assert [each.name for each in disk.iterdir()] == ["other"]
+
+
+def test_disk_that_fills_during_a_restore(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="wangge-full-", dir=conftest.MEMORY) as folder,
+        small_disk(220, Path(folder) / "disk") as disk,
+    ):
+        Path(folder).chmod(0o755)
+        cluster = Cluster(disk / "data", durable=False)
+        cluster.start()
+        # The server's own log lies elsewhere: it is the tables that find no room.
+        cluster.stop()
+        log = Path(folder) / "log"
+        subprocess.run(["mv", str(cluster.pgdata / "pg_wal"), str(log)], check=True)
+        (cluster.pgdata / "pg_wal").symlink_to(log)
+        settings = DatabaseSettings(data_dir=disk / "data")
+        with Database(cluster.start(), settings, cluster) as database:
+            schema.upgrade(database)
+            with database.transaction() as session:
+                factories.county(session)
+            file = Path(folder) / "b.tar"
+            backup.backup(database, file)
+            before = contents(database)
+            with (disk / "other").open("wb") as other:
+                free = shutil.disk_usage(disk).free
+                # Room for the empty copy that a restore begins with, not for what goes into it.
+                other.write(b"x" * max(0, free - (12 << 20)))
+            with pytest.raises(RestoreFailed, match="MB of room") as caught:
+                backup.restore(database, settings, file)
+            assert "the database is as it was" in str(caught.value)
+            monkeypatch.setattr(backup, "_check_room", lambda *_: None)
+            with pytest.raises(RestoreFailed, match="No space left"):
+                backup.restore(database, settings, file)
+            assert contents(database) == before
+            assert names(database) == []
+            (disk / "other").unlink()
+            backup.restore(database, settings, file)
+            assert contents(database) == before

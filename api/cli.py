@@ -77,7 +77,7 @@ def _root() -> None:
 def main() -> None:
     """Run the command line; every error of wangge's becomes a text and an exit code."""
     try:
-        app()
+        app(prog_name="wangge")
     except Missing as error:
         errors.print(f"[bold red]missing[/] {escape(error.what)}")
         if error.install:

@@ -42,11 +42,11 @@ def in_force(session: Session, at: datetime, *, kind: str = "base") -> Sequence[
 
 
 def overlapping(session: Session, area_code: str, kind: str, at: datetime) -> Sequence[Edition]:
-    """Published editions that share ground with an area at that moment."""
+    """Published editions that share ground with an area at that moment or later."""
     statement = sa.select(Edition).where(
         Edition.kind == kind,
         Edition.status != "draft",
-        Edition.valid.contains(at),
+        Edition.valid.overlaps(Range(at, None)),
         sa.func.wangge_code_range(Edition.area_code).op("&&")(sa.func.wangge_code_range(area_code)),
     )
     return session.scalars(statement).all()
@@ -74,12 +74,18 @@ def activate(session: Session, edition: Edition, *, approver: str, at: datetime)
                 f"edition {old.id} of area {old.area_code} is in force and shares ground with "
                 f"{edition.area_code}: publish an edition of {old.area_code}"
             )
+        begins = old.valid.lower if old.valid else None
+        if begins is not None and begins >= at:
+            raise EditionConflict(
+                f"edition {old.id} of {old.area_code} is in force from {begins.isoformat()} on: "
+                "a new one can only begin after that"
+            )
         if old.valid is not None and old.valid.upper is not None:
             raise EditionConflict(
-                f"edition {old.id} is in force until {old.valid.upper.isoformat()}: "
-                "an edition cannot begin in the past"
+                f"edition {old.id} is in force until {old.valid.upper.isoformat()}, when another "
+                "takes its place: a new one can only begin after that"
             )
-        old.valid = Range(old.valid.lower if old.valid else None, at)
+        old.valid = Range(begins, at)
         old.status = "superseded"
     session.flush()  # before the new one: no moment may have two
     edition.status, edition.approver, edition.published_at = "active", approver, at

@@ -1,0 +1,245 @@
+"""Commands that work on files: locate, heatmap, plan draw, crs check."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from shapely import box
+
+from gis.crs import from_wgs84_geometry
+from grids.incidents import service as incidents
+from tests import factories
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from gis.database import Database
+    from tests.api.commands.conftest import Done
+
+    Run = Callable[..., Done]
+
+
+@pytest.fixture
+def grids(tmp_path: Path) -> Path:
+    path = tmp_path / "grids.gpkg"
+    frame = factories.squares()
+    frame["number"] = [10, 9, 8, 11]
+    frame.to_file(path, layer="grids", driver="GPKG")
+    return path
+
+
+@pytest.fixture
+def points(tmp_path: Path) -> Path:
+    """Inside, on two borders, outside, without a place."""
+    path = tmp_path / "points.csv"
+    step, west = factories.STEP, factories.WEST
+    pd.DataFrame(
+        {
+            "name": ["内", "边", "角", "外", "无"],
+            "lon": [west + 0.5 * step, west + step, west + 2 * step, west - 1, None],
+            "lat": [45.01, 45.01, factories.SOUTH, 45.01, None],
+            "code": ["a", "b", "c", "d", "e"],
+        }
+    ).to_csv(path, index=False)
+    return path
+
+
+class TestLocate:
+    """A file of points against a file of grids, and one point on the database."""
+
+    def test_ties_go_to_the_smallest_code(
+        self, wangge: Run, grids: Path, points: Path, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "out.csv"
+        done = wangge("locate", "--grids", grids, "--points", points, "--out", out)
+        assert done.code == 0, done.err
+        assert "5 points: 3 in a grid, 1 outside all grids, 1 without coordinates" in done.out
+        found = pd.read_csv(out, dtype=str, keep_default_na=False)
+        assert list(found.columns) == ["name", "lon", "lat", "code", "grid_code"]
+        assert list(found["name"]) == ["内", "边", "角", "外", "无"]
+        assert list(found["grid_code"]) == [
+            factories.grid_code(0), factories.grid_code(0), factories.grid_code(1), "", "",
+        ]  # fmt: skip
+
+    def test_numeric_ids_sort_as_numbers(
+        self, wangge: Run, grids: Path, points: Path, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "out.parquet"
+        done = wangge(
+            "locate", "--grids", grids, "--points", points, "--out", out, "--id", "number"
+        )
+        assert done.code == 0, done.err
+        found = pd.read_parquet(out)["number"]
+        assert found.fillna(-1).astype(int).tolist() == [10, 9, 8, -1, -1]
+
+    @pytest.mark.parametrize(
+        ("more", "words"),
+        [
+            (("--id", "nummer"), "there is no column 'nummer'"),
+            (("--lon", "east"), "there is no column east"),
+            (("--crs", "gcj-20"), "gcj02"),
+        ],
+    )
+    def test_refused(  # noqa: PLR0917 - a fixture each
+        self, wangge: Run, grids: Path, points: Path, tmp_path: Path, more: Any, words: str
+    ) -> None:
+        out = tmp_path / "out.csv"
+        done = wangge("locate", "--grids", grids, "--points", points, "--out", out, *more)
+        assert done.code == 1
+        assert words in done.err
+        assert not out.exists()
+
+    def test_place_that_cannot_be_written(
+        self, wangge: Run, grids: Path, points: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").write_text("")
+        out = tmp_path / "file" / "out.csv"
+        done = wangge("locate", "--grids", grids, "--points", points, "--out", out)
+        assert done.code == 1
+        assert "Traceback" not in done.err
+        assert "file" in done.err
+
+    def test_one(self, wangge: Run, county: factories.County) -> None:
+        lon, lat = factories.middle(1)
+        done = wangge("locate", lon, lat, "--accuracy", 20, "--json")
+        assert (done.code, done.err) == (0, "")
+        assert done.document["grid"]["code"] == factories.grid_code(1)
+        assert done.document["confidence"] == pytest.approx(1)
+        done = wangge("locate", lon, lat)
+        assert factories.grid_code(1) in done.out
+        assert "网格员2" in done.out
+        assert "nearest grid" in wangge("locate", 116.9, lat).out
+        done = wangge("locate", -70.5, -33.4, "--json")
+        assert done.document["reason"]["code"] == "outside"
+        done = wangge("locate", 45.01, 117.01)
+        assert done.code == 1
+        assert "Did you mean lon=117.01, lat=45.01?" in done.err
+        assert wangge("locate", lon, lat, "--at", "2025-06-01", "--json").document["reason"][
+            "code"
+        ] == ("no_edition")
+
+
+FORMATS = {
+    "map.html": b"<!DOCTYPE html>", "map.png": b"\x89PNG", "map.pdf": b"%PDF",
+    "map.tif": b"II*\0", "map.gpkg": b"SQLite format 3", "map.geojson": b"{",
+}  # fmt: skip
+
+
+class TestHeatmap:
+    """Every format, from a file and from the database."""
+
+    @pytest.mark.parametrize("name", FORMATS)
+    def test_from_a_file(self, wangge: Run, tmp_path: Path, name: str) -> None:
+        random = np.random.default_rng(1)
+        lon, lat = factories.middle(0)
+        source = tmp_path / "events.csv"
+        pd.DataFrame(
+            {
+                "lon": random.normal(lon, 0.003, 60),
+                "lat": random.normal(lat, 0.002, 60),
+                "time": pd.date_range("2026-01-01", periods=60, freq="D"),
+            }
+        ).to_csv(source, index=False)
+        out = tmp_path / name
+        done = wangge("heatmap", "--points", source, "--out", out, "--bandwidth", 200)
+        assert done.code == 0, done.err
+        assert out.read_bytes().startswith(FORMATS[name])
+        assert "60" in done.out
+        assert "km" in done.out
+
+    def test_from_the_database(
+        self, wangge: Run, here: Database, county: factories.County, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "map.tif"
+        refused = wangge("heatmap", "--out", out)
+        assert refused.code == 1
+        assert "no incidents yet" in refused.err
+        assert not out.exists()
+        import_some(here)
+        done = wangge("heatmap", "--out", out, "--category", "neighbour")
+        assert done.code == 0, done.err
+        assert out.read_bytes().startswith(b"II*\0")
+
+    @pytest.mark.parametrize(
+        ("more", "words"),
+        [
+            (("--per", "acre"), "acre"), (("--language", "fr"), "fr"),
+            (("--bandwidth", "-3"), "bandwidth"), (("--category", "quarrel"), "quarrel"),
+            (("--from", "soon"), "soon"),
+        ],
+    )  # fmt: skip
+    def test_refused(  # noqa: PLR0917 - a fixture each
+        self, wangge: Run, here: Database, county: factories.County, tmp_path: Path, more: Any,
+        words: str,
+    ) -> None:  # fmt: skip
+        import_some(here)
+        done = wangge("heatmap", "--out", tmp_path / "map.tif", *more)
+        assert done.code in {1, 2}
+        assert words in done.err
+        assert list(tmp_path.iterdir()) == []
+
+
+def import_some(database: Database) -> None:
+    with database.transaction() as session:
+        for number in range(3):
+            lon, lat = factories.middle(number)
+            incidents.record(
+                session,
+                incidents.Report(
+                    id=uuid.UUID(int=number), category="neighbour", source="s",
+                    x=lon, y=lat,
+                ),
+                actor="t",
+            )  # fmt: skip
+
+
+def test_plan_draw_from_files(wangge: Run, tmp_path: Path) -> None:
+    west, south = factories.WEST, factories.SOUTH
+    area = gpd.GeoDataFrame(
+        {"code": [factories.VILLAGES[0]]}, geometry=[box(west, south, west + 0.02, 45.02)], crs=4326
+    )
+    area.to_file(tmp_path / "area.gpkg", driver="GPKG")
+    places = [(west + 0.0005 + 0.001 * i, south + 0.0005 + 0.001 * j) for i in range(19)
+              for j in range(19)]  # fmt: skip
+    gpd.GeoDataFrame(
+        {"households": [3] * len(places)},
+        geometry=[box(x, y, x + 0.0003, y + 0.0002) for x, y in places],
+        crs=4326,
+    ).to_file(tmp_path / "buildings.gpkg", driver="GPKG")
+    out, cells = tmp_path / "grids.gpkg", tmp_path / "cells.parquet"
+    done = wangge(
+        "plan", "draw", "--area", tmp_path / "area.gpkg", "--buildings",
+        tmp_path / "buildings.gpkg", "--out", out, "--cells", cells, "--target", 300, "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    drawn = gpd.read_file(out)
+    assert done.document["grids"] == len(drawn) > 1
+    assert done.document["households"] == drawn["households"].sum() == 3 * len(places)
+    assert drawn.crs == area.crs
+    assert drawn.union_all().symmetric_difference(area.geometry[0]).area < 1e-10
+    assert set(gpd.read_parquet(cells)["grid"]) == set(drawn["code"])
+    done = wangge("plan", "score", out, "--target", 300, "--json")
+    assert done.code == 0, done.err
+    assert done.document["grids"] == len(drawn)
+
+
+def test_crs_check_tells_a_shifted_layer(wangge: Run, tmp_path: Path) -> None:
+    known = factories.squares()
+    known.to_file(tmp_path / "known.gpkg", driver="GPKG")
+    shifted = known.copy()
+    shifted.geometry = from_wgs84_geometry(known.geometry.to_numpy(), "gcj02")
+    shifted.to_file(tmp_path / "doubt.gpkg", driver="GPKG")
+    done = wangge(
+        "crs", "check", tmp_path / "doubt.gpkg", "--against", tmp_path / "known.gpkg", "--json"
+    )
+    assert done.code == 0, done.err
+    assert "GCJ-02" in done.document["verdict"]
+    done = wangge("crs", "check", tmp_path / "nothing.gpkg", "--against", tmp_path / "known.gpkg")
+    assert done.code == 1
+    assert "nothing.gpkg" in done.err

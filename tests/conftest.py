@@ -76,7 +76,7 @@ def _admin(cluster: Cluster) -> sa.Engine:
 
 
 @pytest.fixture(scope="session")
-def template(test_cluster: Cluster) -> str:
+def template(test_cluster: Cluster) -> Iterator[str]:
     """Name of a database with the present schema, made by the migrations, to copy from."""
     folder = REPOSITORY / "data" / "migrations"
     digest = hashlib.sha256()
@@ -87,19 +87,36 @@ def template(test_cluster: Cluster) -> str:
     with admin.connect() as connection:
         # Workers start together: one makes it, under a lock, the others find it made.
         connection.execute(sa.text("SELECT pg_advisory_lock(4711)"))
+        # Held until this run ends: whoever wants to drop the template must wait for it.
+        connection.execute(
+            sa.text("SELECT pg_advisory_lock_shared(4711, hashtext(:name))"), {"name": name}
+        )
         names = set(connection.scalars(sa.text("SELECT datname FROM pg_database")))
         if name not in names:
-            for old in names:
-                if old.startswith("template_"):
-                    connection.execute(sa.text(f'DROP DATABASE "{old}" WITH (FORCE)'))
+            _drop_unused_templates(connection, names)
             making = f"making_{uuid.uuid4().hex}"
             connection.execute(sa.text(f'CREATE DATABASE "{making}" TEMPLATE template0'))
             with _open(test_cluster, making) as made:
                 schema.upgrade(made)
             connection.execute(sa.text(f'ALTER DATABASE "{making}" RENAME TO "{name}"'))
         connection.execute(sa.text("SELECT pg_advisory_unlock(4711)"))
+        yield name
     admin.dispose()
-    return name
+
+
+def _drop_unused_templates(connection: sa.Connection, names: set[str]) -> None:
+    """Drop templates of other schemas, but none that a run beside this one copies from."""
+    for old in sorted(names):
+        if old.startswith("template_"):
+            lock = {"name": old}
+            free = "SELECT pg_try_advisory_lock(4711, hashtext(:name))"
+            if connection.scalar(sa.text(free), lock):
+                connection.execute(sa.text(f'DROP DATABASE "{old}" WITH (FORCE)'))
+                release = "SELECT pg_advisory_unlock(4711, hashtext(:name))"
+                connection.execute(sa.text(release), lock)
+        elif old.startswith("making_"):
+            # Templates are made one at a time, under the lock held here: this one was given up.
+            connection.execute(sa.text(f'DROP DATABASE "{old}" WITH (FORCE)'))
 
 
 def _open(cluster: Cluster, name: str) -> Database:

@@ -10,6 +10,7 @@ import pandas as pd
 import shapely
 
 from data.importers import osm, values, writing
+from data.importers.lines import crossings
 from data.importers.work import Kind, Work, county_of, stable_ids
 from gis.database import execute
 
@@ -209,23 +210,6 @@ def _on_lines(work: Work, bridges: pd.DataFrame, lines: Any) -> pd.DataFrame:
         "the river and rail lines that they cross"
     )
     return pd.concat([bridges[drawn], points])
-
-
-def crossings(bridge: Any, lines: Any) -> list[Any]:
-    """Points where a bridge (area or line) crosses lines, one for each stretch, west to east."""
-    if len(lines) == 0:
-        return []
-    shared = shapely.intersection(bridge, shapely.union_all(lines))
-    if shared.geom_type in ("MultiLineString", "GeometryCollection"):
-        shared = shapely.union_all(shapely.get_parts(shared))
-        if shared.geom_type == "MultiLineString":
-            shared = shapely.line_merge(shared)
-    points = [
-        part if part.geom_type == "Point" else part.interpolate(0.5, normalized=True)
-        for part in shapely.get_parts(shared)
-        if not part.is_empty
-    ]
-    return sorted(points, key=lambda point: (point.x, point.y))
 
 
 KIND: Final = Kind(

@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from data.importers import layers
+
 
 def _limit(memory: int, cpu_s: int, output: int) -> None:
     for what, value in (
@@ -26,16 +28,6 @@ def _limit(memory: int, cpu_s: int, output: int) -> None:
         resource.setrlimit(what, (limit, limit))
 
 
-def _choice(names: list[str], wanted: str | None, preferred: list[str]) -> str | None:
-    """The layer wanted, the only one, or the first one preferred; None when there is no telling."""
-    if wanted is not None:
-        return wanted if wanted in names else None
-    if len(names) == 1:
-        return names[0]
-    lower = {name.lower(): name for name in reversed(names)}
-    return next((lower[name] for name in preferred if name in lower), None)
-
-
 def _answer(request: dict[str, Any], out: Path) -> dict[str, Any]:
     # pyogrio takes these along when it finds them; they would cost a second of start and are
     # not used: what goes back is Arrow with WKB inside.
@@ -47,10 +39,10 @@ def _answer(request: dict[str, Any], out: Path) -> dict[str, Any]:
 
     path = request["path"]
     try:
-        layers = [[str(name), str(kind)] for name, kind in pyogrio.list_layers(path)]
-        answer: dict[str, Any] = {"layers": layers}
-        names = [name for name, _ in layers]
-        chosen = _choice(names, request["layer"], request["preferred"])
+        listed = [[str(name), str(kind)] for name, kind in pyogrio.list_layers(path)]
+        answer: dict[str, Any] = {"layers": listed}
+        names = [name for name, _ in listed]
+        chosen = layers.pick(names, request["layer"], request["preferred"])
         if chosen is None:
             return answer
         answer["layer"] = chosen

@@ -10,6 +10,7 @@ import pandas as pd
 import shapely
 
 from data.importers import values
+from data.importers.columns import nearest_text
 from data.importers.work import Kind, Work, county_of
 from gis import crs as gis_crs
 from gis.database import execute
@@ -233,8 +234,6 @@ def store(work: Work, session: Session) -> None:
 
 def _known_categories(work: Work, frame: pd.DataFrame, session: Session) -> pd.DataFrame:
     """Categories as their codes; unknown ones rejected with the nearest names."""
-    from data.importers.columns import nearest_text  # noqa: PLC0415
-
     known: dict[str, str] = {}
     shown = []
     for row in execute(

@@ -1,8 +1,8 @@
-"""Lines that must be of one piece: patrol routes and border stretches."""
+"""Lines: those in parts put together, and the points where a bridge crosses them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -30,3 +30,20 @@ def single_lines(work: Work) -> Geometries:
     if joined:
         work.report.note(f"{joined} lines in parts that meet were joined")
     return out
+
+
+def crossings(bridge: Any, lines: Any) -> list[Any]:
+    """Points where a bridge (area or line) crosses lines, one for each stretch, west to east."""
+    if len(lines) == 0:
+        return []
+    shared = shapely.intersection(bridge, shapely.union_all(lines))
+    if shared.geom_type in ("MultiLineString", "GeometryCollection"):
+        shared = shapely.union_all(shapely.get_parts(shared))
+        if shared.geom_type == "MultiLineString":
+            shared = shapely.line_merge(shared)
+    points = [
+        part if part.geom_type == "Point" else part.interpolate(0.5, normalized=True)
+        for part in shapely.get_parts(shared)
+        if not part.is_empty
+    ]
+    return sorted(points, key=lambda point: (point.x, point.y))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from data.importers.lines import crossings
 from data.importers.reading import Geometries, Table, ask_gdal, from_wkb
 from gis.errors import BadInput
 
@@ -137,8 +138,6 @@ def barriers(checked: Checked) -> Table:
     What runs in a tunnel or culvert bars nobody. A bridge is a point where a way on a bridge
     crosses a river or rail line; a level crossing counts as one.
     """
-    from data.importers.barriers import crossings  # noqa: PLC0415 - it imports this module
-
     frame, geometry = layer(
         checked,
         "lines",

@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data.importers import layers
 from gis.errors import BadInput, Problem
 
 if TYPE_CHECKING:
@@ -110,8 +111,6 @@ def read_xlsx(checked: Checked, wanted: str | None, preferred: tuple[str, ...]) 
 
     The sheet is the one wanted, else the only one with rows, else the one named like its content.
     """
-    from data.importers.reading import choose_layer  # noqa: PLC0415 - it imports this module
-
     name = checked.path.name
     try:
         book = openpyxl.load_workbook(checked.path, read_only=True, data_only=True)
@@ -121,7 +120,7 @@ def read_xlsx(checked: Checked, wanted: str | None, preferred: tuple[str, ...]) 
         filled = [s.title for s in book.worksheets if next(s.iter_rows(values_only=True), None)]
         if not filled:
             raise BadInput(f"{name} is empty: no sheet has a row", "Export it again.")
-        title = choose_layer(filled, wanted, preferred, name)
+        title = layers.choose(filled, wanted, preferred, file=name)
         rows = book[title].iter_rows(values_only=True)
         names = ["" if v is None else str(v).strip() for v in next(rows)]
         _refuse_doubles(names, name)

@@ -12,6 +12,8 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from data.importers.values import texts
+from gis.database import execute
 from gis.errors import BadInput, Problem
 
 if TYPE_CHECKING:
@@ -168,8 +170,6 @@ def stable_ids(work: Work, fields: Sequence[str], name: str = "id") -> pd.Series
     The same content gets the same id at every import. Rows that are the same in all of it are one
     record: the later ones are left out as doubles.
     """
-    from data.importers.values import texts  # noqa: PLC0415 - values imports nothing of us
-
     given = texts(work.column(name))
     lacking = given.isna().to_numpy()
     if not lacking.any():
@@ -222,8 +222,6 @@ def county_of(work: Work, session: Session | None) -> str | None:
     BadInput
         Told and not 6 digits; or not told, and the database has none or several.
     """
-    from gis.database import execute  # noqa: PLC0415 - a dry run without database needs none
-
     county = work.options.county
     if county is not None:
         if len(county) != 6 or not county.isascii() or not county.isdigit():

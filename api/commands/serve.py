@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from contextlib import closing
@@ -18,6 +19,8 @@ from gis.database import Database
 from gis.errors import BadInput, Problem
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from api.settings import ServerSettings
 
 Port = Annotated[
@@ -34,6 +37,7 @@ demo = typer.Typer(rich_markup_mode=None)
 def _up(port: Port = None, data_dir: DataDir = None) -> None:
     """Serve the API and the viewer: embedded PostGIS unless WANGGE_DATABASE_URL is set."""
     settings = _settings(port)
+    _stop_like_ctrl_c()
     with Database.open(database_settings(data_dir)) as database:
         schema.upgrade(database)
         _serve(database, settings, time.monotonic())
@@ -44,6 +48,7 @@ def _demo(port: Port = None, data_dir: DataDir = None) -> None:
     """Serve an invented banner county (示范旗) with all layers: nothing in it is real."""
     began = time.monotonic()
     settings = _settings(port)
+    _stop_like_ctrl_c()
     stored = database_settings(data_dir)
     if stored.database_url is None and data_dir is None:
         # Apart from real data: the demo never lands in the folder of an installation.
@@ -59,6 +64,19 @@ def _demo(port: Port = None, data_dir: DataDir = None) -> None:
 
             loading.load(database, actor="wangge demo", say=progress.print)
         _serve(database, settings, began)
+
+
+def _stop_like_ctrl_c() -> None:
+    """Let SIGTERM unwind like Ctrl-C, also while the demo is being made.
+
+    Uvicorn raises the signal again when it has shut down: without a handler that would end the
+    process there and then, and leave the embedded server running.
+    """
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 def _settings(port: int | None) -> ServerSettings:

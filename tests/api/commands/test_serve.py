@@ -1,0 +1,71 @@
+"""``wangge up`` serves, and leaves nothing running when it is told to stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gis.cluster import Cluster
+from tests import conftest
+
+PATIENCE_S = 180
+
+
+def get(address: str) -> Any:
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        assert answer.status == 200
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
+def test_serves_until_told_to_stop(sig: signal.Signals) -> None:
+    with tempfile.TemporaryDirectory(prefix="wangge-up-", dir=conftest.MEMORY) as folder:
+        Path(folder).chmod(0o755)
+        data = Path(folder) / "data"
+        said = Path(folder) / "said.txt"
+        environment = {**os.environ, "WANGGE_DURABLE": "false", "PYTHONUNBUFFERED": "1"}
+        environment.pop("WANGGE_DATABASE_URL", None)
+        with said.open("w") as output:
+            running = subprocess.Popen(
+                [sys.executable, "-m", "api.cli", "up", "--data-dir", str(data)],
+                env=environment, stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        try:
+            address, deadline = "", time.monotonic() + PATIENCE_S
+            while time.monotonic() < deadline and running.poll() is None:
+                found = re.search(r"http://127\.0\.0\.1:\d+", said.read_text())
+                if found:
+                    address = found.group()
+                    try:
+                        if get(f"{address}/health/ready")["status"] == "ready":
+                            break
+                    except urllib.error.URLError:
+                        pass  # it says where before it listens
+                time.sleep(0.1)
+            else:
+                pytest.fail(f"not up: {said.read_text()}")
+            about = get(f"{address}/api/v1/meta")
+            assert (about["demo"], about["incidents"]["count"]) == (False, 0)
+            assert Cluster(data).is_running()
+            running.send_signal(sig)
+            assert running.wait(60) == 0, said.read_text()
+        finally:
+            if running.poll() is None:
+                running.kill()
+                running.wait()
+            still = Cluster(data).is_running()
+            Cluster(data).stop()
+        assert not still
+        assert "Traceback" not in said.read_text()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ import pytest
 import shapely
 
 from data.importers.run import run_import
+from gis.cluster import Cluster
 from gis.database import Database
+from tests.conftest import fresh
 
 COUNTY = "990001"
 TOWN = "990001001"
@@ -40,7 +42,7 @@ def drawn(tmp_path: Path) -> Writer:
         geometry: Sequence[Any],
         columns: dict[str, Sequence[Any]] | None = None,
         *,
-        crs: str = "EPSG:4326",
+        crs: str | None = "EPSG:4326",
         layer: str | None = None,
     ) -> Path:
         path = tmp_path / name
@@ -56,19 +58,37 @@ def drawn(tmp_path: Path) -> Writer:
 
 @pytest.fixture
 def xlsx(tmp_path: Path) -> Writer:
-    def write(name: str, columns: dict[str, Sequence[Any]]) -> Path:
+    def write(name: str, columns: dict[str, Sequence[Any]], **more: dict[str, Any]) -> Path:
+        """A book of one sheet; further sheets by their names."""
         path = tmp_path / name
-        pd.DataFrame(columns).to_excel(path, index=False)
+        with pd.ExcelWriter(path) as book:
+            pd.DataFrame(columns).to_excel(book, sheet_name=path.stem, index=False)
+            for sheet, rows in more.items():
+                pd.DataFrame(rows).to_excel(book, sheet_name=sheet, index=False)
         return path
 
     return write
 
 
-@pytest.fixture
-def place(database: Database, csv: Writer) -> Database:
-    """A database with two villages."""
+@pytest.fixture(scope="session")
+def place_template(
+    test_cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Name of a database with two villages, imported once, to copy from."""
     rows = zip(VILLAGES, ("东村", "西村"), SQUARES, strict=True)
     text = "".join(f'{code},{name},"{shape.wkt}"\n' for code, name, shape in rows)
-    path = csv("place.csv", "code,name,wkt\n" + text)
-    run_import("units", path, crs="wgs84", database=database, commit=True)
-    return database
+    path = tmp_path_factory.mktemp("place") / "place.csv"
+    path.write_text("code,name,wkt\n" + text, encoding="utf-8")
+    for database in fresh(test_cluster, template):
+        run_import("units", path, crs="wgs84", database=database, commit=True)
+        # A database that anybody is connected to cannot be copied.
+        database.engine.dispose()
+        name = database.engine.url.database
+        assert name is not None
+        yield name
+
+
+@pytest.fixture
+def place(test_cluster: Cluster, place_template: str) -> Iterator[Database]:
+    """A database of this test's own with two villages."""
+    yield from fresh(test_cluster, place_template)

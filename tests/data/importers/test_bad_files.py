@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from data.importers import guards
+from data.importers import guards, tables
 from data.importers.reading import from_wkb, read
 from data.importers.run import run_import
 from gis.database import Database, execute
@@ -110,7 +110,14 @@ def test_several_layers_and_none_chosen(drawn: Writer) -> None:
     text = _refused("units", path)
     assert "has 2 layers and none was chosen" in text
     assert "first, second" in text
-    assert "has no layer 'third'" in _refused("units", path, layer="third")
+
+
+def test_a_sheet_that_is_not_there(xlsx: Writer) -> None:
+    path = xlsx("many.xlsx", {"code": VILLAGES}, more={"code": VILLAGES})
+    text = _refused("units", path, layer="third")
+    assert "has no layer 'third'" in text
+    assert "many, more" in text
+    assert "has 2 layers and none was chosen" in _refused("units", path)
 
 
 def test_no_crs(drawn: Writer) -> None:
@@ -121,8 +128,7 @@ def test_no_crs(drawn: Writer) -> None:
     assert "look like longitude and latitude" in text
     assert "--crs wgs84" in text
     metres = [shapely.box(500_000, 4_400_000, 500_100, 4_400_100)]
-    path = drawn("m.shp", metres, {"code": VILLAGES[:1], "name": ["a"]}, crs="EPSG:4546")
-    path.with_suffix(".prj").unlink()
+    path = drawn("m.parquet", metres, {"code": VILLAGES[:1], "name": ["a"]}, crs=None)
     assert "look like metres" in _refused("units", path)
 
 
@@ -312,28 +318,44 @@ def test_parquet_and_geoparquet_and_zipped_shapefiles_are_read(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("written", "declared", "note"),
+    ("written", "declared", "found", "note"),
     [
-        ("gbk", "GBK", None),
-        ("gbk", None, "found to be GBK"),
-        ("gbk", "UTF-8", "the text is GBK"),
-        ("utf-8", "UTF-8", None),
-        ("utf-8", "GBK", "its text is UTF-8"),
+        ("gbk", "GBK", "GB18030", None),
+        ("gbk", None, "GB18030", "found to be GBK"),
+        ("gbk", "UTF-8", "GB18030", "the text is GBK"),
+        ("utf-8", "UTF-8", "UTF-8", None),
+        ("utf-8", None, "UTF-8", "found UTF-8"),
+        ("utf-8", "GBK", "UTF-8", "its text is UTF-8"),
     ],
 )
-def test_shapefiles_in_every_encoding_keep_their_names(
-    tmp_path: Path, written: str, declared: str | None, note: str | None
+def test_the_encoding_of_a_shapefile_is_that_of_its_bytes(
+    tmp_path: Path, written: str, declared: str | None, *, found: str, note: str | None
 ) -> None:
-    path = tmp_path / "u.shp"
+    path = _shapefile(tmp_path, written, declared)
+    encoding, notes = tables.dbf_encoding(guards.check_file(path))
+    assert encoding == found
+    assert [note in text for text in notes] == ([] if note is None else [True])
+
+
+@pytest.mark.parametrize(("written", "declared"), [("gbk", "UTF-8"), ("utf-8", "GBK")])
+def test_shapefiles_that_declare_another_encoding_keep_their_names(
+    tmp_path: Path, written: str, declared: str
+) -> None:
+    table = read(_shapefile(tmp_path, written, declared))
+    assert list(table.frame["名称"]) == ["东沟嘎查", "西沟嘎查"]
+    assert len(table.notes) == 1
+
+
+def _shapefile(folder: Path, written: str, declared: str | None) -> Path:
+    """Two villages, their names in one encoding and the .cpg naming another, or not there."""
+    path = folder / "u.shp"
     gpd.GeoDataFrame(
         {"code": VILLAGES, "名称": ["东沟嘎查", "西沟嘎查"]}, geometry=list(SQUARES), crs=4326
     ).to_file(path, encoding=written)
-    (tmp_path / "u.cpg").unlink()
+    (folder / "u.cpg").unlink()
     if declared is not None:
-        (tmp_path / "u.cpg").write_text(declared)
-    table = read(path)
-    assert list(table.frame["名称"]) == ["东沟嘎查", "西沟嘎查"]
-    assert [note in text for text in table.notes] == ([] if note is None else [True])
+        (folder / "u.cpg").write_text(declared)
+    return path
 
 
 def test_nesting_counts_only_what_is_open_at_once() -> None:

@@ -172,20 +172,20 @@ def test_osm_tags_are_unpacked() -> None:
 
 
 @pytest.fixture
-def routes(drawn: Writer, place: Database) -> Database:
-    line = shapely.LineString([(110, 40.01), (110.02, 40.01)])
-    path = drawn(
-        "routes.gpkg", [line], {"id": ["R1"], "name": ["北线"], "方式": ["骑马"], "周期": [3]},
-        layer="routes",
+def routes(xlsx: Writer, place: Database) -> Database:
+    """A route and its checkpoints, in two sheets of one book."""
+    path = xlsx(
+        "routes.xlsx",
+        {"id": ["R1"], "name": ["北线"], "方式": ["骑马"], "周期": [3],
+         "wkt": ["LINESTRING (110 40.01, 110.02 40.01)"]},
+        checkpoints={"route": ["R1", "北线", "南线"], "seq": [1, 2, 1],
+                     "经度": [110, 110.02, 110.01], "纬度": [40.01, 40.01, 40]},
     )  # fmt: skip
-    points = shapely.points([[110, 40.01], [110.02, 40.01], [110.01, 40]])
-    drawn("routes.gpkg", points, {"route": ["R1", "北线", "南线"], "seq": [1, 2, 1]},
-         layer="checkpoints")  # fmt: skip
-    report = run_import("routes", path, database=place, commit=True)
+    report = run_import("routes", path, crs="wgs84", database=place, commit=True)
     assert (report.new, report.rejected) == (3, 1)
     # The rows of the second layer follow those of the first.
     assert [(p.row, p.reason) for p in report.problems] == [(4, "there is no route '南线'")]
-    assert run_import("routes", path, database=place).unchanged == 3
+    assert run_import("routes", path, crs="wgs84", database=place).unchanged == 3
     return place
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -106,17 +105,14 @@ def test_houston_is_imported_whole_and_the_unplaced_are_kept(
 ) -> None:
     path = real_data / "incidents_houston" / "crime_2010.parquet"
     told = {"category": "=crime"}
-    began = time.process_time()
     report = run_import(
         "incidents", path, county="482010", mapping=told, timezone="UTC", database=database,
         commit=True,
     )  # fmt: skip
-    seconds = time.process_time() - began
     assert (report.read, report.kept, report.new) == (85_936, 85_936, 85_936)
     assert report.counts_by_group("warned")["there is no position; the row is kept for review "
                                             "without a place"] == 5  # fmt: skip
     assert report.review["no_place"] == 5
-    assert seconds < 20
     with database.transaction() as session:
         row = execute(
             session,

@@ -1,48 +1,77 @@
-"""The shortest path: units and buildings of a GeoPackage, tried, written, imported again."""
+"""The shortest path: units and buildings of a place, tried, written, imported again."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 import shapely
 
+from data.importers.report import Report
 from data.importers.run import run_import
 from gis.database import Database, execute
 
 TOWN = "990001001"
 
 
+# Two villages side by side, and four houses, one on the line between them.
+UNITS = gpd.GeoDataFrame(
+    {"bh": ["1", "2"], "名称": ["东村", "西村"]},
+    geometry=[shapely.box(110, 40, 110.01, 40.01), shapely.box(110.01, 40, 110.02, 40.01)],
+    crs="EPSG:4326",
+)
+HOUSES = gpd.GeoDataFrame(
+    {
+        "id": ["a", "b", "c", "d"],
+        "户数": [3, 12, 0, 1],
+        "地址": ["东村1号", None, "西村2号", "村外"],
+    },
+    geometry=shapely.points(
+        [[110.005, 40.005], [110.01, 40.005], [110.015, 40.005], [110.03, 40.005]]
+    ),
+    crs="EPSG:4326",
+)
+
+
 @pytest.fixture
 def town(tmp_path: Path) -> Path:
-    """Two villages side by side and four houses, one on the line between them."""
+    """A GeoPackage with a layer of each."""
     path = tmp_path / "town.gpkg"
-    gpd.GeoDataFrame(
-        {"bh": ["1", "2"], "名称": ["东村", "西村"]},
-        geometry=[shapely.box(110, 40, 110.01, 40.01), shapely.box(110.01, 40, 110.02, 40.01)],
-        crs="EPSG:4326",
-    ).to_file(path, layer="units", driver="GPKG")
-    gpd.GeoDataFrame(
-        {
-            "id": ["a", "b", "c", "d"],
-            "户数": [3, 12, 0, 1],
-            "地址": ["东村1号", None, "西村2号", "村外"],
-        },
-        geometry=shapely.points(
-            [[110.005, 40.005], [110.01, 40.005], [110.015, 40.005], [110.03, 40.005]]
-        ),
-        crs="EPSG:4326",
-    ).to_file(path, layer="buildings", driver="GPKG")
+    UNITS.to_file(path, layer="units", driver="GPKG")
+    HOUSES.to_file(path, layer="buildings", driver="GPKG")
     return path
 
 
-def _units(database: Database, town: Path, **more: object) -> object:
-    return run_import("units", town, parent=TOWN, mapping={"code": "bh"}, database=database, **more)
+@pytest.fixture
+def units(tmp_path: Path) -> Path:
+    """The villages in a file that needs no process for GDAL."""
+    path = tmp_path / "units.parquet"
+    UNITS.to_parquet(path)
+    return path
 
 
-def test_nothing_is_written_without_commit(database: Database, town: Path) -> None:
-    report = _units(database, town)
+@pytest.fixture
+def houses(tmp_path: Path) -> Path:
+    """The houses in a table, as most offices have them."""
+    path = tmp_path / "houses.csv"
+    _write(HOUSES, path)
+    return path
+
+
+def _write(houses: gpd.GeoDataFrame, path: Path) -> None:
+    places = pd.DataFrame({"经度": houses.geometry.x, "纬度": houses.geometry.y})
+    pd.concat([houses.drop(columns="geometry"), places], axis=1).to_csv(path, index=False)
+
+
+def _units(database: Database, path: Path, **more: object) -> Report:
+    told = {"parent": TOWN, "mapping": {"code": "bh"}, **more}
+    return run_import("units", path, database=database, **told)  # type: ignore[arg-type]
+
+
+def test_nothing_is_written_without_commit(database: Database, units: Path) -> None:
+    report = _units(database, units)
     assert (report.read, report.kept, report.new, report.committed) == (2, 2, 2, False)
     with database.transaction() as session:
         assert execute(session, "SELECT count(*) FROM admin_units").scalar_one() == 0
@@ -77,24 +106,26 @@ def test_commit_writes_the_records_the_import_and_the_audit(database: Database, 
         assert audited == [("planner", "import")] * 2
 
 
-def test_importing_again_changes_nothing(database: Database, town: Path) -> None:
-    for kind, told in (("units", {"code": "bh"}), ("buildings", None)):
-        parent = TOWN if kind == "units" else None
-        for expected in ((True, False), (False, True)):
-            report = run_import(
-                kind, town, parent=parent, mapping=told, database=database, commit=True
-            )
-            assert (report.new == report.read, report.unchanged == report.read) == expected
+def test_importing_again_changes_nothing(database: Database, units: Path, houses: Path) -> None:
+    for times, expected in enumerate(((True, False), (False, True))):
+        for report in (
+            _units(database, units, commit=True),
+            run_import("buildings", houses, database=database, commit=True),
+        ):
+            found = (report.new == report.read, report.unchanged == report.read)
+            assert found == expected, (times, report.kind)
             assert report.changed == 0
 
 
-def test_a_changed_row_is_updated_and_counted(database: Database, town: Path) -> None:
-    _units(database, town, commit=True)
-    run_import("buildings", town, database=database, commit=True)
-    houses = gpd.read_file(town, layer="buildings")
-    houses.loc[houses["id"] == "c", "户数"] = 7
-    houses[houses["id"] != "a"].to_file(town, layer="buildings", driver="GPKG")
-    report = run_import("buildings", town, database=database, commit=True)
+def test_a_changed_row_is_updated_and_counted(
+    database: Database, units: Path, houses: Path
+) -> None:
+    _units(database, units, commit=True)
+    run_import("buildings", houses, database=database, commit=True)
+    changed = HOUSES.copy()
+    changed.loc[changed["id"] == "c", "户数"] = 7
+    _write(changed[changed["id"] != "a"], houses)
+    report = run_import("buildings", houses, database=database, commit=True)
     assert (report.new, report.changed, report.unchanged, report.absent) == (0, 1, 2, 1)
     with database.transaction() as session:
         assert execute(session, "SELECT sum(households) FROM buildings").scalar_one() == 23

@@ -185,7 +185,7 @@ def restore(
     name = str(database.url.database)
     token = uuid.uuid4().hex[:12]
     # PostgreSQL cuts names at 63 bytes, and two that are cut alike would be one.
-    fresh, old = f"wangge_restore_{token}", f"wangge_before_{token}"
+    fresh, old = f"{name[:40]}_restore_{token}", f"{name[:40]}_before_{token}"
     admin = _admin(database)
     try:
         with admin.connect() as connection:

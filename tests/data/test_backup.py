@@ -97,15 +97,11 @@ def contents(database: Database) -> dict[str, str]:
 
 
 def names(database: Database) -> list[str]:
-    """Databases of the server that a restore of ours could have left."""
+    """Databases that a restore of this one could have left."""
+    name = str(database.url.database)
     with database.engine.connect() as connection:
-        return list(
-            connection.scalars(
-                sa.text(
-                    "SELECT datname FROM pg_database WHERE datname ~ '^wangge_(restore|before)'"
-                )
-            )
-        )
+        found = connection.scalars(sa.text("SELECT datname FROM pg_database")).all()
+    return [each for each in found if each.startswith((f"{name}_restore", f"{name}_before"))]
 
 
 def test_round_trip(database: Database, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -12,7 +13,6 @@ from boundaries.models import Edition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -88,7 +88,8 @@ def activate(session: Session, edition: Edition, *, approver: str, at: datetime)
         old.valid = Range(begins, at)
         old.status = "superseded"
     session.flush()  # before the new one: no moment may have two
-    edition.status, edition.approver, edition.published_at = "active", approver, at
+    edition.status, edition.approver = "active", approver
+    edition.published_at = datetime.now(UTC)  # when it was decided, not from when it holds
     edition.valid = Range(at, None)
     session.flush()
     return replaced

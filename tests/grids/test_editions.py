@@ -148,6 +148,8 @@ def test_second_edition_can_begin_in_the_future(session: Session) -> None:
     assert now.edition is not None
     assert later.edition is not None
     assert (now.edition.id, later.edition.id) == (county.edition, done.edition.id)
+    assert done.edition.published_at is not None
+    assert done.edition.published_at < then  # decided today
 
 
 def test_edition_of_a_part_of_an_area_in_force_is_refused(session: Session) -> None:

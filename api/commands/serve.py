@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import socket
 import time
-from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,11 +35,12 @@ demo = typer.Typer(rich_markup_mode=None)
 @up.command(epilog="Example: wangge up --port 8080 --data-dir /srv/wangge")
 def _up(port: Port = None, data_dir: DataDir = None) -> None:
     """Serve the API and the viewer: embedded PostGIS unless WANGGE_DATABASE_URL is set."""
+    began = time.monotonic()
     settings = _settings(port)
     _stop_like_ctrl_c()
     with Database.open(database_settings(data_dir)) as database:
         schema.upgrade(database)
-        _serve(database, settings, time.monotonic())
+        _serve(database, settings, began)
 
 
 @demo.command(epilog="Example: wangge demo --port 8080")
@@ -80,22 +80,40 @@ def _stop_like_ctrl_c() -> None:
 
 
 def _settings(port: int | None) -> ServerSettings:
+    """The settings with a port that is free now, before anything else takes its time."""
     settings = server_settings()
-    chosen = port or _free_port(settings.host, settings.port)
-    return settings.model_copy(update={"port": chosen})
+    if port is not None:
+        _listen(settings.host, port).close()
+        return settings.model_copy(update={"port": port})
+    return settings.model_copy(update={"port": _free_port(settings.host, settings.port)})
 
 
 def _free_port(host: str, first: int) -> int:
     for port in range(first, min(first + PORTS_TRIED, 65536)):
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with closing(socket.socket(family)) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            return port
+        try:
+            _listen(host, port).close()
+        except BadInput:
+            continue
+        return port
     raise BadInput(Problem(f"no port from {first} on is free", "Choose one with --port"))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket: two servers can bind one port, but only one of them can listen."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        raise BadInput(
+            Problem(
+                f"cannot listen on {host}:{port}: {error.strerror or error}",
+                "Choose another port with --port, or leave it out for the first free one",
+            )
+        ) from None
+    return listening
 
 
 def _serve(database: Database, settings: ServerSettings, began: float) -> None:
@@ -109,18 +127,13 @@ def _serve(database: Database, settings: ServerSettings, began: float) -> None:
     )
     server = uvicorn.Server(config)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    out.print(
-        f"wangge is up at [bold]http://{host}:{settings.port}/[/] "
-        f"after {time.monotonic() - began:.1f} s (Ctrl-C stops it)"
-    )
-    try:
-        server.run()
-    except KeyboardInterrupt:
-        progress.print("stopped")
-    if not server.started:
-        raise BadInput(
-            Problem(
-                f"cannot listen on {settings.host}:{settings.port}",
-                "Is another program using it? Choose another with --port",
-            )
+    # Said only when it is true: from here on, whoever opens the page is served.
+    with _listen(settings.host, settings.port) as listening:
+        out.print(
+            f"wangge is up at [bold]http://{host}:{settings.port}/[/] "
+            f"after {time.monotonic() - began:.1f} s (Ctrl-C stops it)"
         )
+        try:
+            server.run(sockets=[listening])
+        except KeyboardInterrupt:
+            progress.print("stopped")

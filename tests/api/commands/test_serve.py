@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,12 +14,19 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gis.cluster import Cluster
 from tests import conftest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.api.commands.conftest import Done
+
+    Run = Callable[..., Done]
 
 PATIENCE_S = 180
 
@@ -69,3 +77,14 @@ def test_serves_until_told_to_stop(sig: signal.Signals) -> None:
             Cluster(data).stop()
         assert not still
         assert "Traceback" not in said.read_text()
+
+
+def test_a_port_in_use_is_named_before_anything_is_made(wangge: Run, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = wangge("up", "--port", port, "--data-dir", tmp_path / "data")
+    assert done.code == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in done.err
+    assert "--port" in done.err
+    assert "wangge is up" not in done.out
+    assert not (tmp_path / "data").exists()

@@ -18,8 +18,9 @@ from api.commands.shared import (
     progress,
     server_settings,
 )
+from data.importers.columns import parse_map
+from data.importers.report import check_rejected_name
 from data.importers.run import KINDS, run_import
-from gis.errors import BadInput, Problem
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -27,15 +28,18 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command(
     epilog="Example: wangge import buildings parcels.gpkg --map id=ML --map households=units "
     "--county 990121 --commit",
-    help="Import a file: "
-    + ", ".join(sorted(KINDS))
-    + ". A dry run with a report unless --commit; one transaction, the same file twice changes "
-    "nothing.",
+    help="Import a file. Kinds: "
+    + ", ".join(KINDS)
+    + ".\n\nA dry run with a report unless --commit. Then everything that passed is written in one "
+    "transaction; the same file a second time changes nothing. Columns are known by their usual "
+    "Chinese and English names (docs/importing.md); --map names the others.",
 )
 def _import(
-    kind: Annotated[str, typer.Argument(help="What the file holds")],
-    file: Annotated[Path, typer.Argument(help="Any vector format, CSV, Excel, Parquet, .osm.pbf")],
-    layer: Annotated[str | None, typer.Option(help="Layer or sheet")] = None,
+    kind: Annotated[str, typer.Argument(help="What the file holds, such as units")],
+    file: Annotated[Path, typer.Argument(help="Map layer, CSV, Excel, Parquet or .osm.pbf")],
+    layer: Annotated[
+        str | None, typer.Option(help="Layer or sheet; found when there is one, or one so named")
+    ] = None,
     crs: Annotated[str, typer.Option(help="auto, wgs84, cgcs2000, gcj02, bd09 or EPSG:n")] = "auto",
     mapping: Annotated[
         list[str] | None,
@@ -44,7 +48,9 @@ def _import(
     default: Annotated[
         list[str] | None, typer.Option("--default", help="field=text where a cell is empty")
     ] = None,
-    county: Annotated[str | None, typer.Option(help="County code the rows belong to")] = None,
+    county: Annotated[
+        str | None, typer.Option(help="6-digit county of the rows; not needed when there is one")
+    ] = None,
     parent: Annotated[
         str | None, typer.Option(help="Code that short local unit codes are completed with")
     ] = None,
@@ -67,12 +73,16 @@ def _import(
     ] = False,
     rejected: Annotated[
         Path | None,
-        typer.Option(help="Write rejected rows there (.csv, .xlsx) with their reasons"),
+        typer.Option(
+            help="Write the rejected rows there (.csv, .xlsx), each with reason and remedy"
+        ),
     ] = None,
     data_dir: DataDir = None,
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
+    if rejected is not None:
+        check_rejected_name(rejected)
     with (
         nullcontext() if no_database else open_database(data_dir) as database,
         progress.status("reading") as shown,
@@ -82,8 +92,8 @@ def _import(
             file,
             layer=layer,
             crs=crs,
-            mapping=_pairs(mapping, "--map"),
-            defaults=_pairs(default, "--default"),
+            mapping=parse_map(mapping or ()),
+            defaults=parse_map(default or (), option="--default"),
             county=county,
             parent=parent,
             source=source,
@@ -96,26 +106,13 @@ def _import(
             actor=actor_name(actor),
             progress=lambda step, share: shown.update(f"{step} {share:.0%}"),
         )
-    if rejected is not None:
-        report.write_rejected(rejected)
+    written = None if rejected is None else report.write_rejected(rejected)
     if as_json:
         typer.echo(report.to_json())
         return
     for line in report.lines():
         out.print(line, markup=False)
+    if written is not None:
+        out.print(f"{written} rejected rows are in {rejected}.", markup=False)
     if not commit:
         out.print("Nothing was written. Add --commit to write it.")
-
-
-def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
-    pairs = {}
-    for each in given or ():
-        name, equals, value = each.partition("=")
-        if not (name and equals and value):
-            raise BadInput(
-                Problem(
-                    f"'{each}' is no field=column", "Write it as households=units", field=option
-                )
-            )
-        pairs[name.strip()] = value.strip()
-    return pairs

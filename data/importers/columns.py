@@ -56,8 +56,10 @@ class Fields:
     ignored: list[str]
 
 
-def parse_map(items: Iterable[str]) -> dict[str, str]:
-    """``field=column`` arguments as a mapping; ``field==text`` gives every row the same text.
+def parse_map(items: Iterable[str], *, option: str = "--map") -> dict[str, str]:
+    """``field=column`` arguments of an option as a mapping.
+
+    To `resolve` a column that begins with an equals sign (``field==text``) is a text for every row.
 
     Raises
     ------
@@ -67,15 +69,14 @@ def parse_map(items: Iterable[str]) -> dict[str, str]:
     mapping: dict[str, str] = {}
     problems = []
     for item in items:
-        field, sign, column = item.partition("=")
-        if not sign or not field.strip() or not column:
-            problems.append(
-                Problem(f"--map {item!r} is not field=column", "Write for example --map id=BH.")
-            )
-        elif field.strip() in mapping:
-            problems.append(Problem(f"--map names the field {field.strip()!r} twice"))
+        field, _, value = (part.strip() for part in item.partition("="))
+        if not field or not value:
+            reason = f"{option} {item!r} is not field=value"
+            problems.append(Problem(reason, "Write it as households=units.", field=option))
+        elif field in mapping:
+            problems.append(Problem(f"{option} names the field {field!r} twice", field=option))
         else:
-            mapping[field.strip()] = column
+            mapping[field] = value
     if problems:
         raise BadInput(problems)
     return mapping

@@ -262,18 +262,14 @@ class Report:
         BadInput
             The name ends in neither.
         """
+        check_rejected_name(path)
         frame = self.rejected_frame()
         harmless = frame.map(_harmless)
         if path.suffix.lower() == ".csv":
             # The mark at the start makes Excel read Chinese correctly.
             harmless.to_csv(path, index=False, encoding="utf-8-sig")
-        elif path.suffix.lower() == ".xlsx":
-            harmless.to_excel(path, index=False)
         else:
-            raise BadInput(
-                f"rejected rows cannot be written as {path.suffix or path.name!r}",
-                "Name a file ending in .csv or .xlsx.",
-            )
+            harmless.to_excel(path, index=False)
         return len(frame)
 
     def refuse_if_strict(self, *, strict: bool) -> None:
@@ -284,6 +280,15 @@ class Report:
     def counts_by_group(self, level: Level) -> Counter[str]:
         """How often each group of findings of this level occurred."""
         return Counter(f.group for f in self.findings if f.level == level)
+
+
+def check_rejected_name(path: Path) -> None:
+    """Raise BadInput when `Report.write_rejected` cannot write a file of this name."""
+    if path.suffix.lower() not in (".csv", ".xlsx"):
+        raise BadInput(
+            f"rejected rows cannot be written as {path.suffix or path.name!r}",
+            "Name a file ending in .csv or .xlsx.",
+        )
 
 
 def _without_file(problem: Problem) -> str:

@@ -61,7 +61,6 @@ class Options:
     against: Path | None = None
     defaults: dict[str, str] = field(default_factory=dict)
     actor: str = "import"
-    insist: bool = False
 
 
 @dataclass(frozen=True)

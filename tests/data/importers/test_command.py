@@ -1,0 +1,120 @@
+"""``wangge import``: what it says, on a database of the test's own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from api import cli
+from data.importers import columns
+from gis.errors import BadInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gis.database import Database
+    from tests.data.importers.conftest import Writer
+
+
+class Commands:
+    """Runs commands in this process; keeps exit code and what was printed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, *words: object) -> tuple[int, str]:
+        self._monkeypatch.setattr(sys, "argv", ["wangge", *map(str, words)])
+        self._capsys.readouterr()
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        written = self._capsys.readouterr()
+        return code, written.out + written.err
+
+
+@pytest.fixture
+def wangge(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database: Database
+) -> Commands:
+    """The command line on an empty database."""
+    url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    monkeypatch.setenv("WANGGE_DATABASE_URL", url)
+    monkeypatch.setenv("COLUMNS", "200")
+    return Commands(monkeypatch, capsys)
+
+
+def test_a_dry_run_where_no_county_is_known_says_what_to_do_first(
+    wangge: Commands, csv: Writer
+) -> None:
+    path = csv("b.csv", "id,lon,lat,户数\na,110.1,40.1,3\n")
+    code, said = wangge("import", "buildings", path)
+    assert code == 1
+    assert "which county do these buildings belong to?" in said
+    assert "it has none yet: import units first" in said
+    assert "Say --county CODE" in said
+    code, said = wangge("import", "buildings", path, "--county", "990001")
+    assert code == 0
+    assert "1 buildings stand in no village or community that is known" in said
+    assert "Nothing was written. Add --commit to write it." in said
+
+
+def test_a_database_without_a_schema_gets_one_and_says_the_same(
+    wangge: Commands, csv: Writer, database: Database
+) -> None:
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    code, said = wangge("import", "workers", csv("w.csv", "工号,姓名\n1,甲\n"))
+    assert code == 1
+    assert "it has none yet: import units first" in said
+
+
+def test_without_a_database_nothing_is_asked_of_one(wangge: Commands, csv: Writer) -> None:
+    path = csv("b.csv", "id,lon,lat,户数\na,110.1,40.1,3\n")
+    code, said = wangge("import", "buildings", path, "--no-database")
+    assert code == 0
+    assert "1 read, 1 kept, 0 rejected" in said
+    assert "records:" not in said
+    assert "Say --crs" in said
+
+
+def test_rejected_rows_are_written_where_told(
+    wangge: Commands, csv: Writer, tmp_path: Path
+) -> None:
+    path = csv("u.csv", "code,name\n15,内蒙古\n1x,错\n")
+    back = tmp_path / "back.csv"
+    code, said = wangge("import", "units", path, "--rejected", back, "--commit")
+    assert code == 0
+    assert f"1 rejected rows are in {back}." in said
+    assert list(pd.read_csv(back, dtype=str)["name"]) == ["错"]
+    # A name that cannot be written is refused before anything is, and not after the commit.
+    other = csv("v.csv", "code,name\n1501,呼和浩特\n")
+    code, said = wangge("import", "units", other, "--rejected", tmp_path / "a.pdf", "--commit")
+    assert code == 1
+    assert "cannot be written as '.pdf'" in said
+    assert "1 new" in wangge("import", "units", other)[1]
+
+
+def test_pairs_of_an_option() -> None:
+    told = columns.parse_map(["households = units", "kind==road"])
+    assert told == {"households": "units", "kind": "=road"}
+    with pytest.raises(BadInput) as refused:
+        columns.parse_map(["a", "=b", "c=", "d=1", "d=2"], option="--default")
+    assert [p.reason for p in refused.value.problems] == [
+        "--default 'a' is not field=value",
+        "--default '=b' is not field=value",
+        "--default 'c=' is not field=value",
+        "--default names the field 'd' twice",
+    ]
+
+
+def test_the_planner_is_not_loaded_for_every_import() -> None:
+    # It takes as long to load as everything else that an import needs.
+    code = "import sys, data.importers.run; print('grids.redistricting' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 import shapely
 
+from api import cli
 from data.importers.run import run_import
 from gis.cluster import Cluster
 from gis.database import Database
@@ -92,3 +94,32 @@ def place_template(
 def place(test_cluster: Cluster, place_template: str) -> Iterator[Database]:
     """A database of this test's own with two villages."""
     yield from fresh(test_cluster, place_template)
+
+
+class Commands:
+    """Runs commands in this process; keeps exit code and what was printed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, *words: object) -> tuple[int, str]:
+        self._monkeypatch.setattr(sys, "argv", ["wangge", *map(str, words)])
+        self._capsys.readouterr()
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        written = self._capsys.readouterr()
+        return code, written.out + written.err
+
+
+@pytest.fixture
+def wangge(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database: Database
+) -> Commands:
+    """The command line on an empty database."""
+    url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    monkeypatch.setenv("WANGGE_DATABASE_URL", url)
+    monkeypatch.setenv("COLUMNS", "200")
+    return Commands(monkeypatch, capsys)

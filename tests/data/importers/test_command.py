@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from api import cli
 from data.importers import columns
 from gis.errors import BadInput
 
@@ -17,36 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gis.database import Database
-    from tests.data.importers.conftest import Writer
-
-
-class Commands:
-    """Runs commands in this process; keeps exit code and what was printed."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def __call__(self, *words: object) -> tuple[int, str]:
-        self._monkeypatch.setattr(sys, "argv", ["wangge", *map(str, words)])
-        self._capsys.readouterr()
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        written = self._capsys.readouterr()
-        return code, written.out + written.err
-
-
-@pytest.fixture
-def wangge(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database: Database
-) -> Commands:
-    """The command line on an empty database."""
-    url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    monkeypatch.setenv("WANGGE_DATABASE_URL", url)
-    monkeypatch.setenv("COLUMNS", "200")
-    return Commands(monkeypatch, capsys)
+    from tests.data.importers.conftest import Commands, Writer
 
 
 def test_a_dry_run_where_no_county_is_known_says_what_to_do_first(

@@ -54,7 +54,7 @@ def prepare(work: Work) -> None:
         work.column("kind"), report, work.field("kind"), WORDS, allowed=KINDS, default=default
     )
     frame["name"] = values.texts(work.column("name"))
-    lacking = frame["kind"].isna() & ~frame.index.isin(report.rejected_rows)
+    lacking = frame["kind"].isna() & report.stands(frame.index)
     if lacking.any():
         report.reject(
             frame.index[lacking], "there is no kind of barrier",
@@ -62,7 +62,7 @@ def prepare(work: Work) -> None:
             field=work.field("kind"),
         )  # fmt: skip
     frame["geom"] = work.geom
-    frame = frame[~frame.index.isin(report.rejected_rows)]
+    frame = frame[report.stands(frame.index)]
     frame = _own_ids(work, frame)
     frame = _fitting(work, frame)
     bridges = frame["kind"] == "bridge"
@@ -150,9 +150,7 @@ def store(work: Work, session: Session) -> None:
     if records.empty:
         return
     records = records.assign(county_code=county, source=work.options.source)
-    writing.stage(session, "barriers", records[list(_STORED)])
-    writing.refuse_invalid(session, work.report)
-    writing.count(work.report, writing.merge(session, "barriers", _STORED, among="kind"))
+    writing.write(session, "barriers", records, _STORED, work.report, among="kind")
 
 
 def _crossed_lines(

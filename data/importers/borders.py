@@ -8,7 +8,7 @@ import pandas as pd
 
 from data.importers import values, writing
 from data.importers.lines import single_lines
-from data.importers.work import Kind, Work, county_of, refuse_doubles, stable_ids
+from data.importers.work import Kind, Work, county_of, own_ids
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -26,15 +26,15 @@ _STORED: Final = ("county_code", "source", "external_id", "name", "our_side", "g
 
 def prepare(work: Work) -> None:
     """Ids, names and sides; every stretch one line."""
-    refuse_doubles(work, stable_ids(work, ("name",)))
+    ids = own_ids(work, ("name",))
     frame = pd.DataFrame(index=work.frame.index)
-    frame["external_id"] = stable_ids(work, ("name",))
+    frame["external_id"] = ids
     names = values.texts(work.column("name"))
     frame["name"] = names.where(names.notna(), frame["external_id"])
     frame["our_side"] = values.chosen(
         work.column("side"), work.report, work.field("side"), _SIDES, allowed=("left", "right")
     )
-    lacking = frame["our_side"].isna() & ~frame.index.isin(work.report.rejected_rows)
+    lacking = frame["our_side"].isna() & work.report.stands(frame.index)
     if lacking.any():
         work.report.reject(
             frame.index[lacking], "it is not said on which side of the line we are",
@@ -42,7 +42,7 @@ def prepare(work: Work) -> None:
             field=work.field("side"),
         )  # fmt: skip
     frame["geom"] = single_lines(work)
-    work.records["borders"] = frame[~frame.index.isin(work.report.rejected_rows)]
+    work.records["borders"] = frame[work.report.stands(frame.index)]
 
 
 def store(work: Work, session: Session) -> None:
@@ -50,9 +50,7 @@ def store(work: Work, session: Session) -> None:
     frame = work.records["borders"].assign(
         county_code=county_of(work, session), source=work.options.source
     )
-    writing.stage(session, "border_lines", frame[list(_STORED)])
-    writing.refuse_invalid(session, work.report)
-    writing.count(work.report, writing.merge(session, "border_lines", _STORED))
+    writing.write(session, "border_lines", frame, _STORED, work.report)
 
 
 KIND: Final = Kind(

@@ -58,7 +58,7 @@ def prepare(work: Work) -> None:
         )
     frame = frame.drop(columns="households")
     frame["geom"] = work.geom
-    frame = frame[~frame.index.isin(report.rejected_rows)]
+    frame = frame[report.stands(frame.index)]
     work.records["buildings"] = _merged(work, frame)
 
 
@@ -108,14 +108,12 @@ def _unit_codes(work: Work) -> list[str | None]:
         if why is not None:
             bad.append((row, why))
         out.append(text)
-    if bad:
-        work.report.reject(
-            [row for row, _ in bad],
-            [why for _, why in bad],
-            "Keep codes as text, or leave the column out: the place decides then.",
-            field=work.field("unit"),
-            group="the unit code is wrong",
-        )
+    work.report.reject_each(
+        bad,
+        "Keep codes as text, or leave the column out: the place decides then.",
+        field=work.field("unit"),
+        group="the unit code is wrong",
+    )
     return out
 
 
@@ -145,11 +143,10 @@ def _merged(work: Work, frame: pd.DataFrame) -> pd.DataFrame:
             continue
         keep[group.index[0]] = shape
         merged_rows += list(group.index)
-    if bad:
-        report.reject(
-            [row for row, _ in bad], [why for _, why in bad], _REMEDY_PARTS,
-            field=work.field("id"), group="rows of one id contradict each other",
-        )  # fmt: skip
+    report.reject_each(
+        bad, _REMEDY_PARTS,
+        field=work.field("id"), group="rows of one id contradict each other",
+    )  # fmt: skip
     if keep:
         report.add(
             "repaired",

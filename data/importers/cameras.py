@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from data.importers import osm, values, writing
-from data.importers.work import Kind, Work, county_of, refuse_doubles, stable_ids
+from data.importers.work import Kind, Work, county_of, own_ids
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -48,9 +48,9 @@ _STORED: Final = (
 def prepare(work: Work) -> None:
     """Ids, kinds, headings and optics; what is not said is assumed by kind and flagged."""
     report = work.report
-    refuse_doubles(work, stable_ids(work, ("name",)))
+    ids = own_ids(work, ("name",))
     frame = pd.DataFrame(index=work.frame.index)
-    frame["external_id"] = stable_ids(work, ("name",))
+    frame["external_id"] = ids
     frame["national_id"] = frame["external_id"].where(
         frame["external_id"].str.fullmatch(r"[0-9]{20}").fillna(value=False), None
     )
@@ -99,7 +99,7 @@ def prepare(work: Work) -> None:
         allowed=("online", "offline", "unknown"), default="unknown",
     )  # fmt: skip
     frame["geom"] = work.geom
-    frame = frame[~frame.index.isin(report.rejected_rows)]
+    frame = frame[report.stands(frame.index)]
     count = int((frame["optics"] == "assumed").sum())
     if count:
         report.note(
@@ -179,8 +179,7 @@ def store(work: Work, session: Session) -> None:
     frame = work.records["cameras"].assign(
         county_code=county_of(work, session), source=work.options.source
     )
-    writing.stage(session, "cameras", frame[list(_STORED)])
-    writing.count(work.report, writing.merge(session, "cameras", _STORED))
+    writing.write(session, "cameras", frame, _STORED, work.report)
 
 
 KIND: Final = Kind(

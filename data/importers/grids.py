@@ -66,7 +66,7 @@ def prepare(work: Work) -> None:
             "Give each grid its own code.", field=work.field("code"),
             group="the code stands in several rows",
         )  # fmt: skip
-    work.records["grids"] = frame[~frame.index.isin(report.rejected_rows)]
+    work.records["grids"] = frame[report.stands(frame.index)]
 
 
 def store(work: Work, session: Session) -> None:
@@ -79,7 +79,7 @@ def store(work: Work, session: Session) -> None:
         raise BadInput(report.problems)
     frame = _counted(session, frame, county)
     frame["code"] = _codes(work, frame)
-    frame = frame[~frame.index.isin(report.rejected_rows)]
+    frame = frame[report.stands(frame.index)]
     title = f"import of {work.options.source}"
     same = _same_draft(session, county, title, frame)
     if same is not None:
@@ -148,7 +148,7 @@ def _with_units(work: Work, session: Session, county: str) -> pd.DataFrame:
     frame["area_type"] = frame["area_type"].where(frame["area_type"].notna(), fallback)
     frame["area_type"] = frame["area_type"].fillna("urban")
     frame["target"] = frame["area_type"].map(TARGETS)
-    return frame[~frame.index.isin(report.rejected_rows)]
+    return frame[report.stands(frame.index)]
 
 
 def _counted(session: Session, frame: pd.DataFrame, county: str) -> pd.DataFrame:

@@ -58,7 +58,7 @@ def prepare(work: Work) -> None:
         frame[name] = column
     placed = frame["lon"].notna()
     frame["method"] = values.objects(["import" if p else None for p in placed], frame.index)
-    nameless = frame["category"].isna() & ~frame.index.isin(report.rejected_rows)
+    nameless = frame["category"].isna() & report.stands(frame.index)
     if nameless.any():
         report.reject(
             frame.index[nameless], "there is no category",
@@ -66,7 +66,7 @@ def prepare(work: Work) -> None:
             "--default category=other for the empty ones.",
             field=work.field("category"),
         )  # fmt: skip
-    work.records["incidents"] = frame[~frame.index.isin(report.rejected_rows)]
+    work.records["incidents"] = frame[report.stands(frame.index)]
 
 
 def _ids(work: Work) -> pd.Series[Any]:
@@ -131,7 +131,7 @@ def _settle_times(work: Work, frame: pd.DataFrame) -> None:
             f"{int(filled.sum())} rows name no time of report: the time it happened was taken",
             field=work.field("reported_at"),
         )
-    timeless = frame["reported_at"].isna() & ~frame.index.isin(report.rejected_rows)
+    timeless = frame["reported_at"].isna() & report.stands(frame.index)
     if timeless.any():
         report.reject(
             frame.index[timeless], "there is neither a time of report nor of the event",
@@ -171,7 +171,7 @@ def _positions(work: Work) -> dict[str, Any]:
     # 0/0 is looked for before the conversion as well, which moves it away.
     kinds[(np.abs(x) < 1e-6) & (np.abs(y) < 1e-6)] = gis_crs.LonLatKind.NULL_ISLAND
     lost = kinds != gis_crs.LonLatKind.OK
-    alive = ~np.isin(work.rows, list(report.rejected_rows))
+    alive = report.stands(work.rows)
     for kind in np.unique(kinds[lost & alive]):
         reason, remedy = gis_crs.LONLAT_PROBLEMS[gis_crs.LonLatKind(int(kind))]
         here = (kinds == kind) & alive

@@ -79,11 +79,10 @@ def _from_wkt(work: Work) -> Any:
         except shapely.errors.GEOSException as error:
             why = str(error).splitlines()[0][:80]
             bad.append((int(row), f"this is no WKT geometry: {why}"))
-    if bad:
-        work.report.reject(
-            [row for row, _ in bad], [why for _, why in bad], "Export the geometry again.",
-            field=work.field("wkt"), group="the WKT cannot be read",
-        )  # fmt: skip
+    work.report.reject_each(
+        bad, "Export the geometry again.",
+        field=work.field("wkt"), group="the WKT cannot be read",
+    )  # fmt: skip
     work.frame = work.frame.drop(columns="wkt")
     return out
 
@@ -97,7 +96,7 @@ def _from_lonlat(work: Work) -> None:
     work.geom = np.full(len(lon), None, dtype=object)
     work.geom[both] = shapely.points(lon[both], lat[both])
     half = np.isfinite(lon) != np.isfinite(lat)
-    half &= ~np.isin(work.rows, list(report.rejected_rows))
+    half &= report.stands(work.rows)
     if half.any() and not work.kind.place_later:
         report.reject(
             work.rows[half], "only one of longitude and latitude is given", "Give both.",

@@ -7,13 +7,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from gis.errors import BadInput, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+    from numpy.typing import ArrayLike, NDArray
 
 Level = Literal["rejected", "repaired", "warned", "noted"]
 
@@ -122,6 +125,23 @@ class Report:
         """Record rows that are not kept; see `add`."""
         self.add("rejected", reason, remedy, rows=rows, field=field, group=group)
 
+    def reject_each(
+        self,
+        found: Sequence[tuple[int, str]],
+        remedy: str,
+        *,
+        field: str | None = None,
+        group: str,
+    ) -> None:
+        """Reject rows, each for its own reason; nothing when none was found."""
+        self.reject(
+            [row for row, _ in found], [why for _, why in found], remedy, field=field, group=group
+        )
+
+    def stands(self, rows: ArrayLike) -> NDArray[np.bool_]:
+        """Whether each of these rows of the file is not rejected by now."""
+        return ~np.isin(rows, list(self._rejected))
+
     def note(self, reason: str, remedy: str = "", *, field: str | None = None) -> None:
         """Record an assumption about the whole file."""
         self.add("noted", reason, remedy, field=field)
@@ -130,11 +150,6 @@ class Report:
     def rejected(self) -> int:
         """Rows not kept."""
         return len(self._rejected)
-
-    @property
-    def rejected_rows(self) -> frozenset[int]:
-        """1-based numbers of the rows not kept."""
-        return frozenset(self._rejected)
 
     @property
     def kept(self) -> int:

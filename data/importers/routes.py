@@ -8,7 +8,7 @@ import pandas as pd
 
 from data.importers import values, writing
 from data.importers.lines import single_lines
-from data.importers.work import Kind, Work, county_of, refuse_doubles, stable_ids
+from data.importers.work import Kind, Work, county_of, own_ids
 from gis.database import execute
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ DEFAULT_INTERVAL_DAYS: Final = 7
 def prepare(work: Work) -> None:
     """Ids, names, means and intervals; every route one line."""
     report = work.report
-    refuse_doubles(work, stable_ids(work, ("name",)))
+    ids = own_ids(work, ("name",))
     frame = pd.DataFrame(index=work.frame.index)
-    frame["external_id"] = stable_ids(work, ("name",))
+    frame["external_id"] = ids
     names = values.texts(work.column("name"))
     frame["name"] = names.where(names.notna(), frame["external_id"])
     frame["means"] = values.chosen(
@@ -55,7 +55,7 @@ def prepare(work: Work) -> None:
         if not work.has(field):
             report.add("warned", f"{field} is not said: {default} was assumed", field=field)
     frame["geom"] = single_lines(work)
-    work.records["routes"] = frame[~frame.index.isin(report.rejected_rows)]
+    work.records["routes"] = frame[report.stands(frame.index)]
 
 
 def store(work: Work, session: Session) -> None:
@@ -63,9 +63,7 @@ def store(work: Work, session: Session) -> None:
     frame = work.records["routes"].assign(
         county_code=county_of(work, session), source=work.options.source
     )
-    writing.stage(session, "patrol_routes", frame[list(_STORED)])
-    writing.refuse_invalid(session, work.report)
-    writing.count(work.report, writing.merge(session, "patrol_routes", _STORED))
+    writing.write(session, "patrol_routes", frame, _STORED, work.report)
 
 
 def known_routes(session: Session, county: str | None) -> dict[str, list[int]]:
@@ -94,12 +92,10 @@ def find_targets(
         elif len(found) > 1:
             bad.append((row, f"there are {len(found)} {what}s {text!r}"))
         out.append(found[0] if len(found) == 1 else None)
-    if bad:
-        work.report.reject(
-            [row for row, _ in bad], [why for _, why in bad],
-            f"Import the {what}s first, or correct the name; ids are safer than names.",
-            field=work.field(field), group=f"the {what} is not known",
-        )  # fmt: skip
+    work.report.reject_each(
+        bad, f"Import the {what}s first, or correct the name; ids are safer than names.",
+        field=work.field(field), group=f"the {what} is not known",
+    )  # fmt: skip
     return pd.Series(out, index=series.index, dtype=object)
 
 
@@ -135,7 +131,7 @@ def prepare_checkpoints(work: Work) -> None:
             field=work.field("seq"),
         )  # fmt: skip
     frame["geom"] = work.geom
-    work.records["checkpoints"] = frame[~frame.index.isin(report.rejected_rows)]
+    work.records["checkpoints"] = frame[report.stands(frame.index)]
 
 
 def store_checkpoints(work: Work, session: Session) -> None:
@@ -148,7 +144,7 @@ def store_checkpoints(work: Work, session: Session) -> None:
         ),
         county_code=county,
     )
-    frame = frame[~frame.index.isin(work.report.rejected_rows)]
+    frame = frame[work.report.stands(frame.index)]
     if frame.empty:
         return
     columns = ("county_code", "route_id", "seq", "name", "geom")

@@ -38,13 +38,13 @@ def prepare(work: Work) -> None:
         work.column("accuracy_m"), report, work.field("accuracy_m"), low=0, high=1e6, unit="metres"
     )
     frame["geom"] = work.geom
-    alive = ~frame.index.isin(report.rejected_rows)
+    alive = report.stands(frame.index)
     for name, what in (("patrol", "the fix names no patrol"), ("fixed_at", "the fix has no time")):
         lacking = frame[name].isna() & alive
         if lacking.any():
             field = work.field("time" if name == "fixed_at" else name)
             report.reject(frame.index[lacking], what, "Give it.", field=field)
-    frame = frame[~frame.index.isin(report.rejected_rows)]
+    frame = frame[report.stands(frame.index)]
     if frame.empty:
         work.records["fixes"] = frame
         return
@@ -116,7 +116,7 @@ def store(work: Work, session: Session) -> None:
     frame = work.records["fixes"]
     report = work.report
     found = find_targets(work, frame["route"], known_routes(session, county), "route", "route")
-    frame = frame.assign(route_id=found)[~frame.index.isin(report.rejected_rows)]
+    frame = frame.assign(route_id=found)[report.stands(frame.index)]
     if frame.empty:
         return
     for month in sorted(frame["fixed_at"].dt.strftime("%Y-%m-01T00:00:00Z").unique()):

@@ -108,12 +108,10 @@ def check_level(work: Work, frame: pd.DataFrame) -> None:
             bad.append((row, f"the level {text!r} is not known"))
         elif said != have:
             bad.append((row, f"the level is {text}, but the code {code} has {have} digits"))
-    if bad:
-        work.report.reject(
-            [row for row, _ in bad], [why for _, why in bad],
-            "Levels are 2, 4, 6, 9, 12, the number of digits of the code.",
-            field=work.field("level"), group="the level does not fit the code",
-        )  # fmt: skip
+    work.report.reject_each(
+        bad, "Levels are 2, 4, 6, 9, 12, the number of digits of the code.",
+        field=work.field("level"), group="the level does not fit the code",
+    )  # fmt: skip
 
 
 def _trimmed_or_none(value: Any) -> str | None:

@@ -52,9 +52,9 @@ def prepare(work: Work) -> None:
     )
     frame["geom"] = work.geom
     check_level(work, frame)
-    frame = frame[~frame.index.isin(report.rejected_rows)]
+    frame = frame[report.stands(frame.index)]
     above = _above(work, frame, names)
-    frame = frame[~frame.index.isin(report.rejected_rows)]
+    frame = frame[report.stands(frame.index)]
     frame = _put_together(work, frame)
     frame = _refuse_overlaps(work, frame)
     frame["is_above"] = False
@@ -171,7 +171,7 @@ def _refuse_overlaps(work: Work, frame: pd.DataFrame) -> pd.DataFrame:
             f"{worst:,.0f} m²; kept as they are",
             field="geometry",
         )
-    return frame[~frame.index.isin(report.rejected_rows)].copy()
+    return frame[report.stands(frame.index)].copy()
 
 
 def store(work: Work, session: Session) -> None:

@@ -154,7 +154,7 @@ class Work:
 
     def drop_rejected(self) -> None:
         """Leave out the rows that the report has rejected by now."""
-        keep = ~np.isin(self.rows, list(self.report.rejected_rows))
+        keep = self.report.stands(self.rows)
         if keep.all():
             return
         self.frame = self.frame[keep]
@@ -192,11 +192,15 @@ def stable_ids(work: Work, fields: Sequence[str], name: str = "id") -> pd.Series
     return given
 
 
-def refuse_doubles(work: Work, ids: pd.Series[Any], name: str = "id") -> None:
-    """Reject rows whose id another row has: one record cannot be two things."""
+def own_ids(work: Work, fields: Sequence[str], name: str = "id") -> pd.Series[Any]:
+    """The ids of `stable_ids`, for rows of which each is a record of its own.
+
+    Rows whose id another row has are rejected: one record cannot be two things.
+    """
+    ids = stable_ids(work, fields, name)
     doubled = ids.duplicated(keep=False) & ids.notna()
     if not doubled.any():
-        return
+        return ids
     first = ids[doubled].groupby(ids[doubled]).apply(lambda group: list(group.index[:5]))
     same = ids[doubled]
     work.report.reject(
@@ -207,6 +211,7 @@ def refuse_doubles(work: Work, ids: pd.Series[Any], name: str = "id") -> None:
         group="the id stands in several rows",
     )
     work.drop_rejected()
+    return ids.loc[work.frame.index]
 
 
 def _listed(rows: Sequence[int]) -> str:

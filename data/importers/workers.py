@@ -72,7 +72,7 @@ def prepare(work: Work) -> None:
         )  # fmt: skip
     frame["is_primary"] = _primary(work, frame)
     _check_persons(work, frame)
-    work.records["workers"] = frame[~frame.index.isin(report.rejected_rows)]
+    work.records["workers"] = frame[report.stands(frame.index)]
 
 
 def _moments(work: Work, name: str, *, last: bool = False) -> pd.Series[Any]:
@@ -193,7 +193,7 @@ def _with_targets(
         f"{name}_id": find_targets(work, frame[name], known[name], name, name) for name in known
     }
     frame = frame.assign(**numbers)
-    return frame[~frame.index.isin(work.report.rejected_rows)]
+    return frame[work.report.stands(frame.index)]
 
 
 def _keyed(session: Session, sql: str, county: str | None) -> dict[str, list[int]]:

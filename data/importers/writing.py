@@ -176,6 +176,21 @@ def merge(
     return Outcome(new, changed, total - new - changed, absent)
 
 
+def write(
+    session: Session,
+    table: str,
+    records: pd.DataFrame,
+    columns: Sequence[str],
+    report: Report,
+    *,
+    among: str | None = None,
+) -> None:
+    """Stage records, reject what PostGIS finds invalid, merge the rest, and count it all."""
+    stage(session, table, records[list(columns)])
+    refuse_invalid(session, report)
+    count(report, merge(session, table, columns, among=among))
+
+
 def count(report: Report, outcome: Outcome) -> None:
     """Add an outcome to the report's counts."""
     report.new = (report.new or 0) + outcome.new

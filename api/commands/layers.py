@@ -50,7 +50,11 @@ def read_layer(path: Path, *, layer: str | None = None, crs: str = "auto") -> gp
     declared = table.crs if crs == "auto" else parse_crs(crs).definition
     if declared is None:
         raise BadInput(
-            Problem("the file names no coordinate system", "Name it with --crs", source=path.name)
+            Problem(
+                "the file names no coordinate system",
+                "Save it with the system its coordinates are in; a Shapefile keeps it in the .prj",
+                source=path.name,
+            )
         )
     return gpd.GeoDataFrame(table.frame, geometry=geometry, crs=declared)
 

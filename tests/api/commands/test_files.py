@@ -50,6 +50,18 @@ def points(tmp_path: Path) -> Path:
     return path
 
 
+def test_the_remedy_for_a_layer_without_a_system_can_be_followed(
+    wangge: Run, tmp_path: Path
+) -> None:
+    factories.squares().to_file(tmp_path / "grids.shp")
+    (tmp_path / "grids.prj").unlink()
+    done = wangge("plan", "score", tmp_path / "grids.shp")
+    assert done.code == 1
+    assert "grids.shp: the file names no coordinate system" in done.err
+    assert ".prj" in done.err
+    assert "--crs" not in done.err, "the command has no such option"
+
+
 class TestLocate:
     """A file of points against a file of grids, and one point on the database."""
 

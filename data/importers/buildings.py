@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 
 from data.importers import osm, values, writing
-from data.importers.work import Kind, Work, county_of, stable_ids
+from data.importers.work import Kind, Work, county_of, put_together, stable_ids
 from gis.database import execute
 from gis.errors import BadInput
 
@@ -154,10 +154,7 @@ def _merged(work: Work, frame: pd.DataFrame) -> pd.DataFrame:
             "put together, households counted once",
             field=work.field("id"),
         )
-    single = frame[~doubled | frame.index.isin(list(keep))].copy()
-    for row, shape in keep.items():
-        single.at[row, "geom"] = shape
-    return single
+    return put_together(frame, doubled, keep)
 
 
 def _known(value: Any) -> Any:

@@ -11,7 +11,7 @@ import shapely
 from data.importers import geometry_checks, values, writing
 from data.importers.columns import missing
 from data.importers.unit_codes import LEVELS, check_level, own_codes, trimmed
-from data.importers.work import Kind, Work
+from data.importers.work import Kind, Work, put_together
 from gis.database import execute
 from gis.errors import BadInput, Problem
 
@@ -137,10 +137,7 @@ def _put_together(work: Work, frame: pd.DataFrame) -> pd.DataFrame:
             "repaired", "the row repeats a unit and was left out",
             rows=dropped, field=work.field("code"),
         )  # fmt: skip
-    out = frame[~doubled | frame.index.isin(list(keep))].copy()
-    for row, shape in keep.items():
-        out.at[row, "geom"] = shape
-    return out
+    return put_together(frame, doubled, keep)
 
 
 def _refuse_overlaps(work: Work, frame: pd.DataFrame) -> pd.DataFrame:

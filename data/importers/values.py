@@ -103,6 +103,14 @@ def _judge(
     return out
 
 
+def _finite(text: str, units: str) -> float | str:
+    """A finite number, its unit (alternatives of a pattern) cut off; or the reason for none."""
+    number = _number(re.sub(rf"\s*(?:{units})$", "", text))
+    if number is None:
+        return f"is text: {text!r}"
+    return number if math.isfinite(number) else f"is not finite: {text}"
+
+
 def _number(text: str) -> float | None:
     plain = text.replace(",", "").replace("，", "").replace("％", "%")
     try:
@@ -115,11 +123,9 @@ def counts(series: Series, report: Report, field: str) -> NDArray[np.float64]:
     """Whole numbers from 0 (NaN: nothing said); negative, fractional and textual ones rejected."""
 
     def parse(text: str) -> float | str:
-        number = _number(re.sub(r"\s*户$", "", text))
-        if number is None:
-            return f"is text: {text!r}"
-        if not math.isfinite(number):
-            return f"is not finite: {text}"
+        number = _finite(text, "户")
+        if isinstance(number, str):
+            return number
         if number < 0:
             return f"is negative: {text}"
         if number != int(number):
@@ -143,11 +149,9 @@ def numbers(
     """Finite numbers between the limits, both allowed (NaN: nothing said); the rest rejected."""
 
     def parse(text: str) -> float | str:
-        number = _number(re.sub(r"\s*(?:米|度|m|°)$", "", text))
-        if number is None:
-            return f"is text: {text!r}"
-        if not math.isfinite(number):
-            return f"is not finite: {text}"
+        number = _finite(text, "米|度|m|°")
+        if isinstance(number, str):
+            return number
         if not low <= number <= high:
             return f"is not between {low:g} and {high:g}: {text}"
         return number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -212,6 +212,22 @@ def own_ids(work: Work, fields: Sequence[str], name: str = "id") -> pd.Series[An
     )
     work.drop_rejected()
     return ids.loc[work.frame.index]
+
+
+def put_together(
+    frame: pd.DataFrame, doubled: pd.Series[bool], shapes: Mapping[Any, Any]
+) -> pd.DataFrame:
+    """The frame with one row, and its united shape, for each group of doubled ones.
+
+    Parameters
+    ----------
+    shapes
+        Row to keep of each group, and the geometry of the whole group; groups without are left out.
+    """
+    out = frame[~doubled | frame.index.isin(list(shapes))].copy()
+    for row, shape in shapes.items():
+        out.at[row, "geom"] = shape
+    return out
 
 
 def _listed(rows: Sequence[int]) -> str:

@@ -27,7 +27,6 @@ def _counties(database: Database) -> dict[str, shapely.Geometry]:
         }
 
 
-@pytest.mark.slow
 def test_codes_and_boundaries_make_one_tree_with_chinese_names(
     database: Database, real_data: Path
 ) -> None:

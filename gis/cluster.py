@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 import pwd
 import re
@@ -26,7 +27,9 @@ from gis.errors import Missing, Unavailable, WanggeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from threading import Event
 
+log = logging.getLogger("wangge.cluster")
 INSTALL_LINE: Final = "apt-get install -y postgresql-15-postgis-3"
 DATABASE: Final = "wangge"
 SUPERUSER: Final = "wangge"
@@ -59,6 +62,11 @@ def find_bin(major: int | None = None) -> Path:
         if (initdb.parent / "postgres").exists() and initdb.parents[1].name.isdigit():
             found[int(initdb.parents[1].name)] = initdb.parent
     if major is not None:
+        if major < MIN_MAJOR:
+            raise Missing(
+                f"this data was made by PostgreSQL {major}, and wangge needs {MIN_MAJOR} or newer: "
+                "upgrade it with pg_upgrade, or restore a backup into a new folder"
+            )
         if major not in found:
             have = ", ".join(map(str, sorted(found))) or "none"
             raise Missing(
@@ -340,6 +348,20 @@ class Cluster:
                     *("-T", "template0", "-E", "UTF8", DATABASE),
                 ]
             )
+
+    def keep_running(self, stopping: Event, *, every_s: float = 1.0) -> None:
+        """Start the server again whenever it has died, until told to stop.
+
+        For a thread of a process that serves.
+        """
+        while not stopping.wait(every_s):
+            if self.is_running():
+                continue
+            log.warning("PostgreSQL in %s has died: starting it again", self.folder)
+            try:
+                self.start()
+            except WanggeError as error:
+                log.warning("it does not start yet: %s", error)
 
     def release(self) -> None:
         """Give the cluster up; the last user stops it. Call at most once, at the end."""

@@ -46,6 +46,8 @@ def pytest_report_header() -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     missing = pytest.mark.skip(reason="REAL DATA IS NOT HERE: set WANGGE_REAL_DATA")
+    # The long ones first, so that no worker is left alone with them at the end.
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("slow", "browser"))))
     for item in items:
         if item.get_closest_marker("browser"):
             # One Chromium at a time: two on two cores time each other out.

@@ -107,12 +107,18 @@ def _import(
             progress=lambda step, share: shown.update(f"{step} {share:.0%}"),
         )
     written = None if rejected is None else report.write_rejected(rejected)
+    nothing_kept = report.read > 0 and report.kept == 0
     if as_json:
         typer.echo(report.to_json())
+        if nothing_kept:
+            raise typer.Exit(1)
         return
     for line in report.lines():
         out.print(line, markup=False)
     if written is not None:
         out.print(f"{written} rejected rows are in {rejected}.", markup=False)
+    if nothing_kept:
+        out.print("Nothing can be written: every row is rejected.")
+        raise typer.Exit(1)
     if not commit:
         out.print("Nothing was written. Add --commit to write it.")

@@ -82,6 +82,22 @@ def read_points(
         x = _numbers(table, path, lon, LON_NAMES, "--lon")
         y = _numbers(table, path, lat, LAT_NAMES, "--lat")
     wgs_lon, wgs_lat = to_wgs84(x, y, system)
+    given = np.isfinite(x) & np.isfinite(y)
+    lost = np.flatnonzero(given & ~(np.isfinite(wgs_lon) & np.isfinite(wgs_lat)))
+    off = np.flatnonzero(given & ((np.abs(wgs_lon) > 180) | (np.abs(wgs_lat) > 90)))
+    wrong = np.union1d(lost, off)
+    if len(wrong):
+        row = int(wrong[0])
+        raise BadInput(
+            Problem(
+                f"({x[row]:g}, {y[row]:g}) is no position in {system}"
+                + (f", nor are {len(wrong) - 1} more rows" if len(wrong) > 1 else ""),
+                "Name the system with --crs, such as --crs EPSG:4546 for metres; longitude or "
+                "easting comes first",
+                source=path.name,
+                row=row + 1,
+            )
+        )
     return table.frame, wgs_lon, wgs_lat
 
 
@@ -92,7 +108,16 @@ def _numbers(
     wanted = [name.lower()] if name else list(guesses)
     for each in wanted:
         if each in names:
-            return pd.to_numeric(table.frame[names[each]], errors="coerce").to_numpy(float)
+            column = table.frame[names[each]]
+            numbers = pd.to_numeric(column, errors="coerce")
+            text = column.notna() & numbers.isna() & (column.astype(str).str.strip() != "")
+            if text.any():
+                raise BadInput(
+                    Problem(f"'{column[row]}' is no number", "Mend it, or leave it empty",
+                            source=path.name, row=place + 1, field=str(names[each]))
+                    for place, row in enumerate(column.index) if text[row]
+                )  # fmt: skip
+            return numbers.to_numpy(float)
     raise BadInput(
         Problem(
             f"there is no column {name or ' or '.join(guesses[:4])}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import time
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -133,7 +134,12 @@ def _serve(database: Database, settings: ServerSettings, began: float) -> None:
             f"wangge is up at [bold]http://{host}:{settings.port}/[/] "
             f"after {time.monotonic() - began:.1f} s (Ctrl-C stops it)"
         )
+        stopping = Event()
+        if database.cluster is not None:
+            Thread(target=database.cluster.keep_running, args=(stopping,), daemon=True).start()
         try:
             server.run(sockets=[listening])
         except KeyboardInterrupt:
             progress.print("stopped")
+        finally:
+            stopping.set()

@@ -9,6 +9,7 @@ import pandas as pd
 import shapely
 
 from data.importers import osm, values, writing
+from data.importers.columns import nearest_text
 from data.importers.work import Kind, Work, county_of, put_together, stable_ids
 from gis.database import execute
 from gis.errors import BadInput
@@ -52,9 +53,11 @@ def prepare(work: Work) -> None:
             field=work.field("households"),
         )
     elif not any(work.has(name) for name in COUNTS):
-        report.note(
+        names = [] if report.raw is None else [str(name) for name in report.raw.columns]
+        report.add(
+            "warned",
             "no column of households was found: the buildings count 0 households",
-            "Say --map households=COLUMN.",
+            f"{nearest_text('households', names, 'There are')} Say --map households=COLUMN.",
         )
     frame = frame.drop(columns="households")
     frame["geom"] = work.geom

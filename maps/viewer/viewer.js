@@ -301,13 +301,17 @@ function run(meta, tilesets, style) {
 
   // -- wiring ---------------------------------------------------------------------------------
 
-  map.on('click', (/** @type {any} */ { point, lngLat }) =>
-    ask({ lon: lngLat.lng, lat: lngLat.lat }, grids.under(point)));
+  map.on('click', (/** @type {any} */ { point, lngLat }) => {
+    if (tasks.isOpen) tasks.close();
+    ask({ lon: lngLat.lng, lat: lngLat.lat }, grids.under(point));
+  });
   map.getCanvas().addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
     if (event.key === 'Enter') askCentre();
   });
   addEventListener('keydown', (event) => {
-    if (event.key === 'Escape' && !dialog.open && place.isOpen) place.close();
+    if (event.key !== 'Escape' || dialog.open) return;
+    if (tasks.isOpen) tasks.close();
+    else if (place.isOpen) place.close();
   });
   map.on('moveend', () => {
     state.view = grids.view;

@@ -7,11 +7,11 @@ import { TEXT_FONT } from './text.js';
  * apart, and white in the middle, where nothing has to be done.
  */
 export const CLASSES = [
-  { key: 'far_below', colour: '#2166ac', test: ['<', ['get', 'deviation'], -0.2] },
-  { key: 'below', colour: '#92c5de', test: ['<', ['get', 'deviation'], -0.1] },
+  { key: 'far_below', colour: '#01665e', test: ['<', ['get', 'deviation'], -0.2] },
+  { key: 'below', colour: '#80cdc1', test: ['<', ['get', 'deviation'], -0.1] },
   { key: 'within', colour: '#f7f7f7', test: ['<=', ['get', 'deviation'], 0.1] },
-  { key: 'above', colour: '#f4a582', test: ['<=', ['get', 'deviation'], 0.2] },
-  { key: 'far_above', colour: '#b2182b', test: null },
+  { key: 'above', colour: '#dfc27d', test: ['<=', ['get', 'deviation'], 0.2] },
+  { key: 'far_above', colour: '#8c510a', test: null },
 ];
 
 /**

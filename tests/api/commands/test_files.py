@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -255,3 +256,37 @@ def test_crs_check_tells_a_shifted_layer(wangge: Run, tmp_path: Path) -> None:
     done = wangge("crs", "check", tmp_path / "nothing.gpkg", "--against", tmp_path / "known.gpkg")
     assert done.code == 1
     assert "nothing.gpkg" in done.err
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("id,x,y\na,500000,4930000\nb,117.01,45.01\n", r"no position in wgs84.*--crs EPSG"),
+        ("id,lon,lat\na,abc,44.5\n", r"row 1, field lon: 'abc' is no number"),
+    ],
+)
+def test_points_that_are_none_are_named(
+    wangge: Run, grids: Path, tmp_path: Path, rows: str, words: str
+) -> None:
+    points = tmp_path / "wrong.csv"
+    points.write_text(rows, encoding="utf-8")
+    out = tmp_path / "out.csv"
+    done = wangge("locate", "--grids", grids, "--points", points, "--out", out)
+    assert done.code == 1
+    assert re.search(words, " ".join(done.err.split()))
+    assert not out.exists()
+
+
+def test_an_import_that_keeps_nothing_is_refused(wangge: Run, tmp_path: Path) -> None:
+    units = tmp_path / "units.csv"
+    units.write_text("code,name\nabc,示范\nxy,示范\n", encoding="utf-8")
+    done = wangge("import", "units", units, "--no-database")
+    assert done.code == 1
+    assert "Nothing can be written" in done.out
+
+
+def test_a_misspelt_column_of_households_is_named(wangge: Run, tmp_path: Path) -> None:
+    homes = tmp_path / "homes.csv"
+    homes.write_text("id,lon,lat,housholds\na,117.01,45.01,3\n", encoding="utf-8")
+    done = wangge("import", "buildings", homes, "--county", factories.COUNTY, "--no-database")
+    assert "nearest names are: housholds" in " ".join(done.out.split())

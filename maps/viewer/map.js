@@ -55,7 +55,14 @@ export class GridMap {
     /** @type {{owner: string, order: number, spec: any}[]} */
     this.pile = [];
     this.pin = new Marker({ color: '#0b3d91' });
-    this.map.on('idle', () => this.tell('idle'));
+    /** Addresses that a source waits for, by its name. @type {Map<string, string[]>} */
+    this.awaited = new Map();
+    this.map.on('idle', () => {
+      // Awaited tiles make it busy again at once; what is drawn now is not yet what was asked for.
+      if (this.awaited.size > 0) this.ask();
+      else this.tell('idle');
+    });
+    this.map.on('sourcedata', () => this.ask());
     this.map.on('dataloading', () => this.stir());
     this.map.on('movestart', () => this.tell('busy'));
   }
@@ -145,8 +152,21 @@ export class GridMap {
    */
   refresh(name, values) {
     if (!this.tilesets.has(name)) return;
-    const source = /** @type {import('maplibre-gl').VectorTileSource} */ (this.map.getSource(name));
-    source.setTiles(this.tilesOf(name, values));
+    this.awaited.set(name, this.tilesOf(name, values));
+    this.stir();
+    this.ask();
+  }
+
+  /**
+   * Give the sources their awaited addresses, each once its last tiles are there: MapLibre keeps
+   * the old content of a tile, or waits for it for ever, when it is told while that one loads.
+   */
+  ask() {
+    for (const [name, tiles] of this.awaited) {
+      if (!this.map.isSourceLoaded(name)) continue;
+      this.awaited.delete(name);
+      /** @type {import('maplibre-gl').VectorTileSource} */ (this.map.getSource(name)).setTiles(tiles);
+    }
   }
 
   /**

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import geopandas as gpd
 import numpy as np
@@ -17,9 +14,7 @@ import shapely
 from data.importers.reading import Table, read
 from gis.crs import parse_crs, to_wgs84, to_wgs84_geometry
 from gis.errors import BadInput, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from maps.output import replacing
 
 WRITERS: Final = (".gpkg", ".geojson", ".parquet", ".csv")
 SHIFTED: Final = ("gcj02", "bd09")
@@ -127,16 +122,6 @@ def _numbers(
     )
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside a path that takes its place when all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".wangge-", dir=path.parent) as folder:
-        fresh = Path(folder) / path.name
-        yield fresh
-        os.replace(fresh, path)  # noqa: PTH105 - Path.replace is the same
-
-
 def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str) -> None:
     """Write a layer; the file appears whole or not at all.
 
@@ -149,12 +134,15 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str) -> None:
     for column in flat.columns:
         if column != flat.geometry.name and flat[column].map(type).eq(list).any():
             flat[column] = flat[column].map(lambda items: ",".join(map(str, items)))
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as fresh:
         match path.suffix.lower():
             case ".gpkg":
                 pyogrio.write_dataframe(flat, fresh, layer=layer, driver="GPKG")
             case ".geojson":
-                pyogrio.write_dataframe(flat.to_crs(4326), fresh, driver="GeoJSON", RFC7946="YES")
+                pyogrio.write_dataframe(
+                    flat.to_crs(4326), fresh, layer=layer, driver="GeoJSON", RFC7946="YES"
+                )
             case ".parquet":
                 frame.to_parquet(fresh)
             case ".csv":
@@ -173,6 +161,7 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str) -> None:
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
     """Write rows without geometry as CSV or Parquet, by the ending."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as fresh:
         if path.suffix.lower() == ".csv":
             frame.to_csv(fresh, index=False, encoding="utf-8-sig")

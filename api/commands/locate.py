@@ -16,7 +16,7 @@ from api.commands.shared import AsJson, DataDir, moment, open_database, out, pri
 from api.schemas.places import LocateOut
 from gis.errors import BadInput, Problem
 from gis.locator import CHUNK, Locator
-from grids.incidents.responsibility import REASONS, Answer, answer, position
+from grids.incidents.responsibility import REASONS, Answer, Nearest, answer, position
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -87,7 +87,7 @@ def _tell(found: Answer) -> None:
     if found.grid is None:
         out.print(f"[bold]no grid[/]: {REASONS[found.reason][1]}")
         if found.nearest is not None:
-            out.print(f"nearest grid {found.nearest.code}, {found.nearest.distance_m:,.0f} m away")
+            out.print(_nearest(found.nearest), markup=False)
     else:
         grid = found.grid
         out.print(
@@ -102,6 +102,16 @@ def _tell(found: Answer) -> None:
         out.print(f"confidence {found.confidence:.1%}" + (": ask back" if found.ask_back else ""))
         for candidate in found.candidates[:5]:
             out.print(f"  {candidate.code} {candidate.share:.1%}")
+
+
+def _nearest(found: Nearest) -> str:
+    """The nearest grid by code and names, as ``示范村1 (Demo Village 1)``."""
+    names = [found.name] if found.name else []
+    if found.unit is not None:
+        other = f" ({found.unit.name_en})" if found.unit.name_en else ""
+        names.append(f"{found.unit.name}{other}")
+    words = " ".join([f"nearest grid {found.code}", ", ".join(names)]).rstrip()
+    return f"{words}, {found.distance_m:,.0f} m away"
 
 
 def _many(

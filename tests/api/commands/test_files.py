@@ -127,7 +127,8 @@ class TestLocate:
         done = wangge("locate", lon, lat)
         assert factories.grid_code(1) in done.out
         assert "网格员2" in done.out
-        assert "nearest grid" in wangge("locate", 116.9, lat).out
+        told = wangge("locate", 116.9, lat).out
+        assert f"nearest grid {factories.grid_code(0)} 示范村1 (Demo Village 1), 7," in told
         done = wangge("locate", -70.5, -33.4, "--json")
         assert done.document["reason"]["code"] == "outside"
         done = wangge("locate", 45.01, 117.01)

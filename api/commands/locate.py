@@ -37,8 +37,8 @@ def _locate(
         float | None, typer.Option(help="68 % radius of the position's error, metres")
     ] = None,
     at: Annotated[str | None, typer.Option(help="At which moment; now when left out")] = None,
-    grids: Annotated[Path | None, typer.Option(help="Layer of grids")] = None,
-    points: Annotated[Path | None, typer.Option(help="File of points")] = None,
+    grids: Annotated[Path | None, typer.Option(help="Layer of grids: FILE or 'FILE|LAYER'")] = None,
+    points: Annotated[Path | None, typer.Option(help="Points, the same")] = None,
     out_file: Annotated[Path | None, typer.Option("--out", help=".csv or .parquet")] = None,
     id_column: Annotated[str, typer.Option("--id", help="Column of the grids")] = "code",
     lon_column: Annotated[str | None, typer.Option("--lon", help="Column of the points")] = None,

@@ -95,7 +95,7 @@ class TestLocate:
         ("more", "words"),
         [
             (("--id", "nummer"), "there is no column 'nummer'"),
-            (("--lon", "east"), "there is no column east"),
+            (("--lon", "east"), "there is no column 'east' for the field 'lon'"),
             (("--crs", "gcj-20"), "gcj02"),
         ],
     )
@@ -262,8 +262,13 @@ def test_crs_check_tells_a_shifted_layer(wangge: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ("id,x,y\na,500000,4930000\nb,117.01,45.01\n", r"no position in wgs84.*--crs EPSG"),
-        ("id,lon,lat\na,abc,44.5\n", r"row 1, field lon: 'abc' is no number"),
+        (
+            "id,x,y\na,117,45\nb,500000,4930000\nc,117.01,45.01\n",
+            r"row 2: .* no position in wgs84.*--crs EPSG",
+        ),
+        ("id,x,y\na,500000,4930000\nb,500100,4930000\n", r"look like metres.*--crs.*EPSG"),
+        ("id,lon,lat\na,abc,44.5\n", r"row 1, field lon: is text: 'abc'"),
+        ("id,east,north\na,117.01,45.01\n", r"no column of longitudes.*--lon.*latitudes.*--lat"),
     ],
 )
 def test_points_that_are_none_are_named(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import geopandas as gpd
-import pandas as pd
 import sqlalchemy as sa
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
-from api.commands.layers import read_layer, write_layer
+from api.commands.layers import WRITERS, write_layer
+from api.commands.plan_layers import read_plan_layers
 from api.commands.shared import (
     Actor,
     AsJson,
@@ -32,14 +32,19 @@ from grids import planning, service
 from grids.models import GridShape
 from grids.redistricting import draw as draw_plan
 from grids.redistricting import score as score_grids
+from grids.redistricting.plan import RULES
+from maps.plan_report import write_report
 
 if TYPE_CHECKING:
     from grids.redistricting import Plan, Score
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-Layers = Annotated[list[Path] | None, typer.Option("--barriers", help="May be repeated")]
-FINDINGS_SHOWN = 12
+Layers = Annotated[
+    list[Path] | None,
+    typer.Option("--barriers", help="Lines with 'kind', and bridges; may be repeated"),
+]
+SHOWN_OF_A_RULE = 3
 UNTOLD = {
     "area": "gaps, ground outside, and grids across the lines of units",
     "buildings": "buildings cut and households in no grid",
@@ -48,7 +53,7 @@ UNTOLD = {
 
 
 @app.command(
-    epilog="Example: wangge plan draw --area units.gpkg --buildings buildings.gpkg "
+    epilog="Example: wangge plan draw --area 'town.gpkg|units' --buildings 'town.gpkg|houses' "
     "--barriers roads.gpkg --out grids.gpkg    or, on the database: wangge plan draw --unit 990121"
 )
 def draw(
@@ -68,17 +73,22 @@ def draw(
         Path | None, typer.Option("--out", help="grids: .gpkg, .geojson, .parquet")
     ] = None,
     cells: Annotated[Path | None, typer.Option(help="Planning cells, the same formats")] = None,
+    report: Annotated[Path | None, typer.Option(help="Page of all findings: .html")] = None,
     title: Annotated[str | None, typer.Option(help="Of the draft edition")] = None,
     data_dir: DataDir = None,
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw balanced grids: from files to a file, or on the database to a draft edition."""
+    """Draw balanced grids: from files to a file, or on the database to a draft edition.
+
+    A layer of a file that has several is named behind a bar, in quotes: 'town.gpkg|units'.
+    """
     from_files = area is not None and buildings is not None and out_file is not None
     if from_files == (unit is not None):
         raise typer.BadParameter(
             "give either --area, --buildings and --out for files, or --unit CODE for the database"
         )
+    _check_endings(out_file, cells, report)
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -93,15 +103,15 @@ def draw(
             bar.update(task, description=stage, completed=share)
 
         if from_files and area and buildings and out_file:
-            plan = draw_plan(
-                read_layer(area),
-                read_layer(buildings),
-                _together(barriers),
-                target=target or 300,
-                tolerance=0.10 if tolerance is None else tolerance,
-                seed=seed,
-                progress=tell,
-            )
+            layers = read_plan_layers(area=area, buildings=buildings, barriers=barriers)
+            with layers.named():
+                plan = draw_plan(
+                    **layers.frames,
+                    target=300 if target is None else target,
+                    tolerance=0.10 if tolerance is None else tolerance,
+                    seed=seed,
+                    progress=tell,
+                )
             write_layer(plan.grids, out_file, layer="grids")
             if cells is not None:
                 write_layer(plan.cells, cells, layer="cells")
@@ -119,34 +129,28 @@ def draw(
                     progress=tell,
                 )
                 number = edition.id
-    _tell(plan, number, out_file, as_json=as_json)
+    if report is not None:
+        write_report(plan, report, title=title or "")
+    _tell(plan, number, out_file, report, as_json=as_json)
 
 
-def _together(paths: list[Path] | None) -> gpd.GeoDataFrame | None:
-    """All barrier layers as one, in the CRS of the first."""
-    if not paths:
-        return None
-    layers = []
-    for path in paths:
-        layer = read_layer(path)
-        if "kind" not in layer:
+def _check_endings(out_file: Path | None, cells: Path | None, report: Path | None) -> None:
+    """Refuse files that could not be written before minutes are spent on drawing."""
+    for option, path, endings in (
+        ("--out", out_file, WRITERS),
+        ("--cells", cells, WRITERS),
+        ("--report", report, (".html", ".htm")),
+    ):
+        if path is not None and path.suffix.lower() not in endings:
+            remedy = f"Use one of: {', '.join(endings)}"
             raise BadInput(
-                Problem(
-                    "there is no column 'kind'",
-                    "street, arterial, rail, river, wall, or bridge for points; "
-                    "'wangge import barriers' classes what other names say",
-                    source=path.name,
-                    field="kind",
-                )
+                Problem(f"cannot write '{path.suffix}'", remedy, path.name, None, option)
             )
-        layers.append(layer[["kind", layer.geometry.name]].rename_geometry("geometry"))
-    crs = layers[0].crs
-    return gpd.GeoDataFrame(
-        pd.concat([layer.to_crs(crs) for layer in layers], ignore_index=True), crs=crs
-    )
 
 
-def _tell(plan: Plan, edition: int | None, path: Path | None, *, as_json: bool) -> None:
+def _tell(
+    plan: Plan, edition: int | None, path: Path | None, report: Path | None, *, as_json: bool
+) -> None:
     about = {
         "grids": len(plan.grids),
         "households": int(plan.grids["households"].sum()),
@@ -164,17 +168,27 @@ def _tell(plan: Plan, edition: int | None, path: Path | None, *, as_json: bool) 
         f"{plan.within_tolerance:.1%} within tolerance, mean deviation "
         f"{about['mean_deviation']:.1%}, mean compactness {about['mean_compactness']:.2f}"
     )
-    for each in plan.findings[:FINDINGS_SHOWN]:
-        out.print(f"  {each}", markup=False)
-    if len(plan.findings) > FINDINGS_SHOWN:
-        out.print(f"  ... and {len(plan.findings) - FINDINGS_SHOWN} more; --json lists all")
+    hidden = 0
+    for rule, listed in groupby(plan.findings, lambda each: each.rule):
+        found = list(listed)
+        out.print(f"  {RULES[rule][1]}: {len(found):,}")
+        for each in found[:SHOWN_OF_A_RULE]:
+            out.print(f"    {each.place}: {each.text}", markup=False)
+        if len(found) > SHOWN_OF_A_RULE:
+            out.print(f"    and {len(found) - SHOWN_OF_A_RULE:,} more")
+            hidden += len(found) - SHOWN_OF_A_RULE
+    if hidden and report is None:
+        out.print(f"--report FILE.html or --json lists all {len(plan.findings):,}")
     if edition is not None:
         out.print(f"draft edition {edition}; put it in force with: wangge plan publish {edition}")
-    if path is not None:
-        out.print(f"written to {path}")
+    for written in (path, report):
+        if written is not None:
+            out.print(f"written to {written}")
 
 
-@app.command(epilog="Example: wangge plan score grids.gpkg --target 300 --area units.gpkg --json")
+@app.command(
+    epilog="Example: wangge plan score grids.gpkg --target 300 --area 'town.gpkg|units' --json"
+)
 def score(
     grids: Annotated[Path, typer.Argument(help="Any layer of grids with 'households'")],
     target: Annotated[float, typer.Option(help="Households a grid should have")] = 300,
@@ -184,15 +198,13 @@ def score(
     barriers: Layers = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a layer of grids, drawn by the planner or by hand."""
-    found: Score = score_grids(
-        read_layer(grids),
-        target=target,
-        tolerance=tolerance,
-        buildings=read_layer(buildings) if buildings else None,
-        area=read_layer(area) if area else None,
-        barriers=_together(barriers),
-    )
+    """Measure a layer of grids, drawn by the planner or by hand.
+
+    A layer of a file that has several is named behind a bar, in quotes: 'town.gpkg|units'.
+    """
+    layers = read_plan_layers(grids=grids, area=area, buildings=buildings, barriers=barriers)
+    with layers.named():
+        found: Score = score_grids(**layers.frames, target=target, tolerance=tolerance)
     figures = asdict(found)
     if as_json:
         print_json(figures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -134,7 +135,10 @@ def _many(
         )
     frame, lon, lat = read_points(points, lon=lon_column, lat=lat_column, crs=crs)
     ids = _ids(layer, grids, id_column)
-    locator = Locator.build(layer.geometry.to_numpy(), ids)
+    try:
+        locator = Locator.build(layer.geometry.to_numpy(), ids)
+    except BadInput as error:
+        raise BadInput(replace(each, source=grids.name) for each in error.problems) from None
     found = np.empty(len(lon), dtype=np.int64)
     for start in track(
         range(0, len(lon), CHUNK), description="locating", console=progress, transient=True

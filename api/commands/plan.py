@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -96,6 +97,7 @@ def draw(
         TaskProgressColumn(),
         console=progress,
         transient=True,
+        disable=not progress.is_terminal,
     ) as bar:
         task = bar.add_task("reading", total=1.0)
 
@@ -163,8 +165,9 @@ def _tell(
     if as_json:
         print_json({**about, "findings": [asdict(each) for each in plan.findings]})
         return
+    grids = "1 grid" if len(plan.grids) == 1 else f"{len(plan.grids):,} grids"
     out.print(
-        f"{about['grids']:,} grids of {about['households']:,} households; "
+        f"{grids} of {about['households']:,} households; "
         f"{plan.within_tolerance:.1%} within tolerance, mean deviation "
         f"{about['mean_deviation']:.1%}, mean compactness {about['mean_compactness']:.2f}"
     )
@@ -251,7 +254,12 @@ def list_editions(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     elif not listed:
         out.print("no editions yet: draw one with 'wangge plan draw --unit CODE'")
     else:
-        print_table(list(listed[0]), (list(each.values()) for each in listed))
+        print_table(list(listed[0]), (map(_to_the_second, each.values()) for each in listed))
+
+
+def _to_the_second(value: object) -> object:
+    """A time without its parts of a second; anything else as it is."""
+    return value.isoformat(" ", "seconds") if isinstance(value, datetime) else value
 
 
 @app.command(epilog="Example: wangge plan publish 3 --effective 2026-07-01")
@@ -297,13 +305,13 @@ def _tell_published(done: service.Published, *, as_json: bool) -> None:
             }
         )
         return
+    since = _to_the_second(edition.valid.lower if edition.valid else None)
     out.print(
-        f"edition {edition.id} of {edition.area_code} is in force from "
-        f"{edition.valid.lower if edition.valid else None}: {done.grids:,} grids, "
-        f"{done.kept:,} keep their identity"
+        f"edition {edition.id} of {edition.area_code} is in force from {since}: "
+        f"{done.grids:,} grids, {done.kept:,} keep their identity"
     )
     for old in done.replaced:
-        out.print(f"edition {old.id} is superseded")
+        out.print(f"edition {old.id} is superseded from then on")
     if done.unassigned:
         out.print(
             f"{done.unassigned:,} grids have nobody to answer for them: "

@@ -165,7 +165,7 @@ def which_crs(
     looks = "look like longitude and latitude" if in_degrees else "look like metres"
     raise BadInput(
         Problem(
-            f"{file} declares no coordinate system (no CRS); its coordinates {looks}",
+            f"it declares no coordinate system (no CRS); its coordinates {looks}",
             "Say --crs wgs84, cgcs2000, gcj02, bd09 or EPSG:n (3-degree zones are EPSG:4513-4554).",
             file,
         )

@@ -19,8 +19,8 @@ from grids.redistricting.rules import BARRIER_KINDS, BRIDGE
 ID_COLUMNS: Final = ("building_id", "id", "fid", "gid", "osm_id", "objectid", "code")
 """Columns taken for a building's id, in this order, in upper or lower case; else the index."""
 
-ROWS_SHOWN: Final = 20
-"""Problems of one kind listed row by row before the rest is only counted."""
+ROWS_SHOWN: Final = 1_000
+"""Problems of one kind told row by row before the rest is only counted."""
 
 POLYGONS: Final = ("Polygon", "MultiPolygon")
 BUILDINGS: Final = ("Point", *POLYGONS)

@@ -108,6 +108,19 @@ class TestLocate:
         assert words in done.err
         assert not out.exists()
 
+    def test_grids_that_are_lines_are_named_with_their_file(
+        self, wangge: Run, points: Path, tmp_path: Path
+    ) -> None:
+        lines = factories.squares()
+        lines.geometry = lines.boundary
+        lines.to_file(tmp_path / "lines.gpkg")
+        done = wangge(
+            "locate", "--grids", tmp_path / "lines.gpkg", "--points", points, "--out",
+            tmp_path / "out.csv",
+        )  # fmt: skip
+        assert done.code == 1
+        assert "refused lines.gpkg, rows 1, 2, 3, 4: a LineString covers nothing" in done.err
+
     def test_place_that_cannot_be_written(
         self, wangge: Run, grids: Path, points: Path, tmp_path: Path
     ) -> None:

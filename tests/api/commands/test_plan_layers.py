@@ -128,10 +128,10 @@ class TestProblems:
         ("spoil", "words"),
         [
             (lambda f: f.assign(households=-f["households"]),
-             r"houses, row 1, field households: households is negative \(-30\)"),
+             r"houses, rows 1, 2, 3, 4, 5 and 12 more, field households: .* negative \(-30\)"),
             (lambda f: f.assign(geometry=[LineString([(p.x, p.y), (p.x + 1e-4, p.y)])
                                           for p in f.geometry]),
-             r"houses, row 1, field geometry: the geometry is a LineString"),
+             r"houses, rows 1, 2, 3, 4, 5 and 13 more, field geometry: the geometry is a LineS"),
             (lambda f: f.assign(geometry=f.translate(1.0)), "none of the buildings lies inside"),
         ],
         ids=["negative households", "lines", "another place"],

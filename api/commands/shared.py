@@ -24,6 +24,8 @@ from gis.settings import DatabaseSettings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+PIPE_WIDTH = 10_000
+
 out = Console(highlight=False, soft_wrap=True)
 progress = Console(stderr=True, highlight=False)
 
@@ -114,4 +116,6 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
         table.add_column(heading, justify="right" if is_number else "left")
     for row in listed:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    out.print(table)
+    # Only a screen has an edge: in a pipe or a file no cell is cut or folded.
+    wide = out.options.update(max_width=PIPE_WIDTH)
+    out.print(table, width=None if out.is_terminal else out.measure(table, options=wide).maximum)

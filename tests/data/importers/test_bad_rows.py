@@ -12,7 +12,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.importers import geometry_checks, values
+from data.importers import geometry_checks, moments, values
 from data.importers.report import Report
 from data.importers.run import run_import
 from gis.database import Database, execute
@@ -238,7 +238,10 @@ def test_slivers_between_neighbours_are_kept_and_counted(drawn: Writer) -> None:
     path = drawn("u.parquet", shapes, {"code": VILLAGES, "name": list("ab")})
     report = run_import("units", path)
     assert report.kept == 2
-    assert any("overlap by slivers" in g for g in report.counts_by_group("warned"))
+    assert any(
+        "1 pair of neighbouring units overlaps by a sliver" in g
+        for g in report.counts_by_group("warned")
+    )
 
 
 def test_any_crs_lands_in_the_same_place(drawn: Writer, database: Database) -> None:
@@ -267,20 +270,25 @@ def test_any_crs_lands_in_the_same_place(drawn: Writer, database: Database) -> N
     ],
 )  # fmt: skip
 def test_every_way_of_writing_a_moment(text: str) -> None:
-    found = values.parse_time(text, values.zone("Asia/Shanghai"))
+    found = moments.parse_time(text, moments.zone("Asia/Shanghai"))
     assert isinstance(found, tuple), found
     assert found[0].astimezone(UTC) == datetime(2024, 3, 5, 0, 7, tzinfo=UTC)
 
 
 def test_afternoon_excel_days_and_day_first() -> None:
-    zone = values.zone("Asia/Shanghai")
-    afternoon = values.parse_time("2024年3月5日下午3:20", zone)
-    assert afternoon == (datetime(2024, 3, 5, 15, 20, tzinfo=zone), False)
-    assert values.parse_time("45356.5", zone) == (datetime(2024, 3, 5, 12, tzinfo=zone), False)
-    assert values.parse_time("25/3/2024", zone) == (datetime(2024, 3, 25, tzinfo=zone), False)
-    assert "can be read in two ways" in values.parse_time("3/5/2024", zone)
-    assert "is no date" in values.parse_time("2024-13-05", zone)
-    assert "is no date" in values.parse_time("昨天", zone)
+    zone = moments.zone("Asia/Shanghai")
+    afternoon = moments.parse_time("2024年3月5日下午3:20", zone)
+    assert afternoon == (datetime(2024, 3, 5, 15, 20, tzinfo=zone), False, "text")
+    noon = datetime(2024, 3, 5, 12, tzinfo=zone)
+    assert moments.parse_time("45356.5", zone) == (noon, False, "excel")
+    assert moments.parse_time("25/3/2024", zone) == (
+        datetime(2024, 3, 25, tzinfo=zone),
+        False,
+        "text",
+    )
+    assert "can be read in two ways" in moments.parse_time("3/5/2024", zone)
+    assert "is no date" in moments.parse_time("2024-13-05", zone)
+    assert "is no date" in moments.parse_time("昨天", zone)
 
 
 @given(
@@ -291,14 +299,14 @@ def test_afternoon_excel_days_and_day_first() -> None:
     ).map(lambda d: d.replace(microsecond=0))
 )
 def test_a_moment_survives_text_and_excel(moment: datetime) -> None:
-    zone = values.zone("UTC")
+    zone = moments.zone("UTC")
     aware = moment.replace(tzinfo=UTC)
     for text in (moment.isoformat(), moment.strftime("%Y/%m/%d %H:%M:%S").rjust(19, "0")):
-        found = values.parse_time(text, zone)
+        found = moments.parse_time(text, zone)
         assert isinstance(found, tuple)
         assert found[0] == aware
-    days = (aware - values.EXCEL_EPOCH).total_seconds() / 86_400
-    assert abs((values.excel_time(days, zone) - aware).total_seconds()) < 0.01
+    days = (aware - moments.EXCEL_EPOCH).total_seconds() / 86_400
+    assert abs((moments.excel_time(days, zone) - aware).total_seconds()) < 0.01
 
 
 def test_dates_in_three_formats_and_without_zone(csv: Writer, database: Database) -> None:
@@ -323,7 +331,7 @@ def test_dates_in_three_formats_and_without_zone(csv: Writer, database: Database
 
 def test_the_day_of_a_count_is_the_local_day() -> None:
     series = pd.Series(["2024-03-05", "2024年3月5日", date(2024, 3, 5), None], dtype=object)
-    days = values.dates(series, _report(), "统计日期", timezone="Asia/Shanghai")
+    days = moments.dates(series, _report(), "统计日期", timezone="Asia/Shanghai")
     assert list(days) == [date(2024, 3, 5)] * 3 + [None]
 
 
@@ -339,7 +347,7 @@ def test_booleans() -> None:
 
 def test_an_unknown_time_zone() -> None:
     with pytest.raises(BadInput, match="no time zone 'Mars/Olympus'"):
-        values.zone("Mars/Olympus")
+        moments.zone("Mars/Olympus")
 
 
 # ---------------------------------------------------------------- the report

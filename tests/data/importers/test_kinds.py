@@ -67,7 +67,7 @@ def test_barriers_in_parts_outlines_and_bridges(drawn: Writer, place: Database) 
     drawn("b.gpkg", [deck, away], {"id": ["d", "x"], "name": ["长桥", "旱桥"]}, layer="bridges")
     report = run_import("barriers", lines, database=place, commit=True)
     assert [p.reason for p in report.problems] == [
-        "a street cannot be drawn as a Point",
+        "a street cannot be drawn as a point",
         "the bridge crosses no river or rail line that is known",
     ]
     found = _rows(
@@ -237,23 +237,6 @@ def test_tracks_in_disorder(csv: Writer, routes: Database) -> None:
 
 
 # ---------------------------------------------------------------- grids and workers
-
-
-@pytest.fixture
-def grids(drawn: Writer, place: Database) -> Database:
-    """Two grids in the first village, one in the second, published."""
-    quarters = [shapely.box(110, 40, 110.005, 40.01), shapely.box(110.005, 40, 110.01, 40.01)]
-    path = drawn("grids.parquet", [*quarters, SQUARES[1]], {"户数": [300, 310, 290]})
-    report = run_import("grids", path, database=place, commit=True)
-    assert (report.new, report.rejected) == (3, 0)
-    assert run_import("grids", path, database=place).unchanged == 3
-    with place.transaction() as session:
-        execute(
-            session,
-            "UPDATE editions SET status = 'active', valid = tstzrange('2024-01-01', NULL), "
-            "approver = 'leader', published_at = now()",
-        )
-    return place
 
 
 def test_grids_become_a_draft_numbered_west_to_east(grids: Database) -> None:

@@ -129,6 +129,32 @@ def test_households_negative_fractional_textual(csv: Writer) -> None:
     assert problem.remedy == "Give a whole number from 0, or leave it empty."
 
 
+def test_empty_counts_are_told_unless_they_are_meant(csv: Writer) -> None:
+    rows = "".join(f"{n},110.1,40.{n},{n % 2 or ''}\n" for n in range(14))
+    path = csv("b.csv", "id,lon,lat,户数\n" + rows)
+    (text,) = run_import("buildings", path).counts_by_group("warned")
+    assert text == (
+        "7 rows have no household count and count as 0 households (rows 1, 3, 5, 7, 9, ...)"
+    )
+    assert not run_import("buildings", path, defaults={"households": "0"}).counts_by_group("warned")
+    registered = csv("r.csv", "id,lon,lat,户数,户籍户数\na,110.1,40.1,,3\nb,110.1,40.2,,\n")
+    (text,) = run_import("buildings", registered).counts_by_group("warned")
+    assert text == "1 row has no household count and counts as 0 households (row 2)"
+
+
+def test_footprints_of_many_hectares_are_named(drawn: Writer) -> None:
+    shapes = [shapely.box(110, 40, 110 + d, 40 + d) for d in (0.0001, 0.01, 0.003)]
+    path = drawn("b.parquet", shapes, {"id": list("abc"), "households": [1, 900, 3]})
+    report = run_import("buildings", path)
+    assert report.rejected == 0
+    found = [
+        (f.problem.row, f.problem.reason)
+        for f in report.findings
+        if f.group == "the footprint covers more than 5 ha"
+    ]
+    assert found == [(2, "the footprint covers 94.9 ha"), (3, "the footprint covers 8.5 ha")]
+
+
 @given(st.integers(0, values.MAX_COUNT))
 def test_every_count_survives_every_way_of_writing_it(count: int) -> None:
     ways = pd.Series([count, float(count), str(count), f"{count}.0", f" {count}户"], dtype=object)
@@ -289,6 +315,46 @@ def test_afternoon_excel_days_and_day_first() -> None:
     assert "can be read in two ways" in moments.parse_time("3/5/2024", zone)
     assert "is no date" in moments.parse_time("2024-13-05", zone)
     assert "is no date" in moments.parse_time("昨天", zone)
+
+
+@pytest.mark.parametrize(
+    ("text", "ways"),
+    [
+        ("2030010108", "as an hour or as seconds (2034-04-30)"),  # 2030-01-01 08:00, or Unix time
+        ("20243", "as a month or as Excel's day 1955-06-03"),
+    ],
+)
+def test_numbers_that_can_be_read_in_two_ways(text: str, ways: str) -> None:
+    found = moments.parse_time(text, moments.zone("UTC"))
+    assert found == f"can be read in two ways, {ways}: {text}"
+
+
+def test_numbers_read_as_times_are_noted_with_what_they_became(csv: Writer) -> None:
+    head = "id,category,lon,lat,发生时间,上报时间\n"
+    rows = "".join(
+        f"{n},邻里,110,40,{a},{b}\n"
+        for n, (a, b) in enumerate(
+            [("45356.5", "1709597220"), ("45357", "1709597220000"), ("2024-03-05", "1709597221")]
+        )
+    )
+    report = run_import("incidents", csv("i.csv", head + rows))
+    days, seconds, milliseconds = (g for g in report.counts_by_group("noted") if "read as" in g)
+    assert days == (
+        "2 numbers of '发生时间' were read as Excel's count of days: 45356.5 is 2024-03-05 12:00"
+    )
+    assert seconds == (
+        "2 numbers of '上报时间' were read as seconds since 1970 (Unix time): "
+        "1709597220 is 2024-03-05 08:07"
+    )
+    assert milliseconds == (
+        "1 number of '上报时间' was read as milliseconds since 1970 (Unix time): "
+        "1709597220000 is 2024-03-05 08:07"
+    )
+    # Days, which need no zone, are told of as well.
+    text = "id,lon,lat,户数,统计日期\na,110,40,1,45356\n"
+    noted = run_import("buildings", csv("b.csv", text)).counts_by_group("noted")
+    assert any("45356 is 2024-03-05" in g for g in noted)
+    assert not any("no zone" in g for g in noted)
 
 
 @given(

@@ -358,6 +358,7 @@ _FOREIGN: Final[tuple[tuple[bytes, str, str], ...]] = (
         "a SQLite file or GeoPackage",
         "Bring map layers in by wangge import.",
     ),
+    (b"%PDF", "a PDF document", "Use another backup."),
     (b"PAR1", "a Parquet file", "Bring tables in by wangge import."),
 )
 

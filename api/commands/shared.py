@@ -116,6 +116,10 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
         table.add_column(heading, justify="right" if is_number else "left")
     for row in listed:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    # Only a screen has an edge: in a pipe or a file no cell is cut or folded.
-    wide = out.options.update(max_width=PIPE_WIDTH)
-    out.print(table, width=None if out.is_terminal else out.measure(table, options=wide).maximum)
+    if out.is_terminal:
+        out.print(table)
+    else:
+        # Only a screen has an edge: in a pipe or a file no cell is cut or folded.
+        endless = Console(highlight=False, width=PIPE_WIDTH)
+        endless.width = endless.measure(table).maximum
+        endless.print(table)

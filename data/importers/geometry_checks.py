@@ -151,12 +151,14 @@ def _mend(out: Geometries, rows: Rows, report: Report) -> None:
         why = str(shapely.is_valid_reason(out[position]))
         mended, change = mend(out[position])
         row = [int(rows[position])]
-        if mended is None:
+        if mended is None and shapely.area(shapely.make_valid(out[position])) == 0:
+            report.reject(row, "the polygon has no area", _REMEDY_EXPORT, field="geometry")
+        elif mended is None:
             report.reject(
                 row,
                 f"the polygon is invalid ({why}), and mending it would change its area by "
                 f"{_percent(change)}",
-                "It crosses itself or is degenerate: draw it again.",
+                _REMEDY_EXPORT,
                 field="geometry",
                 group="the polygon crosses itself or is degenerate",
             )

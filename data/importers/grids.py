@@ -80,6 +80,8 @@ def store(work: Work, session: Session) -> None:
     frame = _counted(session, frame, county)
     frame["code"] = _codes(work, frame)
     frame = frame[report.stands(frame.index)]
+    if frame.empty:
+        return
     title = f"import of {work.options.source}"
     same = _same_draft(session, county, title, frame)
     if same is not None:
@@ -201,10 +203,11 @@ def _codes(work: Work, frame: pd.DataFrame) -> pd.Series[Any]:
     if wrong.any():
         work.report.reject(
             frame.index[wrong],
-            [f"the code {c} does not begin with that of its unit, {u}" for c, u in
+            [f"the code {c} is that of a unit: a grid's has a number after it" if c == u
+             else f"the code {c} does not begin with that of its unit, {u}" for c, u in
              frame.assign(code=codes).loc[wrong, ["code", "unit"]].itertuples(index=False)],
-            "Correct the code or the unit.",
-            field=work.field("code"), group="the code does not begin with that of its unit",
+            "Correct the code or the unit, or leave the code empty to have it numbered.",
+            field=work.field("code"), group="the code does not fit its unit",
         )  # fmt: skip
     missing = codes.isna()
     if missing.any():

@@ -46,10 +46,12 @@ def prepare(work: Work) -> None:
     for name in ("text", "address"):
         texts = values.texts(work.column(name))
         frame[name] = texts.where(texts.notna(), "")
+    # The time that decides who answers must be read; the others may be left out.
+    decisive = "reported_at" if work.has("reported_at") else "occurred_at"
     for name in ("occurred_at", "reported_at", "closed_at"):
         frame[name] = moments.times(
             work.column(name), report, work.field(name), timezone=work.options.timezone,
-            reject=name == "reported_at",
+            reject=name == decisive,
         )  # fmt: skip
     _settle_times(work, frame)
     frame["accuracy_m"] = values.numbers(

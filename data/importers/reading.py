@@ -265,7 +265,11 @@ def ask_gdal(
             raise _died(checked.path.name, done)
         answer: dict[str, Any] = json.loads(done.stdout)
         if "error" in answer:
-            reason = answer["error"].replace(address, checked.path.name)
+            # What GDAL adds helps a programmer, not the sender of the file.
+            reason = answer["error"].replace(address, checked.path.name).partition("; It might")[0]
+            if "not recognized as being in a supported file format" in reason:
+                reason = "it is damaged, or not what its name says"
+            reason = reason.rstrip(".")
             raise BadInput(
                 f"{checked.path.name} cannot be read: {reason}",
                 "Open it in the program that made it and export it again.",

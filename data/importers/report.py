@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 Level = Literal["rejected", "warned", "removed", "changed", "repaired", "noted"]
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 
+# Why an incident waits for a person to look at it.
+REVIEW_WORDS: Final = {
+    "no_place": "without a place",
+    "outside": "outside of every grid",
+    "no_edition": "from a time for which no grids are published",
+    "nobody": "in grids where nobody answered at the time",
+}
 # An Excel sheet that begins with one of these is run as a formula by the reader's spreadsheet.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -245,7 +252,10 @@ class Report:
                 f"{verb(self.absent, 'stays as it is', 'stay as they are')}"
             )
         if self.review:
-            listed = ", ".join(f"{n} {reason}" for reason, n in sorted(self.review.items()))
+            listed = ", ".join(
+                f"{n} {REVIEW_WORDS.get(reason, reason)}"
+                for reason, n in sorted(self.review.items())
+            )
             text.append(f"  kept for review: {listed}")
         for level, group, count, found in self.groups():
             if found[0].problem.row is None:

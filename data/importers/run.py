@@ -154,6 +154,8 @@ def run_import(
     say = progress or _silent
     say("reading", 0.0)
     tables = _tables(KINDS[kind], path, layer, encoding, max_bytes)
+    if update:
+        tables = tables[:1]  # what comes along with a kind is not corrected along with it
     report = Report(kind, path.name, options.source)
     with suppress(_DryRun), _transaction(database, commit=commit) as session:
         for number, (part, table) in enumerate(tables):

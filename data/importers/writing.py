@@ -243,7 +243,8 @@ def _refuse_unknown(session: Session, work: Work, table: str, same: str) -> None
             [row.file_row for row in rows],
             [f"there is no {kind} {row.external_id!r} of the source {work.options.source!r}"
              for row in rows],
-            f"It is known from the source {' and '.join(map(repr, sources))}: say --source NAME."
+            f"It is known from the source {' and '.join(map(repr, sources))}: say --source "
+            f"{sources[0] if len(sources) == 1 else 'NAME'}."
             if sources
             else "Correct the id, name the source with --source, or leave --update out to add it.",
             field=work.field("id"), group=f"there is no such {kind} to correct",

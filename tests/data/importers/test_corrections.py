@@ -121,7 +121,7 @@ def test_an_update_needs_no_place_and_leaves_what_it_does_not_say(
     fix = csv("fix.csv", "编号,名称,状态\nc1,北门,\nc2,,故障\nc3,西门,\n")
     refused = _run("cameras", fix, place, update=True, commit=False)
     assert refused.kept == 0
-    assert "known from the source 'cams': say --source NAME" in refused.problems[0].remedy
+    assert "known from the source 'cams': say --source cams." in refused.problems[0].remedy
     report = _run("cameras", fix, place, update=True, source="cams")
     assert (report.new, report.changed, report.absent, report.rejected) == (0, 2, 0, 1)
     (problem,) = report.problems

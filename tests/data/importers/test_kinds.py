@@ -265,6 +265,16 @@ def test_gaps_overlaps_and_parts_of_grids_are_reported(drawn: Writer, place: Dat
     assert _rows(place, "SELECT count(*) FROM editions") == [(0,)]
 
 
+def test_units_sent_as_grids_are_rejected(place: Database, drawn: Writer) -> None:
+    # Their codes are those of units, with no number of a grid.
+    path = drawn("u.parquet", SQUARES, {"code": VILLAGES, "name": ["东村", "西村"]})
+    report = run_import("grids", path, database=place, commit=True)
+    assert [p.reason for p in report.problems] == [
+        f"the code {code} is that of a unit: a grid's has a number after it" for code in VILLAGES
+    ]
+    assert not report.committed
+
+
 def test_workers_leave_and_deputies(xlsx: Writer, grids: Database) -> None:
     code = f"{VILLAGES[0]}001"
     path = xlsx(

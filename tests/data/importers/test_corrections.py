@@ -187,6 +187,22 @@ def test_routes_and_borders_are_corrected_without_their_lines(csv: Writer, place
     assert _rows(place, "SELECT name, our_side FROM border_lines") == [("北界线", "right")]
 
 
+def test_an_update_of_routes_leaves_their_checkpoints(xlsx: Writer, place: Database) -> None:
+    sheets = {
+        "checkpoints": {"route": ["R1"], "seq": [1], "经度": [110], "纬度": [40.01], "名称": ["卡"]}
+    }
+    line = ["LINESTRING (110 40.01, 110.02 40.01)"]
+    first = xlsx("routes.xlsx", {"id": ["R1"], "name": ["北线"], "wkt": line}, **sheets)
+    _run("routes", first, place, crs="wgs84")
+    sheets["checkpoints"]["名称"] = ["别的"]
+    report = _run("routes", xlsx("routes.xlsx", {"id": ["R1"], "name": ["北路"]}, **sheets), place,
+                  update=True)  # fmt: skip
+    assert (report.changed, report.rejected) == (1, 0)
+    assert _rows(place, "SELECT r.name, c.name FROM patrol_routes r, checkpoints c") == [
+        ("北路", "卡")
+    ]
+
+
 def test_an_update_without_ids_or_without_a_value_is_refused(csv: Writer, place: Database) -> None:
     path = csv("c.csv", "编号,名称,经度,纬度\nc1,北门,110.001,40.001\n")
     _run("cameras", path, place)

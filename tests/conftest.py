@@ -26,6 +26,9 @@ REPOSITORY = Path(__file__).parent.parent
 REAL_DATA = Path(os.environ.get("WANGGE_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
 MEMORY = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
 
+# The processes that tests start need not compile every module anew, as in ./run.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 settings.register_profile(
     "wangge",
     deadline=None,  # machines are shared; a slow minute is no failure

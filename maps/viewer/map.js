@@ -57,6 +57,8 @@ export class GridMap {
     this.pin = new Marker({ color: '#0b3d91' });
     /** Addresses that a source waits for, by its name. @type {Map<string, string[]>} */
     this.awaited = new Map();
+    /** Of the timer that runs while the map is busy. @type {number | undefined} */
+    this.nudging = undefined;
     this.map.on('idle', () => {
       // Awaited tiles make it busy again at once; what is drawn now is not yet what was asked for.
       if (this.awaited.size > 0) this.ask();
@@ -70,6 +72,9 @@ export class GridMap {
   /** Say in the page whether the map is at rest. @param {'idle' | 'busy'} mood */
   tell(mood) {
     this.map.getContainer().dataset.map = mood;
+    clearInterval(this.nudging);
+    // MapLibre draws no frame for a request that it gave up, and without one is never 'idle'.
+    if (mood === 'busy') this.nudging = setInterval(() => this.map.triggerRepaint(), 250);
   }
 
   /** The map is about to change: busy until it is 'idle' again, which comes after a frame. */

@@ -19,6 +19,8 @@ const CLICKABLE = ['incidents', 'cameras', 'checkpoints', 'routes-recent', 'rout
 const CLICK_PX = 5;
 /** Room left between a marked place and what lies over the map. */
 const CLEAR_PX = 60;
+/** How often a busy map is looked after. */
+const BEAT_MS = 100;
 
 export class GridMap {
   /**
@@ -57,14 +59,20 @@ export class GridMap {
     this.pin = new Marker({ color: '#0b3d91' });
     /** Addresses that a source waits for, by its name. @type {Map<string, string[]>} */
     this.awaited = new Map();
-    /** Of the timer that runs while the map is busy. @type {number | undefined} */
-    this.nudging = undefined;
+    /** While the map is busy. @type {ReturnType<typeof setInterval> | undefined} */
+    this.beat = undefined;
     this.map.on('idle', () => {
       // Awaited tiles make it busy again at once; what is drawn now is not yet what was asked for.
-      if (this.awaited.size > 0) this.ask();
-      else this.tell('idle');
+      if (this.awaited.size > 0) return this.ask();
+      clearInterval(this.beat);
+      this.beat = undefined;
+      return this.tell('idle');
     });
-    this.map.on('sourcedata', () => this.ask());
+    this.map.on('sourcedata', (/** @type {any} */ { sourceDataType }) => {
+      // 'metadata' says that a source has its new address; its tiles are still those of the last
+      // one until 'content' follows, and seem to be there.
+      if (sourceDataType !== 'metadata') this.ask();
+    });
     this.map.on('dataloading', () => this.stir());
     this.map.on('movestart', () => this.tell('busy'));
   }
@@ -72,15 +80,19 @@ export class GridMap {
   /** Say in the page whether the map is at rest. @param {'idle' | 'busy'} mood */
   tell(mood) {
     this.map.getContainer().dataset.map = mood;
-    clearInterval(this.nudging);
-    // MapLibre draws no frame for a request that it gave up, and without one is never 'idle'.
-    if (mood === 'busy') this.nudging = setInterval(() => this.map.triggerRepaint(), 250);
   }
 
-  /** The map is about to change: busy until it is 'idle' again, which comes after a frame. */
+  /**
+   * The map is about to change: busy until it is 'idle' again, which comes after a frame. Tiles that
+   * the server calls unchanged come without a frame or any other event, so it is asked for one.
+   */
   stir() {
     this.tell('busy');
     this.map.triggerRepaint();
+    this.beat ??= setInterval(() => {
+      this.ask();
+      this.map.triggerRepaint();
+    }, BEAT_MS);
   }
 
   /** Once layers can be added; the ground need not have been drawn yet. */

@@ -467,7 +467,8 @@ def test_read_the_density(browser: Browser, address: str) -> None:
     with visit(browser, address, language="en-GB", first=True) as page:
         page.click("#task-density")
         legend = page.locator("#density-legend")
-        expect(legend.locator(".ramp li").first).to_be_visible()
+        # The first density of a new machine waits for its kernels to be compiled.
+        expect(legend.locator(".ramp li").first).to_be_visible(timeout=180_000)
         expect(legend).to_contain_text("per km²")
         expect(legend).to_contain_text("300 m")
         expect(legend.locator("dl")).to_contain_text(re.compile(r"Incidents n\s*4\d"))

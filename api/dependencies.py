@@ -1,15 +1,13 @@
-"""What handlers ask for: the open database, and a transaction that ends before the answer goes."""
+"""What handlers ask for beside their caller: the database, settings, moments and periods."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query, Request
-from sqlalchemy.orm import Session
 
 from api.settings import ServerSettings
 from gis.database import Database
@@ -29,12 +27,6 @@ def get_settings(request: Request) -> ServerSettings:
     """The settings the application was made with."""
     settings: ServerSettings = request.app.state.settings
     return settings
-
-
-def get_session(database: Annotated[Database, Depends(get_database)]) -> Iterator[Session]:
-    """One transaction a request: answered means committed."""
-    with database.transaction() as session:
-        yield session
 
 
 def parse_time(text: str, name: str, settings: ServerSettings) -> datetime:
@@ -87,8 +79,6 @@ def get_period(
     return first, last
 
 
-# scope="function": the transaction ends, and may fail, before the answer is sent.
-SessionIn = Annotated[Session, Depends(get_session, scope="function")]
 SettingsIn = Annotated[ServerSettings, Depends(get_settings)]
 MomentIn = Annotated[datetime, Depends(get_moment)]
 PeriodIn = Annotated[tuple[datetime | None, datetime | None], Depends(get_period)]

@@ -1,8 +1,8 @@
-"""What can be wrong with units and editions."""
+"""What can be wrong with units, editions, and with who is asking."""
 
 from __future__ import annotations
 
-from gis.errors import Conflict, NotFound
+from gis.errors import Conflict, Forbidden, NotFound, Unauthenticated
 
 
 class UnitNotFound(NotFound):
@@ -15,3 +15,11 @@ class EditionNotFound(NotFound):
 
 class EditionConflict(Conflict):
     """The edition is not in the state that the step needs."""
+
+
+class NotSignedIn(Unauthenticated):
+    """Nobody, or nobody any more: the credential is missing, unknown, ended or expired."""
+
+
+class NotAllowed(Forbidden):
+    """The caller's role has no such right."""

@@ -25,6 +25,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from data import schema
+from gis import hardening
 from gis.cluster import find_bin
 from gis.database import Database
 from gis.errors import BadInput, Conflict, Problem, Unavailable
@@ -189,10 +190,12 @@ def restore(
     admin = _admin(database)
     try:
         with admin.connect() as connection:
+            # A dump names the role in its grants, and does not make it.
+            hardening.ensure_role(connection)
             connection.execute(sa.text(f'CREATE DATABASE "{fresh}" TEMPLATE template0'))
         _fill(database, settings, fresh, path=path, manifest=manifest, say=say)
         say("changing over")
-        database.engine.dispose()
+        database.dispose()
         with admin.connect() as connection:
             _change_over(connection, name, fresh, old)
     except sa.exc.DBAPIError as error:
@@ -257,7 +260,7 @@ def _fill(
             )
         schema.upgrade(beside)
     finally:
-        beside.engine.dispose()
+        beside.dispose()
 
 
 def _change_over(connection: sa.Connection, name: str, fresh: str, old: str) -> None:

@@ -12,6 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from gis import hardening
 from gis.errors import Conflict
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def upgrade(database: Database) -> SchemaStatus:
     """
     before = status(database)
     if before.is_current:
+        hardening.apply(database)
         return before
     config = _config()
     if before.current is not None and before.current not in revisions():
@@ -85,4 +87,5 @@ def upgrade(database: Database) -> SchemaStatus:
         if _current(connection) != before.head:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+    hardening.apply(database)
     return before

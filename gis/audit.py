@@ -43,8 +43,11 @@ def record(
     **detail: object,
 ) -> None:
     """Write one entry; it commits or vanishes with the change it speaks of."""
+    # Without RETURNING: who writes the log does not read it.
     session.execute(
-        sa.insert(AuditEntry).values(
+        sa.insert(AuditEntry)
+        .inline()
+        .values(
             actor=actor,
             action=action,
             object_kind=object_kind,

@@ -23,6 +23,12 @@ MIN_SERVER: Final = {15: 15_0014, 16: 16_0010, 17: 17_0006}
 MIN_POSTGIS: Final = (3, 3)
 
 
+SERVICE_ROLE: Final = "wangge_app"
+"""What the service is to the database: it owns nothing and bypasses no policy."""
+OWNER_SCOPE: Final = "-c wangge.lo=0 -c wangge.hi=: -c wangge.rights=*"
+"""Policies are forced on the owner too; migrations and the command line see the whole."""
+
+
 class Base(DeclarativeBase):
     """Root of all mapped classes; the migrations, not the classes, make the tables."""
 
@@ -59,26 +65,34 @@ def check_server(connection: sa.Connection) -> None:
 
 
 class Database:
-    """The open database: an engine, and the cluster behind it when that is ours.
+    """The open database: its engines, and the cluster behind it when that is ours.
 
-    Use as a context manager; leaving it closes the pool and, for the last user, the cluster.
+    Use as a context manager; leaving it closes the pools and, for the last user, the cluster.
+
+    Attributes
+    ----------
+    engine
+        Connects as the owner, who sees and changes everything: migrations, the command line.
+    service
+        Connects as ``wangge_app``, which row-level security holds: requests over HTTP.
     """
 
     def __init__(self, url: str, settings: DatabaseSettings, cluster: Cluster | None = None):
         self.cluster = cluster
         self.url = sa.make_url(url)
-        timeout_ms = int(settings.statement_timeout_s * 1000)
-        self.engine = sa.create_engine(
-            self.url,
-            pool_size=settings.pool_size,
-            max_overflow=settings.pool_size,
-            pool_pre_ping=True,
-            connect_args={
-                "connect_timeout": 10,
-                "options": f"-c timezone=UTC -c statement_timeout={timeout_ms}",
-            },
-        )
+        self.engine = _engine(self.url, settings, OWNER_SCOPE)
+        if cluster is not None:
+            service_url, options = self.url.set(username=SERVICE_ROLE), ""
+        elif settings.service_database_url is not None:
+            service_url = sa.make_url(_normal_url(settings.service_database_url.get_secret_value()))
+            options = ""
+        else:
+            service_url, options = self.url, f"-c role={SERVICE_ROLE}"
+        # No message of the database's own may tell of rows that a policy hides.
+        options += " -c client_min_messages=error"
+        self.service = _engine(service_url, settings, options)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._service_sessions = sessionmaker(self.service, expire_on_commit=False)
 
     @classmethod
     def open(cls, settings: DatabaseSettings) -> Self:
@@ -129,9 +143,23 @@ class Database:
                 )
             yield session
 
+    @contextmanager
+    def service_transaction(self) -> Iterator[Session]:
+        """One transaction of the service; nothing is seen in it until a caller is let in.
+
+        See ``boundaries.access.enter``.
+        """
+        with self._service_sessions.begin() as session:
+            yield session
+
+    def dispose(self) -> None:
+        """Close the connections that are kept; new ones are made when they are asked for."""
+        self.engine.dispose()
+        self.service.dispose()
+
     def close(self) -> None:
         """Close every connection; the last user of an embedded cluster stops it."""
-        self.engine.dispose()
+        self.dispose()
         if self.cluster is not None:
             self.cluster.release()
 
@@ -145,6 +173,20 @@ class Database:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _engine(url: sa.URL, settings: DatabaseSettings, options: str) -> sa.Engine:
+    timeout_ms = int(settings.statement_timeout_s * 1000)
+    return sa.create_engine(
+        url,
+        pool_size=settings.pool_size,
+        max_overflow=settings.pool_size,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": 10,
+            "options": f"-c timezone=UTC -c statement_timeout={timeout_ms} {options}",
+        },
+    )
 
 
 def _normal_url(text: str) -> str:

@@ -29,6 +29,11 @@ class DatabaseSettings(BaseSettings):
         default=None,
         description="postgresql://user:password@host/name of a foreign database; unset: embedded",
     )
+    service_database_url: SecretStr | None = Field(
+        default=None,
+        description="The same database as the role wangge_app, for requests over HTTP; unset: the "
+        "owner's connection takes that role",
+    )
     data_dir: Path = Field(
         default_factory=default_data_dir, description="Folder of the embedded cluster"
     )

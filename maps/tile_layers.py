@@ -36,8 +36,9 @@ class Layer:
         Zooms worth asking for; below the first, tiles are empty, above the last, clients enlarge.
     parts
         The MVT layers inside, by name.
-    restricted
-        Not for the public: cameras, patrol routes and incidents.
+    rights
+        Any of these lets a caller ask for it; none: whoever is signed in. Which rows are seen is
+        row-level security's to say.
     filters
         The parameters, beside the tile's address, that change what is in it.
     """
@@ -46,7 +47,7 @@ class Layer:
     min_zoom: int
     max_zoom: int
     parts: Mapping[str, Part]
-    restricted: bool = False
+    rights: tuple[str, ...] = ()
     filters: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -108,6 +109,7 @@ LAYERS: Final[Mapping[str, Layer]] = {
                 min_zoom=LABELS_FROM_ZOOM,
             ),
         },
+        rights=("grids.read",),
         filters=frozenset({"at"}),
     ),
     "cameras": Layer(
@@ -135,7 +137,7 @@ LAYERS: Final[Mapping[str, Layer]] = {
                 min_zoom=13,
             ),
         },
-        restricted=True,
+        rights=("cameras.read",),
     ),
     "borders": Layer(
         "Stretches of the country border",
@@ -170,7 +172,7 @@ LAYERS: Final[Mapping[str, Layer]] = {
                 min_zoom=9,
             ),
         },
-        restricted=True,
+        rights=("patrols.read",),
         filters=frozenset({"at"}),
     ),
     "incidents": Layer(
@@ -193,7 +195,7 @@ LAYERS: Final[Mapping[str, Layer]] = {
                 },
             )
         },
-        restricted=True,
+        rights=("incidents.read", "incidents.own", "incidents.report"),
         filters=frozenset({"start", "end", "category"}),
     ),
     "barriers": Layer(
@@ -207,6 +209,7 @@ LAYERS: Final[Mapping[str, Layer]] = {
                 {"kind": "street, arterial, rail, river, wall or bridge", "name": "Name"},
             )
         },
+        rights=("grids.read",),
     ),
     "buildings": Layer(
         "Buildings with their household counts",
@@ -224,5 +227,6 @@ LAYERS: Final[Mapping[str, Layer]] = {
                 },
             )
         },
+        rights=("buildings.read",),
     ),
 }

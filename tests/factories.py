@@ -12,13 +12,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import sqlalchemy as sa
 from shapely import box
 
+from boundaries.accounts import credentials
+from boundaries.accounts.models import Account
 from grids import service
 from grids.people import service as people
 
@@ -124,3 +126,38 @@ def county(session: Session, *, since: datetime = SINCE, source: str = "test") -
         people.assign(session, person, shape, actor="test", since=since)
         grids[shape.code], workers[shape.code] = shape.grid_id, person.id
     return County(edition.id, grids, workers)
+
+
+def account(
+    session: Session,
+    role: str | None,
+    area: str = "",
+    *,
+    login: str | None = None,
+    person: uuid.UUID | None = None,
+) -> Account:
+    """An account that may sign in; its password, if it needs one, is the test's to set."""
+    made = Account(
+        login=login or f"{role or 'nobody'}.{area or 'all'}".replace("_", "-"),
+        name=f"{role} {area}",
+        role=role,
+        area_code=area,
+        person_id=person,
+        must_change_password=False,
+        created_by="test",
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def token(session: Session, who: Account) -> str:
+    """The token of a session of an account."""
+    return credentials.open_session(session, who, second_factor=True)[1]
+
+
+def key(session: Session, who: Account, *, per_minute: int = 1_000_000) -> str:
+    """An API key of an account."""
+    return credentials.issue_key(
+        session, who, "test", author="test", lasts=timedelta(days=1), per_minute=per_minute
+    )[1]

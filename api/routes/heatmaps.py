@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from api.dependencies import PeriodIn, SessionIn, SettingsIn
+from api.auth import Access, needs
+from api.dependencies import PeriodIn, SettingsIn
 from grids.incidents.repository import Filter
 from maps import heatmap_text, palettes, raster
 from maps.heatmap import Heatmap
@@ -22,6 +23,9 @@ Bandwidth = Annotated[
     float,
     Query(ge=50, le=5000, description="Standard deviation of the Gaussian kernel, metres"),
 ]
+
+
+Reading = Annotated[Access, needs("heatmaps.read")]
 
 
 class Both(BaseModel):
@@ -51,14 +55,14 @@ class HeatmapOut(BaseModel):
 @router.get("/heatmaps", summary="Density of incidents per km2 per 30 days")
 def heatmap(
     request: Request,
-    session: SessionIn,
+    access: Reading,
     settings: SettingsIn,
     period: PeriodIn,
     category: Category = None,
     bandwidth_m: Bandwidth = 300,
 ) -> HeatmapOut:
     """Where the picture lies, what its colours mean, and of how many incidents it was made."""
-    made = _make(request, session, settings, period, category, bandwidth_m)
+    made = _make(request, access, settings, period, category, bandwidth_m)
     _, bounds = raster.to_mercator(made, WIDTH)
     breaks = palettes.nice_breaks(made.maximum)
     colours = [palettes.hex_colour(colour) for colour in palettes.ramp(len(breaks))]
@@ -94,14 +98,14 @@ def heatmap(
 )
 def picture(
     request: Request,
-    session: SessionIn,
+    access: Reading,
     settings: SettingsIn,
     period: PeriodIn,
     category: Category = None,
     bandwidth_m: Bandwidth = 300,
 ) -> Response:
     """Stretch it over the ``bounds`` of ``/heatmaps`` on a Web Mercator map."""
-    made = _make(request, session, settings, period, category, bandwidth_m)
+    made = _make(request, access, settings, period, category, bandwidth_m)
     rgba, _ = raster.to_mercator(made, WIDTH)
     return Response(
         raster.png_bytes(rgba),
@@ -112,7 +116,7 @@ def picture(
 
 def _make(
     request: Request,
-    session: SessionIn,
+    access: Access,
     settings: SettingsIn,
     period: PeriodIn,
     category: list[str] | None,
@@ -120,8 +124,13 @@ def _make(
 ) -> Heatmap:
     cache: HeatmapCache = request.app.state.heatmaps
     return cache.get(
-        session,
-        Filter(start=period[0], end=period[1], categories=tuple(category or ())),
+        access.session,
+        Filter(
+            start=period[0],
+            end=period[1],
+            categories=tuple(category or ()),
+            scope=access.caller.scope,
+        ),
         bandwidth_m=bandwidth_m,
         timezone=settings.timezone,
     )

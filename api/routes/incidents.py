@@ -7,7 +7,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.dependencies import PeriodIn, SessionIn
+from api.auth import Access, needs
+from api.dependencies import PeriodIn
 from api.schemas.incidents import (
     EventOut,
     IncidentDetail,
@@ -22,9 +23,9 @@ from grids.incidents import repository, service
 from grids.incidents.errors import IncidentNotFound
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
-# Until there are accounts, whoever reaches this loopback port is the one user of the machine.
-ACTOR = "local"
 MAX_PAGE = 1000
+# Row-level security tells which incidents; these tell who may ask at all.
+Seeing = Annotated[Access, needs("incidents.read", "incidents.own", "incidents.report")]
 
 
 @router.post(
@@ -36,14 +37,18 @@ MAX_PAGE = 1000
         409: {"description": "The id or the source's number was used for another report"},
     },
 )
-def report(body: IncidentIn, session: SessionIn, response: Response) -> IncidentDetail:
+def report(
+    body: IncidentIn,
+    access: Annotated[Access, needs("incidents.report")],
+    response: Response,
+) -> IncidentDetail:
     """Store an incident with the grid and the worker who answer for its place now.
 
     The client makes the id, so that a request can be repeated until it is answered: the same id
     with the same content changes nothing. Answered means committed.
     """
     stored = service.record(
-        session,
+        access.session,
         service.Report(
             id=body.id,
             category=body.category,
@@ -60,17 +65,17 @@ def report(body: IncidentIn, session: SessionIn, response: Response) -> Incident
             external_id=body.external_id,
             county_code=body.county_code,
         ),
-        actor=ACTOR,
+        actor=access.actor,
     )
     if not stored.is_new:
         response.status_code = 200
     response.headers["Location"] = f"/api/v1/incidents/{stored.incident.id}"
-    return _detail(session, stored.incident.id)
+    return _detail(access, stored.incident.id)
 
 
 @router.get("", summary="Incidents, newest first")
 def index(
-    session: SessionIn,
+    access: Seeing,
     period: PeriodIn,
     category: Annotated[list[str] | None, Query(description="May be repeated")] = None,
     bbox: Annotated[
@@ -89,19 +94,22 @@ def index(
         categories=tuple(category or ()),
         bbox=_bbox(bbox),
         review=review,
+        scope=access.caller.scope,
     )
-    rows, following = repository.page(session, wanted, limit=min(limit, MAX_PAGE), cursor=cursor)
+    rows, following = repository.page(
+        access.session, wanted, limit=min(limit, MAX_PAGE), cursor=cursor
+    )
     return IncidentPage(
         items=[_brief(row) for row in rows],
-        count=repository.count(session, wanted),
+        count=repository.count(access.session, wanted),
         next=following,
     )
 
 
 @router.get("/{incident_id}", summary="One incident with its history")
-def show(incident_id: uuid.UUID, session: SessionIn) -> IncidentDetail:
+def show(incident_id: uuid.UUID, access: Seeing) -> IncidentDetail:
     """Grid and responsible person are those of its report time."""
-    return _detail(session, incident_id)
+    return _detail(access, incident_id)
 
 
 @router.post(
@@ -110,25 +118,33 @@ def show(incident_id: uuid.UUID, session: SessionIn) -> IncidentDetail:
     summary="Move an incident one step on",
     responses={409: {"description": "The state machine has no such step from where it is"}},
 )
-def step(incident_id: uuid.UUID, body: StepIn, session: SessionIn) -> IncidentDetail:
+def step(
+    incident_id: uuid.UUID,
+    body: StepIn,
+    access: Annotated[Access, needs("incidents.step")],
+) -> IncidentDetail:
     """Add an event; the incident's state follows it."""
-    service.step(session, incident_id, body.to_state, actor=ACTOR, note=body.note)
-    return _detail(session, incident_id)
+    service.step(access.session, incident_id, body.to_state, actor=access.actor, note=body.note)
+    return _detail(access, incident_id)
 
 
-def _detail(session: SessionIn, incident_id: uuid.UUID) -> IncidentDetail:
-    row = repository.get(session, incident_id)
+def _detail(access: Access, incident_id: uuid.UUID) -> IncidentDetail:
+    row = repository.get(access.session, incident_id)
     if row is None:
         raise IncidentNotFound(f"there is no incident {incident_id}")
+    # What was said is personal: those who count incidents do not read them.
+    told = access.caller.may("incidents.detail") or (
+        row.incident.reported_by == access.caller.account_id
+    )
     return IncidentDetail(
         **_brief(row).model_dump(),
-        text=row.incident.text,
-        address=row.incident.address,
+        text=row.incident.text if told else None,
+        address=row.incident.address if told else None,
         source=row.incident.source,
         external_id=row.incident.external_id,
         events=[
-            EventOut.model_validate(each, from_attributes=True)
-            for each in repository.events(session, incident_id)
+            EventOut.of(each, with_note=told)
+            for each in repository.events(access.session, incident_id)
         ],
     )
 

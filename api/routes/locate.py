@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import MomentIn, SessionIn
+from api.auth import Access, needs
+from api.dependencies import MomentIn
 from api.schemas.places import LocateOut
 from grids.incidents.responsibility import answer, position
 
@@ -15,7 +16,7 @@ router = APIRouter(prefix="/api/v1", tags=["locate"])
 
 @router.get("/locate", summary="Grid and responsible people of a place at a moment")
 def locate(
-    session: SessionIn,
+    access: Annotated[Access, needs("grids.read")],
     at: MomentIn,
     lon: Annotated[float, Query(description="Longitude or easting", examples=[116.6])],
     lat: Annotated[float, Query(description="Latitude or northing", examples=[44.9])],
@@ -34,5 +35,5 @@ def locate(
     distance. With ``accuracy_m`` each candidate's share of the probability is given, and
     ``ask_back`` is true where the grid that answers holds less than 80 % of it.
     """
-    found = answer(session, *position(lon, lat, crs), at=at, accuracy_m=accuracy_m)
+    found = answer(access.session, *position(lon, lat, crs), at=at, accuracy_m=accuracy_m)
     return LocateOut.of(found, crs)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from api.schemas.places import GridBrief, ResponsibleOut
+from grids.incidents.models import IncidentEvent
 
 
 def _without_nul(text: str) -> str:
@@ -86,14 +87,27 @@ class EventOut(BaseModel):
     kind: str
     from_state: str | None
     to_state: str | None
-    note: str
+    note: str | None = Field(description="Null to those who may not read what was said")
+
+    @classmethod
+    def of(cls, event: IncidentEvent, *, with_note: bool) -> Self:
+        """From the row, with or without its note."""
+        return cls(
+            at=event.at,
+            recorded_at=event.recorded_at,
+            actor=event.actor,
+            kind=event.kind,
+            from_state=event.from_state,
+            to_state=event.to_state,
+            note=event.note if with_note else None,
+        )
 
 
 class IncidentDetail(IncidentOut):
     """One incident with its text and its history."""
 
-    text: str
-    address: str
+    text: str | None = Field(description="Null to those who may not read what was said")
+    address: str | None = Field(description="As the text")
     source: str
     external_id: str | None
     events: list[EventOut]

@@ -71,6 +71,10 @@ class Incident(Base):
     person_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey(Person.id))
     reason: Mapped[str] = mapped_column(sa.Text)
     review: Mapped[str | None] = mapped_column(sa.Text)
+    area_code: Mapped[str] = mapped_column(Code, server_default=sa.FetchedValue())
+    reported_by: Mapped[uuid.UUID | None] = mapped_column(
+        sa.Uuid, server_default=sa.text("wangge_account()")
+    )
     state: Mapped[str] = mapped_column(sa.Text, server_default="reported")
     request_sha256: Mapped[str] = mapped_column(sa.Text)
 
@@ -89,6 +93,7 @@ class IncidentEvent(Base):
     xid: Mapped[str] = mapped_column(sa.Text, server_default=sa.text("pg_current_xact_id()"))
     incident_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("incidents.id"))
     county_code: Mapped[str] = mapped_column(Code)
+    area_code: Mapped[str] = mapped_column(Code, server_default=sa.FetchedValue())
     at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
     recorded_at: Mapped[datetime] = mapped_column(
         sa.DateTime(timezone=True), server_default=sa.func.now()

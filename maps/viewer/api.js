@@ -33,6 +33,15 @@ export class Api {
   /** @param {URL} base address that `api/` and `tiles/` lie under */
   constructor(base) {
     this.base = base;
+    /** What the session's own page sends along with each change; no other page can know it. */
+    this.csrf = '';
+  }
+
+  /** Who is signed in; refused with status 401 when nobody is. */
+  async session() {
+    const session = await this.get('api/v1/session');
+    this.csrf = session.csrf ?? '';
+    return session;
   }
 
   /**
@@ -75,7 +84,9 @@ export class Api {
   post(path, body) {
     return this.get(path, {}, {
       method: 'POST',
-      headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+      headers: {
+        'Content-Type': 'application/json', Accept: 'application/json', 'X-CSRF-Token': this.csrf,
+      },
       body: JSON.stringify(body),
     });
   }

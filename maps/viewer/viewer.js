@@ -78,6 +78,7 @@ async function start() {
   drawHeader(null, early);
   cover(h('p', { class: 'loading' }, t('app.loading')));
   try {
+    await api.session();
     const [meta, tilesets, style] = await Promise.all([
       api.get('api/v1/meta'),
       readTilesets(),

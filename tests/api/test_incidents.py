@@ -288,7 +288,10 @@ def test_answered_means_committed(town: Town) -> None:
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST",
             "scheme": "http", "path": URL, "raw_path": URL.encode(), "query_string": b"",
             "root_path": "", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
-            "headers": [(b"content-type", b"application/json")],
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"authorization", town.client.headers["authorization"].encode()),
+            ],
         }  # fmt: skip
         await town.client.app(scope, receive, send)
 

@@ -37,6 +37,11 @@ class DatabaseSettings(BaseSettings):
     data_dir: Path = Field(
         default_factory=default_data_dir, description="Folder of the embedded cluster"
     )
+    secrets_file: Path | None = Field(
+        default=None,
+        description="Keys that phones and id numbers are encrypted with; keys/secrets.json in the "
+        "data folder when unset. Not part of a backup: keep a copy elsewhere",
+    )
     pool_size: int = Field(default=8, ge=1, le=100, description="Connections kept per process")
     statement_timeout_s: float = Field(
         default=30, gt=0, le=3600, description="No statement of a request runs longer"
@@ -45,3 +50,8 @@ class DatabaseSettings(BaseSettings):
         default=True,
         description="False switches fsync off in the embedded cluster: for tests, never for data",
     )
+
+    @property
+    def secrets_path(self) -> Path:
+        """Where the keys are."""
+        return self.secrets_file or self.data_dir / "keys" / "secrets.json"

@@ -104,3 +104,21 @@ class IncidentEvent(Base):
     to_state: Mapped[str | None] = mapped_column(sa.Text)
     note: Mapped[str] = mapped_column(sa.Text, server_default="")
     data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+
+
+class Reporter(Base):
+    """Who reported an incident, apart from it; name and phone are encrypted."""
+
+    __tablename__ = "reporters"
+    incident_id: Mapped[uuid.UUID] = mapped_column(
+        sa.ForeignKey("incidents.id"), primary_key=True
+    )
+    county_code: Mapped[str] = mapped_column(Code)
+    area_code: Mapped[str] = mapped_column(Code, server_default=sa.FetchedValue())
+    name: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    phone: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    phone_hash: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    phone_last4: Mapped[str | None] = mapped_column(sa.Text)
+    created_at: Mapped[datetime] = mapped_column(
+        sa.DateTime(timezone=True), server_default=sa.func.now()
+    )

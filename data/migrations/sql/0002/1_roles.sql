@@ -14,6 +14,7 @@ INSERT INTO rights (key, name_zh, name_en, is_personal) VALUES
     ('editions.publish', '发布与回退网格版本', 'publish editions and roll them back', false),
     ('buildings.read', '查看楼栋户数', 'see buildings with their household counts', false),
     ('people.read', '查看人员与请假', 'see people, their assignments and leaves', true),
+    ('people.reveal', '查看人员电话与证件号', 'reveal phones and id numbers of people', true),
     ('people.write', '安排人员与请假', 'assign people and record leaves', true),
     ('incidents.report', '上报事件', 'report incidents', false),
     ('incidents.own', '查看本人网格的事件', 'see incidents of one''s own grids', true),
@@ -21,6 +22,7 @@ INSERT INTO rights (key, name_zh, name_en, is_personal) VALUES
     ('incidents.detail', '查看事件文字与地址', 'see what was said and the address', true),
     ('incidents.step', '流转事件', 'move incidents on', true),
     ('reporters.read', '查看报告人', 'see who reported', true),
+    ('reporters.reveal', '查看报告人电话', 'reveal who reported and their phone', true),
     ('heatmaps.read', '查看热力图', 'see densities', false),
     ('cameras.read', '查看摄像头', 'see cameras', true),
     ('patrols.read', '查看巡逻路线与巡逻', 'see patrol routes and patrols', true),
@@ -73,18 +75,18 @@ FROM (VALUES
      'grids.read buildings.read people.read incidents.report incidents.read incidents.detail '
      'incidents.step heatmaps.read'),
     ('township',
-     'grids.read buildings.read people.read people.write incidents.report incidents.read '
-     'incidents.detail incidents.step heatmaps.read exports.make'),
+     'grids.read buildings.read people.read people.write people.reveal incidents.report '
+     'incidents.read incidents.detail incidents.step heatmaps.read exports.make'),
     ('department',
      'grids.read incidents.report incidents.read incidents.detail incidents.step'),
     ('dispatcher',
-     'grids.read buildings.read people.read people.write incidents.report incidents.read '
-     'incidents.detail incidents.step reporters.read heatmaps.read cameras.read patrols.read '
+     'grids.read buildings.read people.read people.write people.reveal incidents.report '
+     'incidents.read incidents.detail incidents.step reporters.read reporters.reveal heatmaps.read cameras.read patrols.read '
      'exports.make'),
     ('planner',
      'grids.read drafts.read drafts.write editions.publish buildings.read people.read '
      'exports.make'),
-    ('patrol_leader', 'grids.read people.read patrols.read tracks.read cameras.read'),
+    ('patrol_leader', 'grids.read people.read people.reveal patrols.read tracks.read cameras.read'),
     ('analyst', 'grids.read incidents.read heatmaps.read exports.make'),
     ('integrator', 'grids.read incidents.report'),
     ('system_admin', 'accounts.manage system.run'),

@@ -256,7 +256,7 @@ CREATE TABLE reporters (
     county_code text COLLATE "C" NOT NULL CHECK (county_code ~ '^[0-9]{6}$'),
     area_code text COLLATE "C" NOT NULL
         CHECK (area_code ~ '^([0-9]{6}|[0-9]{9}|[0-9]{12})$'),
-    name text,
+    name bytea,
     phone bytea,
     phone_hash bytea,
     phone_last4 text CHECK (phone_last4 ~ '^[0-9]{2,4}$'),
@@ -265,7 +265,7 @@ CREATE TABLE reporters (
     CONSTRAINT reporters_phone_whole
         CHECK ((phone IS NULL) = (phone_hash IS NULL) AND (phone IS NULL) = (phone_last4 IS NULL))
 );
-COMMENT ON COLUMN reporters.phone IS 'Encrypted by the application';
+COMMENT ON COLUMN reporters.name IS 'Encrypted by the application, as is the phone';
 CREATE TRIGGER reporters_area BEFORE INSERT ON reporters
     FOR EACH ROW EXECUTE FUNCTION wangge_area_of_event();
 

@@ -110,9 +110,7 @@ class Reporter(Base):
     """Who reported an incident, apart from it; name and phone are encrypted."""
 
     __tablename__ = "reporters"
-    incident_id: Mapped[uuid.UUID] = mapped_column(
-        sa.ForeignKey("incidents.id"), primary_key=True
-    )
+    incident_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("incidents.id"), primary_key=True)
     county_code: Mapped[str] = mapped_column(Code)
     area_code: Mapped[str] = mapped_column(Code, server_default=sa.FetchedValue())
     name: Mapped[bytes | None] = mapped_column(sa.LargeBinary)

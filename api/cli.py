@@ -25,6 +25,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "people": ("api.commands.people:app", "Assign workers to grids, record leaves"),
     "locate": ("api.commands.locate:app", "Which grid a place belongs to, and who answers"),
     "heatmap": ("api.commands.heatmap:app", "Density of incidents: HTML, PNG, GeoTIFF, contours"),
+    "retention": ("api.commands.retention:app", "How long personal data is kept; what is due"),
+    "secrets": ("api.commands.secrets:app", "Keys that phones and id numbers are encrypted with"),
     "crs": ("api.commands.crs:app", "Which coordinate system a layer is in"),
 }
 REFUSED, USAGE, MISSING = 1, 2, 3

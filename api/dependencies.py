@@ -12,6 +12,7 @@ from fastapi import Depends, Query, Request
 from api.settings import ServerSettings
 from gis.database import Database
 from gis.errors import BadInput, Problem
+from gis.secrets import Keyring
 
 # The space before a zone: after minutes or seconds, so never the one between day and time.
 _LOST_PLUS = re.compile(r"(?<=:\d\d) (?=\d\d:?\d\d$)|(?<=\.\d{3}) (?=\d\d:?\d\d$)")
@@ -27,6 +28,15 @@ def get_settings(request: Request) -> ServerSettings:
     """The settings the application was made with."""
     settings: ServerSettings = request.app.state.settings
     return settings
+
+
+def get_keyring(request: Request) -> Keyring:
+    """The keys that phones and names of reporters are encrypted with, read once."""
+    state = request.app.state
+    if getattr(state, "keyring", None) is None:
+        state.keyring = Keyring.open(state.database.settings.secrets_path)
+    keyring: Keyring = state.keyring
+    return keyring
 
 
 def parse_time(text: str, name: str, settings: ServerSettings) -> datetime:
@@ -79,6 +89,7 @@ def get_period(
     return first, last
 
 
+KeyringIn = Annotated[Keyring, Depends(get_keyring)]
 SettingsIn = Annotated[ServerSettings, Depends(get_settings)]
 MomentIn = Annotated[datetime, Depends(get_moment)]
 PeriodIn = Annotated[tuple[datetime | None, datetime | None], Depends(get_period)]

@@ -78,7 +78,7 @@ class Database:
     """
 
     def __init__(self, url: str, settings: DatabaseSettings, cluster: Cluster | None = None):
-        self.cluster = cluster
+        self.cluster, self.settings = cluster, settings
         self.url = sa.make_url(url)
         self.engine = _engine(self.url, settings, OWNER_SCOPE)
         if cluster is not None:

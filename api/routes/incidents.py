@@ -8,18 +8,20 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from api.auth import Access, needs
-from api.dependencies import PeriodIn
+from api.dependencies import KeyringIn, PeriodIn
 from api.schemas.incidents import (
     EventOut,
     IncidentDetail,
     IncidentIn,
     IncidentOut,
     IncidentPage,
+    ReasonIn,
+    ReporterOut,
     StepIn,
 )
 from api.schemas.places import GridBrief, ResponsibleOut, Sentence
 from gis.errors import BadInput, Problem
-from grids.incidents import repository, service
+from grids.incidents import reporters, repository, service
 from grids.incidents.errors import IncidentNotFound
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
@@ -40,6 +42,7 @@ Seeing = Annotated[Access, needs("incidents.read", "incidents.own", "incidents.r
 def report(
     body: IncidentIn,
     access: Annotated[Access, needs("incidents.report")],
+    keyring: KeyringIn,
     response: Response,
 ) -> IncidentDetail:
     """Store an incident with the grid and the worker who answer for its place now.
@@ -69,6 +72,9 @@ def report(
     )
     if not stored.is_new:
         response.status_code = 200
+    elif body.reporter is not None:
+        identity = reporters.Identity(body.reporter.name, body.reporter.phone)
+        reporters.keep(access.session, stored.incident, identity, keyring=keyring)
     response.headers["Location"] = f"/api/v1/incidents/{stored.incident.id}"
     return _detail(access, stored.incident.id)
 
@@ -128,6 +134,22 @@ def step(
     return _detail(access, incident_id)
 
 
+@router.post("/{incident_id}/reporter/reveal", summary="Who reported it, for a reason")
+def reveal_reporter(
+    incident_id: uuid.UUID,
+    body: ReasonIn,
+    access: Annotated[Access, needs("reporters.reveal")],
+    keyring: KeyringIn,
+    response: Response,
+) -> ReporterOut:
+    """Logged with who asked and why. Answers are never cached."""
+    response.headers["Cache-Control"] = "no-store"
+    who = reporters.reveal(
+        access.session, incident_id, reason=body.reason, keyring=keyring, actor=access.actor
+    )
+    return ReporterOut(name=who.name, phone=who.phone)
+
+
 def _detail(access: Access, incident_id: uuid.UUID) -> IncidentDetail:
     row = repository.get(access.session, incident_id)
     if row is None:
@@ -142,6 +164,11 @@ def _detail(access: Access, incident_id: uuid.UUID) -> IncidentDetail:
         address=row.incident.address if told else None,
         source=row.incident.source,
         external_id=row.incident.external_id,
+        reporter_phone_last4=(
+            reporters.last4(access.session, incident_id)
+            if access.caller.may("reporters.read")
+            else None
+        ),
         events=[
             EventOut.of(each, with_note=told)
             for each in repository.events(access.session, incident_id)

@@ -25,8 +25,17 @@ State = Literal[
 ]  # fmt: skip
 
 
+class ReporterIn(BaseModel):
+    """Who reports; kept encrypted and apart. Leave it out where it is not needed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Text | None = Field(default=None, max_length=100)
+    phone: Text | None = Field(default=None, max_length=40)
+
+
 class IncidentIn(BaseModel):
-    """An incident as it is reported. Send no names of residents: they do not belong here."""
+    """An incident as it is reported. Names of residents belong in ``reporter`` and nowhere else."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -60,6 +69,9 @@ class IncidentIn(BaseModel):
     source: Text = Field(default="api", min_length=1, max_length=64)
     external_id: Text | None = Field(default=None, min_length=1, max_length=128)
     county_code: str | None = Field(default=None, pattern="^[0-9]{6}$")
+    reporter: ReporterIn | None = Field(
+        default=None, description="Stored with the incident; that of a retry is not looked at"
+    )
 
 
 class IncidentOut(BaseModel):
@@ -76,6 +88,19 @@ class IncidentOut(BaseModel):
     grid: GridBrief | None
     responsible: ResponsibleOut | None
     review: str | None = Field(description="Why a person has to look at it; null: nothing open")
+
+
+class ReasonIn(BaseModel):
+    """Why something is shown; an auditor reads it."""
+
+    reason: str = Field(min_length=1, max_length=500, examples=["call back on order 20260630-1"])
+
+
+class ReporterOut(BaseModel):
+    """Who reported."""
+
+    name: str | None
+    phone: str | None
 
 
 class EventOut(BaseModel):
@@ -110,6 +135,9 @@ class IncidentDetail(IncidentOut):
     address: str | None = Field(description="As the text")
     source: str
     external_id: str | None
+    reporter_phone_last4: str | None = Field(
+        description="Of who reported; null where none is kept, and to those who may not know"
+    )
     events: list[EventOut]
 
 

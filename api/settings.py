@@ -10,7 +10,6 @@ from zoneinfo import available_timezones
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -81,8 +80,8 @@ class ServerSettings(BaseSettings):
             raise ValueError("a certificate and its key come together: set both, or neither")
         if not (self.is_loopback or self.has_tls or self.behind_proxy):
             raise ValueError(
-                f"cannot listen on {self.host or 'every address'} without encryption: passwords and "
-                "names of workers would go over the network for everybody to read. Set "
+                f"WANGGE_HOST={self.host}: cannot listen there without encryption: passwords "
+                "and names of workers would cross the network for everybody to read. Set "
                 "WANGGE_TLS_CERT and WANGGE_TLS_KEY, or put a reverse proxy with HTTPS in front "
                 "and set WANGGE_BEHIND_PROXY=true"
             )

@@ -42,7 +42,7 @@ class AccountNotFound(NotFound):
 
 
 class AccountConflict(Conflict):
-    """The login, person or subject belongs to another account, or the step does not fit its state."""
+    """The login or person has an account already, or the account is not in the state for it."""
 
 
 class GrantNotFound(NotFound):

@@ -53,7 +53,17 @@ def issue_key(
     BadInput
         It would reach further than its account, last longer than 400 days, or belong to a person.
     """
-    problems = list(_problems(session, account, name, lasts, per_minute, rights, area_code))
+    problems = list(
+        _problems(
+            session,
+            account,
+            name=name,
+            lasts=lasts,
+            per_minute=per_minute,
+            rights=rights,
+            area_code=area_code,
+        )
+    )
     if problems:
         raise BadInput(problems)
     secret = KEY_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
@@ -88,6 +98,7 @@ def issue_key(
 def _problems(
     session: Session,
     account: Account,
+    *,
     name: str,
     lasts: timedelta,
     per_minute: int,
@@ -98,7 +109,7 @@ def _problems(
     if account.role != ROLE:
         found.append(
             Problem(
-                f"{account.login} is no program's account: its role is {account.role or 'none yet'}",
+                f"{account.login} is no program's account, but {account.role or 'without a role'}",
                 f"Make an account with the role {ROLE} for the program",
                 field="login",
             )
@@ -107,7 +118,9 @@ def _problems(
         found.append(Problem("the key has no name", "Say what it is for", field="name"))
     if not timedelta() < lasts <= LONGEST:
         found.append(
-            Problem(f"a key lasts 1 to {LONGEST.days} days", "Issue a new one in time", field="days")
+            Problem(
+                f"a key lasts 1 to {LONGEST.days} days", "Issue a new one in time", field="days"
+            )
         )
     if not 1 <= per_minute <= MOST_PER_MINUTE:
         found.append(

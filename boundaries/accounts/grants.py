@@ -151,8 +151,22 @@ def _problems(session: Session, area_code: str, reason: str) -> list[Problem]:
 
 
 def _record(
-    session: Session, grant_id: uuid.UUID, action: str, actor: str, **detail: object
+    session: Session,
+    grant_id: uuid.UUID,
+    action: str,
+    actor: str,
+    *,
+    login: str | None = None,
+    area_code: str | None = None,
+    reason: str | None = None,
 ) -> None:
+    known = {"login": login, "area_code": area_code, "reason": reason}
     audit.record(
-        session, actor=actor, action=action, object_kind="grant", object_id=grant_id, **detail
+        session,
+        actor=actor,
+        action=action,
+        object_kind="grant",
+        object_id=grant_id,
+        county_code=None,
+        **{name: value for name, value in known.items() if value is not None},
     )

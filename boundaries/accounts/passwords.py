@@ -82,10 +82,10 @@ def matches(kept: str | None, password: str) -> bool:
         return False
     with _turn():
         try:
-            is_right = _hasher.verify(kept or _nobodys(), normal(password))
+            _hasher.verify(kept or _nobodys(), normal(password))
         except (VerificationError, InvalidHashError):
             return False
-    return is_right and kept is not None
+    return kept is not None
 
 
 def is_outdated(kept: str) -> bool:
@@ -137,8 +137,7 @@ def _weaknesses(password: str, *, login: str, name: str) -> Iterator[tuple[str, 
         yield "the password follows the alphabet, the figures or the keyboard", "Take words instead"
     elif _is_common(low, {login.casefold(), *login.casefold().split("."), name.casefold()}):
         yield (
-            "the password is among those that are guessed first, or is a login, a name or a common "
-            "word with something added",
+            "the password is guessed first, or a login, name or common word with something added",
             "Take several words that do not belong together",
         )
 

@@ -1,5 +1,7 @@
-"""Accounts as administrators and their owners change them. What the caller may do, the functions of
-the database check; what is asked here is asked so that a refusal can say why.
+"""Accounts as administrators and their owners change them.
+
+What the caller may do, the functions of the database check; what is asked here is asked so that a
+refusal can say why.
 """
 
 from __future__ import annotations
@@ -67,7 +69,7 @@ def add(
         problems.append(
             Problem(
                 "this is no login",
-                "2 to 64 of a-z, 0-9, dot, dash, underscore and @, beginning with a letter or figure",
+                "2 to 64 of a-z, 0-9 and . - _ @, beginning with a letter or figure",
                 field="login",
             )
         )

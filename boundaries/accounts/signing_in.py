@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from boundaries.access import Credential
 from boundaries.accounts import passwords, totp
@@ -107,7 +107,7 @@ def sign_in(
     login, device = normal_login(login), device or Device()
     with database.service_transaction() as session:
         count_attempt(session, login, device)
-        account = _look_up(session, login)
+        account = look_up(session, login)
     kept = account.password_hash if account is not None else None
     if not passwords.matches(kept, password) or account is None:
         if account is not None:
@@ -140,7 +140,7 @@ def sign_in(
 
 def open_session(
     session: Session,
-    account: sa.Row,
+    account: sa.Row[Any],
     *,
     by: str,
     device: Device | None = None,
@@ -184,7 +184,9 @@ def open_session(
 
 def end_by_token(session: Session, token: str) -> None:
     """End the session of a token, if there is one: whoever holds it may."""
-    execute(session, "SELECT wangge_end_session(:hash)", hash=Credential.of(token, is_key=False).hash)
+    execute(
+        session, "SELECT wangge_end_session(:hash)", hash=Credential.of(token, is_key=False).hash
+    )
 
 
 def count_attempt(session: Session, login: str, device: Device) -> None:
@@ -236,17 +238,20 @@ def _subject(kind: str, text: str) -> bytes:
     return hashlib.sha256(f"{kind}:{text}".encode()).digest()
 
 
-def _look_up(session: Session, login: str) -> sa.Row | None:
+def look_up(session: Session, login: str) -> sa.Row[Any] | None:
+    """What a sign-in needs to know of an account; None where there is none."""
     found = execute(session, "SELECT * FROM wangge_sign_in_account(:login, NULL)", login=login)
     return found.one_or_none()
 
 
-def _use_code(session: Session, keyring: Keyring | None, account: sa.Row, code: str) -> str:
+def _use_code(session: Session, keyring: Keyring | None, account: sa.Row[Any], code: str) -> str:
     """Use a code up; by what it was: totp or recovery, else 'refused'."""
     plain = totp.plain_code(code)
     if len(plain) == totp.DIGITS and plain.isdigit():
         if keyring is None:
-            raise Unavailable("second factors cannot be checked: the keys of this server are missing")
+            raise Unavailable(
+                "second factors cannot be checked: the keys of this server are missing"
+            )
         secret = keyring.decrypt(account.totp_secret, context=totp.context(account.id)).decode()
         step = totp.step_of(secret, plain, datetime.now(UTC))
         if step is None:
@@ -264,7 +269,7 @@ def _use_code(session: Session, keyring: Keyring | None, account: sa.Row, code: 
     return "recovery" if used else "refused"
 
 
-def _record_refusal(database: Database, account: sa.Row, device: Device, why: str) -> None:
+def _record_refusal(database: Database, account: sa.Row[Any], device: Device, why: str) -> None:
     with database.service_transaction() as session:
         audit.record(
             session,

@@ -8,6 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 import pyotp
+import segno
 
 if TYPE_CHECKING:
     import uuid
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 STEP_S: Final = 30
 STEPS_OFF: Final = 3
-"""Steps that a clock may be off either way: 90 s. Each code is taken once, so that it costs little."""
+"""Steps that a clock may be off either way: 90 s. Cheap, since each code is taken once."""
 DIGITS: Final = 6
 RECOVERY_CODES: Final = 10
 RECOVERY_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -66,3 +67,11 @@ def recovery_hash(code: str) -> bytes:
 def plain_code(text: str) -> str:
     """A code as it was typed, without spaces and dashes."""
     return "".join(each for each in text if each.isalnum())
+
+
+def qr_rows(address: str) -> list[str]:
+    """An address as a QR code: rows of 1 (dark) and 0, without the border it is drawn with."""
+    return [
+        "".join("1" if dark else "0" for dark in row)
+        for row in segno.make_qr(address, error="m").matrix
+    ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import string
 import unicodedata
 from contextlib import contextmanager
 from functools import cache
@@ -160,7 +161,8 @@ def _is_common(low: str, own: set[str]) -> bool:
         return True
     # The same again, and again: one time is what counts.
     repeated = re.fullmatch(r"(.+?)\1+", low)
-    for text in {low, low.translate(LEET), repeated[1] if repeated else low}:
+    bare = low.strip(string.digits + string.punctuation).translate(LEET)
+    for text in {low, bare, repeated[1] if repeated else low}:
         core = "".join(re.findall(r"[^\W\d_]+", text))
         known = {each for each in own if len(each) > 1} | OURS
         for each in sorted(known, key=len, reverse=True):

@@ -44,7 +44,7 @@ def step_of(secret: str, code: str, moment: datetime) -> int | None:
     Every step in question is compared, whichever matches, in constant time.
     """
     totp, now, found = pyotp.TOTP(secret), int(moment.timestamp()) // STEP_S, None
-    for step in range(now - STEPS_OFF, now + STEPS_OFF + 1):
+    for step in range(max(now - STEPS_OFF, 0), now + STEPS_OFF + 1):
         if hmac.compare_digest(totp.generate_otp(step).encode(), code.encode()):
             found = step
     return found

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import secrets
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -27,8 +28,6 @@ from grids import service
 from grids.people import service as people
 
 if TYPE_CHECKING:
-    import uuid
-
     from sqlalchemy.orm import Session
 
 COUNTY = "990121"
@@ -128,6 +127,11 @@ def county(session: Session, *, since: datetime = SINCE, source: str = "test") -
         people.assign(session, person, shape, actor="test", since=since)
         grids[shape.code], workers[shape.code] = shape.grid_id, person.id
     return County(edition.id, grids, workers)
+
+
+def uuid_of(number: int) -> uuid.UUID:
+    """An id that a test can tell by its last figure."""
+    return uuid.UUID(int=number)
 
 
 def account(

@@ -86,7 +86,9 @@ def set_state(account_id: uuid.UUID, body: StateBody, access: Manager) -> Accoun
     )
 
 
-@router.post("/{account_id}/password", summary="Give an account a new one-time password")
+@router.post(
+    "/{account_id}/password", status_code=201, summary="Give an account a new one-time password"
+)
 def reset_password(account_id: uuid.UUID, access: Manager, response: Response) -> NewAccountOut:
     """Told once, in this answer; the account's sessions end, and failed attempts are forgotten."""
     account = repository.account(access.session, account_id)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy.dialects.postgresql import Range
-
 from boundaries.accounts import repository
 from boundaries.errors import GrantNotFound, NotAllowed
 from gis import audit
@@ -57,11 +55,12 @@ def give(
         raise BadInput(problems)
     made = execute(
         session,
-        "SELECT wangge_give_grant(:account, :area, :reason, :during, :author)",
+        "SELECT wangge_give_grant(:account, :area, :reason, :since, :until, :author)",
         account=account.id,
         area=area_code,
         reason=reason.strip(),
-        during=Range(first, until, bounds="[)"),
+        since=first,
+        until=until,
         author=actor,
     ).scalar_one()
     _record(session, made, "grant.given", actor, login=account.login, area_code=area_code)

@@ -1,14 +1,15 @@
 -- Who sees and changes accounts: everybody their own, administrators those of their area. Secrets
 -- (hashes of passwords, tokens and keys, TOTP) are granted to nobody; functions of the owner's
 -- use them, each for one thing, each checking rights and area itself: a superuser who owns them
--- passes every policy.
+-- passes every policy. What they ask has to be TRUE: a comparison with NULL is no leave.
 
 CREATE FUNCTION wangge_administers(area text) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     -- The whole installation is '' and sorts before every scope but the whole one.
-    SELECT COALESCE(NULLIF(area, ''), '0') COLLATE "C" >= wangge_lo()
-        AND COALESCE(NULLIF(area, ''), '0') COLLATE "C" < wangge_hi()
+    SELECT area IS NOT NULL
+        AND COALESCE(COALESCE(NULLIF(area, ''), '0') COLLATE "C" >= wangge_lo(), false)
+        AND COALESCE(COALESCE(NULLIF(area, ''), '0') COLLATE "C" < wangge_hi(), false)
         AND (wangge_may('accounts.manage') OR wangge_may('roles.assign')
              OR wangge_may('grants.give') OR wangge_may('keys.manage'))
 $$;
@@ -251,7 +252,7 @@ CREATE FUNCTION wangge_add_account(
 DECLARE
     made uuid := gen_random_uuid();
 BEGIN
-    IF NOT (wangge_may('accounts.manage') AND wangge_administers(area_code)) THEN
+    IF (wangge_may('accounts.manage') AND wangge_administers(area_code)) IS NOT TRUE THEN
         PERFORM wangge_refuse('the account lies outside what the caller administers');
     END IF;
     INSERT INTO accounts (
@@ -270,8 +271,7 @@ CREATE FUNCTION wangge_set_password(account uuid, hash text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public
     AS $$
 BEGIN
-    IF account IS DISTINCT FROM wangge_account()
-        AND NOT wangge_may_change(account, 'accounts.manage')
+    IF (account = wangge_account() OR wangge_may_change(account, 'accounts.manage')) IS NOT TRUE
     THEN
         PERFORM wangge_refuse('the password of this account is not the caller''s to set');
     END IF;
@@ -293,7 +293,7 @@ CREATE FUNCTION wangge_disable(account uuid, is_disabled boolean) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public
     AS $$
 BEGIN
-    IF NOT wangge_may_change(account, 'accounts.manage') THEN
+    IF wangge_may_change(account, 'accounts.manage') IS NOT TRUE THEN
         PERFORM wangge_refuse('this account is not the caller''s to change');
     END IF;
     UPDATE accounts
@@ -311,12 +311,13 @@ DECLARE
     before accounts%ROWTYPE;
 BEGIN
     SELECT * INTO before FROM accounts WHERE id = account FOR UPDATE;
-    IF NOT FOUND OR account IS NOT DISTINCT FROM wangge_account()
-        OR NOT wangge_administers(before.area_code) OR NOT wangge_administers(new_area)
-        OR NOT (wangge_may('roles.assign')
-                OR wangge_may('accounts.manage') AND before.role IS NULL
-                   AND new_role = ANY(wangge_first_appointments()))
-    THEN
+    IF (
+        account IS DISTINCT FROM wangge_account()
+        AND wangge_administers(before.area_code) AND wangge_administers(new_area)
+        AND (wangge_may('roles.assign')
+             OR wangge_may('accounts.manage') AND before.role IS NULL
+                AND new_role = ANY(wangge_first_appointments()))
+    ) IS NOT TRUE THEN
         PERFORM wangge_refuse('this role or area is not the caller''s to give');
     END IF;
     UPDATE accounts SET role = new_role, area_code = new_area WHERE id = account;
@@ -329,7 +330,7 @@ CREATE FUNCTION wangge_first_appointments() RETURNS text[]
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
     SET wangge.lo = '0' SET wangge.hi = ':' SET wangge.rights = '*'
     AS $$
-    SELECT array_agg(wanted)
+    SELECT COALESCE(array_agg(wanted), '{}')
     FROM unnest(ARRAY['security_admin', 'audit_admin']) AS wanted
     WHERE NOT EXISTS (
         SELECT FROM accounts AS a
@@ -378,8 +379,7 @@ CREATE FUNCTION wangge_remove_totp(account uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public
     AS $$
 BEGIN
-    IF account IS DISTINCT FROM wangge_account()
-        AND NOT wangge_may_change(account, 'accounts.manage')
+    IF (account = wangge_account() OR wangge_may_change(account, 'accounts.manage')) IS NOT TRUE
     THEN
         PERFORM wangge_refuse('the second factor of this account is not the caller''s to remove');
     END IF;
@@ -402,15 +402,18 @@ DECLARE
     made uuid;
 BEGIN
     SELECT * INTO owner FROM accounts WHERE id = account;
-    IF NOT FOUND OR account IS NOT DISTINCT FROM wangge_account()
-        OR NOT wangge_may('keys.manage') OR NOT wangge_administers(owner.area_code)
-        OR owner.role IS DISTINCT FROM 'integrator' OR lasts > interval '400 days'
-        OR NOT starts_with(COALESCE(only_area, owner.area_code), owner.area_code)
-        OR EXISTS (
+    IF (
+        account IS DISTINCT FROM wangge_account()
+        AND wangge_may('keys.manage') AND wangge_administers(owner.area_code)
+        AND owner.role = 'integrator' AND lasts <= interval '400 days'
+        AND starts_with(COALESCE(only_area, owner.area_code), owner.area_code)
+        AND NOT EXISTS (
             SELECT FROM unnest(only_rights) AS wanted
-            WHERE wanted NOT IN (SELECT right_key FROM role_rights WHERE role = owner.role)
+            WHERE NOT EXISTS (
+                SELECT FROM role_rights WHERE role = owner.role AND right_key = wanted
+            )
         )
-    THEN
+    ) IS NOT TRUE THEN
         PERFORM wangge_refuse('this key is not the caller''s to issue');
     END IF;
     INSERT INTO api_keys (
@@ -425,24 +428,24 @@ $$;
 
 -- Give an account access to another area for a time. Nobody themselves: that is break-glass.
 CREATE FUNCTION wangge_give_grant(
-    account uuid, area text, why text, during tstzrange, author text
+    account uuid, area text, why text, since timestamptz, until timestamptz, author text
 ) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public
     AS $$
 DECLARE
     made uuid;
 BEGIN
-    IF NOT wangge_may('grants.give') OR account IS NOT DISTINCT FROM wangge_account()
-        OR NOT wangge_administers(area)
-        OR NOT EXISTS (
+    IF (
+        wangge_may('grants.give') AND account IS DISTINCT FROM wangge_account()
+        AND wangge_administers(area) AND until - since <= interval '366 days'
+        AND EXISTS (
             SELECT FROM accounts AS a WHERE a.id = account AND wangge_administers(a.area_code)
         )
-        OR upper(during) - lower(during) > interval '366 days'
-    THEN
+    ) IS NOT TRUE THEN
         PERFORM wangge_refuse('this grant is not the caller''s to give');
     END IF;
     INSERT INTO area_grants (account_id, area_code, kind, reason, valid, given_by)
-        VALUES (account, area, 'grant', why, during, author) RETURNING id INTO made;
+        VALUES (account, area, 'grant', why, tstzrange(since, until), author) RETURNING id INTO made;
     RETURN made;
 END
 $$;
@@ -456,9 +459,10 @@ DECLARE
     moment timestamptz := clock_timestamp();
     made uuid;
 BEGIN
-    IF wangge_account() IS NULL OR NOT wangge_may('incidents.read')
-        OR lasts > interval '4 hours'
-    THEN
+    IF (
+        wangge_account() IS NOT NULL AND wangge_may('incidents.read')
+        AND lasts <= interval '4 hours'
+    ) IS NOT TRUE THEN
         PERFORM wangge_refuse('break-glass access is not the caller''s to take');
     END IF;
     INSERT INTO area_grants (account_id, area_code, kind, reason, valid, given_by)
@@ -523,7 +527,7 @@ BEGIN
         'wangge_confirm_totp(bigint, bytea[])',
         'wangge_remove_totp(uuid)',
         'wangge_issue_key(uuid, text, bytea, text[], text, integer, interval, text)',
-        'wangge_give_grant(uuid, text, text, tstzrange, text)',
+        'wangge_give_grant(uuid, text, text, timestamptz, timestamptz, text)',
         'wangge_break_glass(text, text, interval, text)',
         'wangge_end_grant(uuid, text)',
         'wangge_see_grant(uuid, text)'

@@ -89,10 +89,8 @@ export class SignIn {
     },
     field('login', 'signin.login', { type: 'text', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', value: this.login }),
     field('password', 'signin.password', { type: 'password', autocomplete: 'current-password' }),
-    needsCode && [
-      field('code', 'signin.code', { type: 'text', autocomplete: 'one-time-code', autocapitalize: 'none', spellcheck: 'false' }),
-      h('p', { class: 'hint' }, t('signin.code_how')),
-    ],
+    needsCode && field('code', 'signin.code', { type: 'text', autocomplete: 'one-time-code', autocapitalize: 'none', spellcheck: 'false' }),
+    needsCode && h('p', { class: 'hint' }, t('signin.code_how')),
     this.asking === 'password' && h('p', { class: 'hint' }, t('signin.lost')));
   }
 

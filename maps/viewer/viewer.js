@@ -87,9 +87,9 @@ async function start() {
   };
   const signIn = new SignIn(element('main'), api);
   drawHeader(null, early);
-  cover(h('p', { class: 'loading' }, t('app.loading')));
   try {
     const session = await signIn.session();
+    cover(h('p', { class: 'loading' }, t('app.loading')));
     api.onended = () => {
       rememberEnded();
       location.reload();
@@ -230,7 +230,7 @@ function run(meta, tilesets, style, session) {
   function drawMapButtons() {
     document.querySelector('.map-buttons')?.remove();
     element('map').append(h('div', { class: 'map-buttons' },
-      h('button', { type: 'button', id: 'ask-centre', onclick: askCentre }, t('app.centre')),
+      may('grids.read') && h('button', { type: 'button', id: 'ask-centre', onclick: askCentre }, t('app.centre')),
       grids.home && h('button', { type: 'button', id: 'whole', onclick: () => grids.home && grids.fit(grids.home) }, t('app.whole'))));
   }
 
@@ -359,7 +359,9 @@ function run(meta, tilesets, style, session) {
     if (state.layers.has('density')) drawDensity();
     if (available.has('incidents')) countAll();
     saveState();
-    if (meta.edition === null) {
+    if (!may('grids.read')) {
+      cover(h('p', {}, t('account.nothing')));
+    } else if (meta.edition === null) {
       cover(h('section', { class: 'empty' }, h('h2', {}, t('empty.title')), h('p', {}, t('empty.text'))));
     } else {
       tasks.greet();

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 K: Final = 5
 """Counts below this are hidden wherever a map or table leaves the case team."""
@@ -79,12 +79,13 @@ def hidden(counts: Mapping[str, int], parents: Mapping[str, str], *, k: int = K)
 
 def _unprotected(edges: Mapping[str, _Edge], gone: set[str]) -> set[str] | None:
     """What to hide so that fewer counts can be worked out; None when none can be."""
+    ways = _ways(edges.values())
     more: set[str] = set()
     on_a_cycle: set[str] = set()
     for bridge in _bridges([edges[code] for code in sorted(gone)]):
         if bridge.code in on_a_cycle:
             continue
-        path = _cheapest_path(edges, gone | more, bridge)
+        path = _cheapest_path(ways, gone, more, bridge)
         if path is not None:
             on_a_cycle |= path
             more |= path - gone
@@ -106,14 +107,20 @@ def _small_sum(
     return None
 
 
-def _cheapest_path(edges: Mapping[str, _Edge], gone: set[str], around: _Edge) -> set[str] | None:
-    """The counts of the cheapest way between the ends of an edge beside it (Dijkstra)."""
+def _ways(edges: Iterable[_Edge]) -> Mapping[str, list[tuple[str, _Edge]]]:
+    """From each sum its neighbours, and the count between."""
     ways: defaultdict[str, list[tuple[str, _Edge]]] = defaultdict(list)
-    for edge in edges.values():
-        if edge.code != around.code:
-            one, other = edge.ends
-            ways[one].append((other, edge))
-            ways[other].append((one, edge))
+    for edge in edges:
+        one, other = edge.ends
+        ways[one].append((other, edge))
+        ways[other].append((one, edge))
+    return ways
+
+
+def _cheapest_path(
+    ways: Mapping[str, list[tuple[str, _Edge]]], gone: set[str], more: set[str], around: _Edge
+) -> set[str] | None:
+    """The counts of the cheapest way between the ends of an edge beside it (Dijkstra)."""
     start, goal = around.ends
     best: dict[str, float] = {start: 0}
     came: dict[str, tuple[str, str]] = {}
@@ -129,7 +136,10 @@ def _cheapest_path(edges: Mapping[str, _Edge], gone: set[str], around: _Edge) ->
         if cost > best[node]:
             continue
         for onward, edge in ways[node]:
-            further = cost + (0 if edge.code in gone else edge.cost)
+            if edge is around:
+                continue
+            is_free = edge.code in gone or edge.code in more
+            further = cost + (0 if is_free else edge.cost)
             if further < best.get(onward, float("inf")):
                 best[onward], came[onward] = further, (node, edge.code)
                 heapq.heappush(queue, (further, onward))
@@ -139,11 +149,7 @@ def _cheapest_path(edges: Mapping[str, _Edge], gone: set[str], around: _Edge) ->
 def _bridges(edges: list[_Edge]) -> list[_Edge]:
     """The edges that lie on no cycle, found by a depth-first search (Tarjan 1974)."""
     found = []
-    ways: defaultdict[str, list[tuple[str, _Edge]]] = defaultdict(list)
-    for edge in edges:
-        one, other = edge.ends
-        ways[one].append((other, edge))
-        ways[other].append((one, edge))
+    ways = _ways(edges)
     order: dict[str, int] = {}
     low: dict[str, int] = {}
     for start in ways:

@@ -25,6 +25,10 @@ class ServerSettings(BaseSettings):
         default=2 * 2**20, ge=1024, description="Largest body of a request, bytes"
     )
 
+    export_free_rows: int = Field(
+        default=500, ge=0, description="Exports of more rows wait for somebody else's approval"
+    )
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:

@@ -351,6 +351,18 @@ def rollback(session: Session, edition_id: int, *, actor: str, note: str = "") -
         It is not the one in force, or there is none before it.
     """
     edition = editions.get(session, edition_id)
+    now = datetime.now(UTC)
+    first, last = (edition.valid.lower, edition.valid.upper) if edition.valid else (None, None)
+    if edition.status != "draft" and first is not None and first > now:
+        raise RollbackRefused(
+            f"edition {edition.id} is in force from {first.isoformat()} on: before that there is "
+            "nothing to roll back"
+        )
+    if edition.status == "superseded" and last is not None and last > now:
+        raise RollbackRefused(
+            f"edition {edition.id} is in force until {last.isoformat()}, when another takes its "
+            "place: until then nothing else can"
+        )
     if edition.status != "active":
         raise RollbackRefused(
             f"edition {edition.id} is {edition.status}: only the one in force can be rolled back"

@@ -14,14 +14,15 @@ from data.importers.work import Kind, Work, county_of
 from gis.database import execute
 from gis.errors import BadInput
 from grids import service
+from grids.redistricting import AREA_TYPES
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
-# Households that a grid of each kind of area should have (design 4.2: norms are data).
-TARGETS: Final = {"urban": 300, "micro": 100, "rural": 40, "pastoral": 25}
+# Households that a grid of each kind of area should have.
+TARGETS: Final = {name: norm.target for name, norm in AREA_TYPES.items()}
 CODE_DIGITS: Final = 3
 
 
@@ -43,7 +44,7 @@ def prepare(work: Work) -> None:
         frame[name] = values.counts(work.column(name), report, work.field(name))
     frame["area_type"] = values.chosen(
         work.column("area_type"), report, work.field("area_type"), units.AREA_WORDS,
-        allowed=units.AREA_TYPES,
+        allowed=tuple(AREA_TYPES),
     )  # fmt: skip
     shapes = work.geom.copy()
     single = shapely.get_num_geometries(shapes) == 1

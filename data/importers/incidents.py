@@ -220,8 +220,21 @@ def store(work: Work, session: Session) -> None:
     recorded = record_many(session, frame, actor=work.options.actor)
     report.new = (report.new or 0) + recorded.new
     report.unchanged = (report.unchanged or 0) + recorded.unchanged
-    report.changed = report.changed or 0
+    report.changed = (report.changed or 0) + recorded.closed
     report.review = dict(recorded.review)
+    if recorded.closed:
+        report.note(
+            f"{recorded.closed} incidents stored before are closed now",
+            field=work.field("closed_at"),
+        )
+    if recorded.not_closed:
+        report.add(
+            "warned",
+            "it is closed in the file, but its steps here do not lead there: it stays open",
+            "Move it on by its own steps first.",
+            rows=frame.index[frame["external_id"].isin(recorded.not_closed)],
+            field=work.field("closed_at"),
+        )  # fmt: skip
     if recorded.conflicting:
         rows = frame.index[frame["external_id"].isin(recorded.conflicting)]
         report.add(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
 from data.importers import guards, values
 from data.importers.geometry_checks import check, check_positions
@@ -115,45 +116,60 @@ def _coordinate(work: Work, name: str) -> Any:
 
 
 def source_crs(work: Work, table: Table) -> gis_crs.Crs:
-    """Which system the coordinates are in: told, declared, or set by the format's standard.
+    """Which system the coordinates are in; see `which_crs`. What was assumed is noted."""
+    report = work.report
+    xy = shapely.get_coordinates(work.geom)
+    by_columns = table.geometry is None and work.has("lon")
+    found = which_crs(table, told=work.options.crs, xy=xy, by_columns=by_columns, file=report.file)
+    if table.crs and work.options.crs != "auto":
+        declared = gis_crs.parse_crs(table.crs)
+        if declared.name not in (found.name, "wgs84"):
+            report.note(f"the file declares {declared.name}; {found.name} was told and is used")
+    elif by_columns and work.options.crs == "auto" and not work.has("crs"):
+        report.note(
+            "the coordinates name no system and were taken as WGS 84",
+            "Say --crs gcj02 for Amap and Tencent, bd09 for Baidu, EPSG:n for a survey.",
+        )
+    return found
+
+
+def which_crs(
+    table: Table, *, told: str, xy: NDArray[np.float64], by_columns: bool, file: str
+) -> gis_crs.Crs:
+    """The system that was told, else the declared one, else the one of the format's standard.
+
+    Parameters
+    ----------
+    told
+        What the user said; ``auto`` for nothing.
+    xy
+        (n, 2) coordinates as the file has them.
+    by_columns
+        They come from columns of longitude and latitude, which declare nothing: degrees are
+        taken as WGS 84.
 
     Raises
     ------
     BadInput
         Unknown name, or nothing is told nor declared where a guess could be wrong.
     """
-    report = work.report
-    declared = gis_crs.parse_crs(table.crs) if table.crs else None
-    if work.options.crs != "auto":
-        told = gis_crs.parse_crs(work.options.crs)
-        if declared is not None and declared.name not in (told.name, "wgs84"):
-            report.note(f"the file declares {declared.name}; {told.name} was told and is used")
-        return told
-    if declared is not None:
-        return declared
-    if table.format in _WGS84_BY_STANDARD:
+    if told != "auto":
+        return gis_crs.parse_crs(told)
+    if table.crs:
+        return gis_crs.parse_crs(table.crs)
+    known = xy[np.isfinite(xy).all(axis=1)]
+    # Most of them: a stray row is a matter of its own.
+    in_degrees = not len(known) or bool(np.median(np.abs(known).max(axis=1)) <= 360)
+    if table.format in _WGS84_BY_STANDARD or (by_columns and in_degrees):
         return gis_crs.parse_crs("wgs84")
-    by_columns = table.geometry is None and work.has("lon")
-    if by_columns and _in_degrees(work):
-        if not work.has("crs"):
-            report.note(
-                "the coordinates name no system and were taken as WGS 84",
-                "Say --crs gcj02 for Amap and Tencent, bd09 for Baidu, EPSG:n for a survey.",
-            )
-        return gis_crs.parse_crs("wgs84")
-    looks = "look like longitude and latitude" if _in_degrees(work) else "look like metres"
+    looks = "look like longitude and latitude" if in_degrees else "look like metres"
     raise BadInput(
         Problem(
-            f"{report.file} declares no coordinate system (no CRS); its coordinates {looks}",
+            f"it declares no coordinate system (no CRS); its coordinates {looks}",
             "Say --crs wgs84, cgcs2000, gcj02, bd09 or EPSG:n (3-degree zones are EPSG:4513-4554).",
-            report.file,
+            file,
         )
     )
-
-
-def _in_degrees(work: Work) -> bool:
-    bounds = shapely.total_bounds(work.geom)
-    return bool(np.nanmax(np.abs(bounds)) <= 360) if np.isfinite(bounds).any() else True
 
 
 def place(work: Work, table: Table, session: Session | None) -> None:

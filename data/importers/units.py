@@ -14,6 +14,7 @@ from data.importers.unit_codes import LEVELS, check_level, own_codes, trimmed
 from data.importers.work import Kind, Work, put_together
 from gis.database import execute
 from gis.errors import BadInput, Problem
+from grids.redistricting import AREA_TYPES
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -22,7 +23,6 @@ AREA_WORDS: Final = {
     "城市": "urban", "城镇": "urban", "城区": "urban", "微网格": "micro", "农村": "rural",
     "乡村": "rural", "农区": "rural", "牧区": "pastoral",
 }  # fmt: skip
-AREA_TYPES: Final = ("urban", "micro", "rural", "pastoral")
 _STORED: Final = ("code", "level", "parent_code", "name", "name_en", "area_type", "geom", "source")
 
 
@@ -48,7 +48,11 @@ def prepare(work: Work) -> None:
     frame["name"] = values.objects(named, frame.index)
     frame["name_en"] = values.texts(work.column("name_en"))
     frame["area_type"] = values.chosen(
-        work.column("area_type"), report, work.field("area_type"), AREA_WORDS, allowed=AREA_TYPES
+        work.column("area_type"),
+        report,
+        work.field("area_type"),
+        AREA_WORDS,
+        allowed=tuple(AREA_TYPES),
     )
     frame["geom"] = work.geom
     check_level(work, frame)

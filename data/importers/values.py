@@ -156,8 +156,22 @@ def numbers(
             return f"is not between {low:g} and {high:g}: {text}"
         return number
 
+    plain = _plain_numbers(series)
+    if plain is not None and ((plain >= low) & (plain <= high)).all():
+        return plain
     remedy = f"Give a number{' in ' + unit if unit else ''}, or leave it empty."
     return _judge(series, report, field, remedy, parse)
+
+
+def _plain_numbers(series: Series) -> NDArray[np.float64] | None:
+    """A column of nothing but finite numbers, at once; None where one has to be looked at."""
+    if pd.api.types.is_bool_dtype(series.dtype) or pd.api.types.is_object_dtype(series.dtype):
+        return None
+    try:
+        found = series.astype(float).to_numpy(dtype=float)
+    except (TypeError, ValueError):
+        return None
+    return found if np.isfinite(found).all() else None
 
 
 def booleans(series: Series, report: Report, field: str, *, default: bool) -> Series:

@@ -9,12 +9,14 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 import shapely
+import sqlalchemy as sa
 
 from data.importers import cameras, osm
 from data.importers.run import KINDS, run_import
 from gis.crs import from_wgs84
 from gis.database import Database, execute
 from gis.errors import BadInput
+from grids.incidents import service as incidents
 from tests.data.importers.conftest import COUNTY, SQUARES, VILLAGES, Writer
 
 
@@ -387,6 +389,30 @@ def test_an_incident_stored_before_with_other_words_stays(csv: Writer, place: Da
         "stays: an incident is never rewritten" in g for g in report.counts_by_group("warned")
     )
     assert _rows(place, "SELECT text FROM incidents") == [("吵",)]
+
+
+def test_an_incident_closed_since_is_closed_by_the_next_file(csv: Writer, place: Database) -> None:
+    rows = (
+        "id,category,lon,lat,time,办结时间\n"
+        "1,邻里,110,40,2024-03-05,{}\n2,邻里,110,40,2024-03-05,\n"
+    )
+    run_import("incidents", csv("i.csv", rows.format("")), database=place, commit=True)
+    for changed in (1, 0):
+        later = csv("i.csv", rows.format("2024-03-07 18:00"))
+        report = run_import("incidents", later, database=place, commit=True)
+        assert (report.new, report.changed, report.unchanged) == (0, changed, 2 - changed)
+    assert _rows(place, "SELECT state FROM incidents ORDER BY external_id") == [
+        ("closed",),
+        ("reported",),
+    ]
+    rows = rows.replace("1,邻里", "3,邻里")
+    run_import("incidents", csv("i.csv", rows.format("")), database=place, commit=True)
+    with place.transaction() as session:
+        (number,) = session.scalars(sa.text("SELECT id FROM incidents WHERE external_id = '3'"))
+        incidents.step(session, number, "handling", actor="t")
+    report = run_import("incidents", csv("i.csv", rows.format("2024-03-07 18:00")), database=place)
+    (warned,) = report.counts_by_group("warned")
+    assert "its steps here do not lead there" in warned
 
 
 def test_which_county(csv: Writer, database: Database) -> None:

@@ -188,6 +188,10 @@ class Cluster:
 
     # -- life -------------------------------------------------------------------------------
 
+    def exists(self) -> bool:
+        """Whether the folder holds a cluster already."""
+        return (self.pgdata / "PG_VERSION").exists()
+
     def is_running(self) -> bool:
         """Whether a server of this folder answers for its process id."""
         return self._server_pid() is not None
@@ -218,7 +222,7 @@ class Cluster:
         self._make_folder()
         with self._exclusive("start.lock"):
             self._hold()
-            if not (self.pgdata / "PG_VERSION").exists():
+            if not self.exists():
                 self._initdb()
             if not self.is_running():
                 self._start_server()

@@ -12,8 +12,8 @@ import typer
 from api.commands.layers import read_layer, read_points, write_layer
 from api.commands.shared import DataDir, moment, open_database, out, server_settings
 from data.importers import columns
+from data.importers.moments import times
 from data.importers.report import Report
-from data.importers.values import times
 from gis.errors import BadInput, Problem
 from grids.incidents.repository import Filter
 from maps import heatmap_text, raster

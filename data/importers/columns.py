@@ -184,8 +184,11 @@ def nearest_text(wanted: str, present: Sequence[str], otherwise: str) -> str:
     if not present:
         return "The file has no columns."
     by_plain = {plain(c): c for c in reversed(present)}
+    # Of two Chinese characters one is near enough, of seven letters three and a half are not.
+    cutoff = 0.5 if len(plain(wanted)) <= 3 else 0.6
     near = [
-        by_plain[n] for n in difflib.get_close_matches(plain(wanted), list(by_plain), 3, cutoff=0.5)
+        by_plain[n]
+        for n in difflib.get_close_matches(plain(wanted), list(by_plain), 3, cutoff=cutoff)
     ]
     if near:
         return f"The nearest names are: {', '.join(near)}."
@@ -196,7 +199,8 @@ def nearest_text(wanted: str, present: Sequence[str], otherwise: str) -> str:
 def missing(kind: str, field: str, present: Sequence[str], *, file: str) -> Problem:
     """The problem of a required column that was not found, with the nearest names there are."""
     candidates = [field, *guesses(kind, field)]
-    by_plain = {plain(c): c for c in reversed(present)}
+    # A single letter is near every name of two.
+    by_plain = {plain(c): c for c in reversed(present) if len(c) > 1 or not c.isascii()}
     near: list[str] = []
     for candidate in candidates:
         for hit in difflib.get_close_matches(plain(candidate), list(by_plain), 2, cutoff=0.6):

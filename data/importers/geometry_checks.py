@@ -151,24 +151,32 @@ def _mend(out: Geometries, rows: Rows, report: Report) -> None:
         why = str(shapely.is_valid_reason(out[position]))
         mended, change = mend(out[position])
         row = [int(rows[position])]
-        if mended is None:
+        if mended is None and shapely.area(shapely.make_valid(out[position])) == 0:
+            report.reject(row, "the polygon has no area", _REMEDY_EXPORT, field="geometry")
+        elif mended is None:
             report.reject(
                 row,
-                f"the polygon is invalid ({why}) and mending it would change its area by "
-                f"{change:.2g} of itself",
-                "It crosses itself or is degenerate: draw it again.",
+                f"the polygon is invalid ({why}), and mending it would change its area by "
+                f"{_percent(change)}",
+                _REMEDY_EXPORT,
                 field="geometry",
                 group="the polygon crosses itself or is degenerate",
             )
         else:
             report.add(
                 "repaired",
-                f"the polygon was invalid ({why}); mended, area changed by {change:.1g} of itself",
+                f"the polygon was invalid ({why}); mended, its area is the same"
+                + ("" if change < 1e-12 else f" but for {change * 1e6:.2g} millionths"),
                 rows=row,
                 field="geometry",
                 group="the polygon was invalid and was mended without changing its area",
             )
         out[position] = mended
+
+
+def _percent(share: float) -> str:
+    """A share in per cent; what would be shown as 0 is said in words."""
+    return f"{share:.1%}" if share >= 0.0005 else "less than 0.1%"
 
 
 def mend(polygon: Any) -> tuple[Any | None, float]:

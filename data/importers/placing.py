@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from data.importers import guards, values
 from data.importers.geometry_checks import check, check_positions
 from data.importers.reading import read
+from data.importers.wording import counted
 from gis import crs as gis_crs
 from gis import crs_check
 from gis.database import execute
@@ -41,8 +42,10 @@ def geometry_of(work: Work, table: Table) -> None:
     if table.geometry is not None:
         work.geom = table.geometry
         if table.unread:
+            # The rows of a second layer are numbered on after those of the first.
+            shift = int(work.frame.index[0]) - int(table.frame.index[0])
             work.report.reject(
-                list(table.unread), list(table.unread.values()),
+                [row + shift for row in table.unread], list(table.unread.values()),
                 "Put each type of geometry in its own layer.",
                 field="geometry", group="the geometry cannot be read",
             )  # fmt: skip
@@ -52,10 +55,10 @@ def geometry_of(work: Work, table: Table) -> None:
         work.geom = _from_wkt(work)
     elif work.has("lon") and work.has("lat") and "point" in work.kind.families:
         _from_lonlat(work)
-    elif work.kind.needs_place:
+    elif work.needs_place:
         raise BadInput(
             Problem(
-                f"{work.report.file} has no geometry: neither a geometry column nor WKT"
+                "it has no geometry: neither a geometry column nor WKT"
                 + (" nor longitude and latitude" if "point" in work.kind.families else ""),
                 "Say --map lon=COLUMN --map lat=COLUMN, --map wkt=COLUMN, or send a map layer. "
                 f"The columns are: {', '.join(map(str, table.frame.columns[:30]))}.",
@@ -180,7 +183,7 @@ def place(work: Work, table: Table, session: Session | None) -> None:
     BadInput
         No system known, axes swapped in the whole file, or marked WGS 84 and found shifted.
     """
-    if not (shapely.is_missing(work.geom).all() and not work.kind.needs_place):
+    if not (shapely.is_missing(work.geom).all() and not work.needs_place):
         work.expected = expected_bounds(session, work.options.county)
         crs = source_crs(work, table)
         work.crs = crs.name
@@ -189,7 +192,7 @@ def place(work: Work, table: Table, session: Session | None) -> None:
             return
         work.geom = check(
             work.geom, work.rows, work.report, families=work.kind.families,
-            needed=work.kind.needs_place,
+            needed=work.needs_place,
         )  # fmt: skip
         _judge_shift(work, crs, session)
         work.geom = convert(work, crs)
@@ -238,9 +241,7 @@ def _reference(work: Work, session: Session | None) -> Any:
     if against is not None:
         table = read(against)
         if table.geometry is None:
-            raise BadInput(
-                Problem(f"{against.name} has no geometry to compare with", source=against.name)
-            )
+            raise BadInput(Problem("it has no geometry to compare with", source=against.name))
         return gis_crs.to_wgs84_geometry(table.geometry, table.crs or "wgs84")
     if session is None or work.kind.name != "units":
         return None
@@ -286,7 +287,8 @@ def _refuse_swapped(work: Work) -> None:
         told = "--map lon and --map lat" if work.has("lon") else "the axes of the export"
         raise BadInput(
             Problem(
-                f"{reason} in {len(swapped)} of {placed} rows (the first is {x:.5f}, {y:.5f})",
+                f"{reason} in {len(swapped)} of {counted(placed, 'row')} (the first is {x:.5f}, "
+                f"{y:.5f})",
                 f"Exchange {told}.",
                 work.report.file,
             )

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -63,6 +63,17 @@ class Table:
     format: str
     unread: dict[int, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def only(self, kept: NDArray[np.bool_]) -> Table:
+        """The table with some of its rows, which keep their numbers."""
+        frame = self.frame[kept]
+        rows = set(frame.index)
+        return replace(
+            self,
+            frame=frame,
+            geometry=None if self.geometry is None else self.geometry[kept],
+            unread={row: why for row, why in self.unread.items() if row in rows},
+        )
 
 
 def read(
@@ -254,7 +265,11 @@ def ask_gdal(
             raise _died(checked.path.name, done)
         answer: dict[str, Any] = json.loads(done.stdout)
         if "error" in answer:
-            reason = answer["error"].replace(address, checked.path.name)
+            # What GDAL adds helps a programmer, not the sender of the file.
+            reason = answer["error"].replace(address, checked.path.name).partition("; It might")[0]
+            if "not recognized as being in a supported file format" in reason:
+                reason = "it is damaged, or not what its name says"
+            reason = reason.rstrip(".")
             raise BadInput(
                 f"{checked.path.name} cannot be read: {reason}",
                 "Open it in the program that made it and export it again.",

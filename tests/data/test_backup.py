@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -170,7 +171,7 @@ def refused(database: Database, file: Path, words: str) -> None:
     assert [each for each in file.parent.iterdir() if each != file] == []
 
 
-@pytest.mark.parametrize("share", [0, 0.001, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9])
 def test_cut_short(shared_database: Database, tmp_path: Path, whole: bytes, share: float) -> None:
     file = tmp_path / "b.tar"
     file.write_bytes(whole[: int(len(whole) * share)])
@@ -202,18 +203,56 @@ def tar(manifest: Any, dump: bytes | None) -> bytes:
 @pytest.mark.parametrize(
     "content",
     [
-        b"hello",
-        b"PK\x03\x04",
         tar([], b""),
         tar({"format": "somebody-else-1"}, b""),
         tar({"format": backup.FORMAT}, b""),
         tar({"format": backup.FORMAT}, None),
     ],
 )
-def test_foreign_file(shared_database: Database, tmp_path: Path, content: bytes) -> None:
+def test_tar_that_is_no_backup(shared_database: Database, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "b.tar"
     file.write_bytes(content)
     refused(shared_database, file, "no whole backup")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "this is an empty file, no backup of wangge's. The copy failed"),
+        (b"hello", "this is a text file, no backup of wangge's"),
+        ("备份".encode() * 1000, "this is a text file"),
+        (b"set client_encoding = 'UTF8';\ncreate table a ();", "text that looks like SQL"),
+        (b"PK\x03\x04", "a zip archive or an Office file"),
+        (b"\x1f\x8b\x08", "a file packed by gzip, no backup of wangge's. Unpack it with gunzip"),
+        (b"SQLite format 3\x00", "a SQLite file or GeoPackage, no backup of wangge's. Bring map"),
+        (b"\xff\x00\x01", "a file of unknown content"),
+    ],
+)
+def test_foreign_file(
+    shared_database: Database, tmp_path: Path, content: bytes, words: str
+) -> None:
+    file = tmp_path / "b.tar"
+    file.write_bytes(content)
+    refused(shared_database, file, re.escape(words))
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("plain", "a plain SQL dump of pg_dump, no backup of wangge's. To use it, restore it into"),
+        ("custom", "a dump of pg_dump's custom format"),
+        ("tar", "a dump of pg_dump's tar format"),
+        ("directory", "a folder of pg_dump's directory format"),
+    ],
+)  # fmt: skip
+def test_dump_of_another_tool(
+    shared_database: Database, tmp_path: Path, form: str, words: str
+) -> None:
+    file = tmp_path / "dump"
+    backup._run(shared_database, "pg_dump", [f"--format={form}", "-f", str(file)], "no dump")
+    refused(shared_database, file, re.escape(words))
+    if form != "plain":
+        refused(shared_database, file, "pg_restore --no-owner -d NAME FILE")
 
 
 def changed(whole: bytes, **fields: Any) -> bytes:
@@ -246,9 +285,11 @@ def test_dump_that_is_none(shared_database: Database, tmp_path: Path) -> None:
 
 
 def test_no_file(shared_database: Database, tmp_path: Path) -> None:
-    for path in (tmp_path / "not-there.tar", tmp_path / "no" / "folder.tar", tmp_path):
+    for path in (tmp_path / "not-there.tar", tmp_path / "no" / "folder.tar"):
         with pytest.raises(BadInput, match="cannot be read"):
             backup.restore(shared_database, SETTINGS, path)
+    with pytest.raises(BadInput, match="this is a folder, no backup"):
+        backup.restore(shared_database, SETTINGS, tmp_path)
 
 
 def test_folder_that_cannot_be_written(shared_database: Database, tmp_path: Path) -> None:

@@ -74,7 +74,17 @@ class TestDb:
         (tmp_path / "foreign").write_text("x")
         refused = wangge("db", "restore", tmp_path / "foreign", "--yes")
         assert refused.code == 1
-        assert "no whole backup" in refused.err
+        assert "this is a text file, no backup of wangge's" in refused.err
+
+    def test_status_in_a_pipe_cuts_nothing(
+        self, wangge: Run, here: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        address = here.url.render_as_string(hide_password=True)
+        assert len(address) > 60
+        monkeypatch.setenv("COLUMNS", "40")
+        lines = wangge("db", "status").out.splitlines()
+        (line,) = [each for each in lines if each.startswith("database ")]
+        assert line.split()[1:] == [address]
 
     def test_check(self, wangge: Run, here: Database, county: factories.County) -> None:
         done = wangge("db", "check")

@@ -38,8 +38,12 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_a_type_that_is_not_read(csv: Writer) -> None:
     text = _refused("units", csv("plan.docx", "words"))
     assert "files ending in '.docx' are not read" in text
+    assert "Copy its table into a spreadsheet and save that as .xlsx" in text
+    text = _refused("units", csv("plan.xyz", "words"))
     assert ".gpkg" in text
     assert ".xlsx" in text
+    assert "save it as .xlsx" in _refused("units", csv("old.xls", "words"))
+    assert "Name the .shp file" in _refused("units", csv("u.dbf", "words"))
 
 
 @pytest.mark.parametrize(
@@ -193,6 +197,14 @@ def test_an_archive_that_leaves_its_folder(tmp_path: Path, name: str) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(name, b"x")
     assert "would land outside its folder" in _refused("units", path)
+
+
+def test_an_archive_without_a_shapefile_says_what_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("villages.xlsx", b"x")
+    text = _refused("units", path)
+    assert "a.zip holds no Shapefile (.shp), but villages.xlsx. Unpack it" in text
 
 
 def test_damaged_archives(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_barriers_in_parts_outlines_and_bridges(drawn: Writer, place: Database) 
     drawn("b.gpkg", [deck, away], {"id": ["d", "x"], "name": ["长桥", "旱桥"]}, layer="bridges")
     report = run_import("barriers", lines, database=place, commit=True)
     assert [p.reason for p in report.problems] == [
-        "a street cannot be drawn as a Point",
+        "a street cannot be drawn as a point",
         "the bridge crosses no river or rail line that is known",
     ]
     found = _rows(
@@ -241,23 +241,6 @@ def test_tracks_in_disorder(csv: Writer, routes: Database) -> None:
 # ---------------------------------------------------------------- grids and workers
 
 
-@pytest.fixture
-def grids(drawn: Writer, place: Database) -> Database:
-    """Two grids in the first village, one in the second, published."""
-    quarters = [shapely.box(110, 40, 110.005, 40.01), shapely.box(110.005, 40, 110.01, 40.01)]
-    path = drawn("grids.parquet", [*quarters, SQUARES[1]], {"户数": [300, 310, 290]})
-    report = run_import("grids", path, database=place, commit=True)
-    assert (report.new, report.rejected) == (3, 0)
-    assert run_import("grids", path, database=place).unchanged == 3
-    with place.transaction() as session:
-        execute(
-            session,
-            "UPDATE editions SET status = 'active', valid = tstzrange('2024-01-01', NULL), "
-            "approver = 'leader', published_at = now()",
-        )
-    return place
-
-
 def test_grids_become_a_draft_numbered_west_to_east(grids: Database) -> None:
     assert _rows(
         grids, "SELECT code, households, target, unit_code FROM grid_shapes ORDER BY code"
@@ -282,6 +265,16 @@ def test_gaps_overlaps_and_parts_of_grids_are_reported(drawn: Writer, place: Dat
     assert "overlap" in warned
     assert "gap" in warned
     assert _rows(place, "SELECT count(*) FROM editions") == [(0,)]
+
+
+def test_units_sent_as_grids_are_rejected(place: Database, drawn: Writer) -> None:
+    # Their codes are those of units, with no number of a grid.
+    path = drawn("u.parquet", SQUARES, {"code": VILLAGES, "name": ["东村", "西村"]})
+    report = run_import("grids", path, database=place, commit=True)
+    assert [p.reason for p in report.problems] == [
+        f"the code {code} is that of a unit: a grid's has a number after it" for code in VILLAGES
+    ]
+    assert not report.committed
 
 
 def test_workers_leave_and_deputies(xlsx: Writer, grids: Database) -> None:

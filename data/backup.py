@@ -42,6 +42,8 @@ FORMAT: Final = "wangge-backup-1"
 BLOCK: Final = 2**20
 # The restored rows are written twice, once to the server's log, which takes some room besides.
 LOG_ROOM: Final = 64 * 2**20
+# With the token of a restore: an advisory lock that it holds for as long as it runs.
+RESTORE_LOCK: Final = 0x77616E67
 
 
 class BackupDamaged(BadInput):
@@ -183,12 +185,15 @@ def restore(
             f"the backup has tables of revision {manifest.revision}, made by wangge "
             f"{manifest.release}: this release does not know it, use that one or a newer one"
         )
+    clear_leftovers(database)
     _check_room(database, manifest)
     name = str(database.url.database)
     token = uuid.uuid4().hex[:12]
     # PostgreSQL cuts names at 63 bytes, and two that are cut alike would be one.
     fresh, old = f"{name[:40]}_restore_{token}", f"{name[:40]}_before_{token}"
     admin = _admin(database)
+    running = admin.connect()
+    _lock(running, token, wait=True)
     try:
         with admin.connect() as connection:
             # A dump names the role in its grants, and does not make it.
@@ -205,8 +210,48 @@ def restore(
         ) from error
     finally:
         _drop(admin, fresh, old)
+        running.close()
         admin.dispose()
     return manifest
+
+
+def clear_leftovers(database: Database) -> list[str]:
+    """Drop what restores of this database left that were killed or whose server died.
+
+    Those that still run hold a lock on theirs and keep it. A server that does not let us drop
+    them keeps them too; that is logged, and is no failure.
+
+    Returns
+    -------
+    Names of the databases that are gone.
+    """
+    ours = re.compile(
+        re.escape(str(database.url.database)[:40]) + "_(restore|before)_([0-9a-f]{12})"
+    )
+    gone = []
+    admin = _admin(database)
+    try:
+        with admin.connect() as connection:
+            for name in connection.scalars(sa.text("SELECT datname FROM pg_database")).all():
+                found = ours.fullmatch(name)
+                if found and _lock(connection, found[2], wait=False):
+                    connection.execute(sa.text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+                    gone.append(name)
+    except sa.exc.DBAPIError as error:
+        log.warning("what is left over from a restore was not cleared: %s", error.orig)
+    finally:
+        admin.dispose()
+    return gone
+
+
+def _lock(connection: sa.Connection, token: str, *, wait: bool) -> bool:
+    """Lock a restore until the connection is closed; False when it runs and we do not wait."""
+    function = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+    locked = connection.scalar(
+        sa.text(f"SELECT {function}(:key, hashtext(:token))"),
+        {"key": RESTORE_LOCK, "token": token},
+    )
+    return wait or bool(locked)
 
 
 def _check_room(database: Database, manifest: Manifest) -> None:
@@ -293,7 +338,9 @@ def _drop(admin: sa.Engine, *names: str) -> None:
             for name in names:
                 connection.execute(sa.text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
     except sa.exc.OperationalError as error:
-        log.warning("left over from the restore: %s (%s)", ", ".join(names), error.orig)
+        log.warning(
+            "left over from the restore until the next start: %s (%s)", ", ".join(names), error.orig
+        )
 
 
 @contextmanager

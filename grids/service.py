@@ -12,7 +12,7 @@ import shapely
 import sqlalchemy as sa
 from geoalchemy2.shape import from_shape
 
-from boundaries import editions, service
+from boundaries import areas, editions
 from boundaries.models import AdminUnit, Edition
 from gis import audit
 from gis.crs import from_wgs84_geometry, metric_crs
@@ -51,7 +51,7 @@ def planning_input(
     area, buildings, barriers
         EPSG:4326; buildings have ``id`` and ``households``, barriers ``kind``.
     """
-    area = service.planning_area(session, area_code, at)
+    area = areas.planning_area(session, area_code, at)
     box = sa.func.ST_MakeEnvelope(*area.total_bounds, 4326)
     buildings = session.execute(
         sa.select(Building.id, Building.households, sa.func.ST_AsBinary(Building.geom).label("wkb"))
@@ -223,7 +223,7 @@ def check(session: Session, edition: Edition, at: datetime) -> list[Problem]:
         .where(GridShape.edition_id == edition.id)
         .order_by(GridShape.code)
     ).all()
-    area = service.planning_area(session, edition.area_code, at)
+    area = areas.planning_area(session, edition.area_code, at)
     return tiling_problems(
         [row.code for row in rows],
         [row.unit_code for row in rows],

@@ -67,7 +67,7 @@ def _heatmap(
     crs: Annotated[str, typer.Option(help="auto, wgs84, cgcs2000, gcj02, bd09, EPSG:n")] = "auto",
     timezone: Annotated[str | None, typer.Option(help="Zone of times without one")] = None,
     shared: Annotated[
-        bool, typer.Option("--shared", help="Leaves the case team: fewer than 5 events are hidden")
+        bool, typer.Option("--shared", help="Leaves the case team: counts under 5 are hidden")
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -96,7 +96,6 @@ def _heatmap(
                 timezone=timezone or server_settings().timezone,
                 case_team=not shared,
                 title=title,
-                language=language,
             )
             if outlines is None:
                 outlines = current_grids(session)

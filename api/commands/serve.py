@@ -13,8 +13,8 @@ import uvicorn
 
 from api.app import create_app
 from api.commands.shared import DataDir, database_settings, out, progress, server_settings
+from data import backup, schema
 from data import demo as demo_place
-from data import schema
 from gis.database import Database
 from gis.errors import BadInput, Problem
 
@@ -118,6 +118,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _serve(database: Database, settings: ServerSettings, began: float) -> None:
+    backup.clear_leftovers(database)
     config = uvicorn.Config(
         create_app(settings, database, revision=schema.status(database).head),
         host=settings.host,

@@ -6,7 +6,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.auth import Access, needs
 from api.dependencies import PeriodIn, SettingsIn
@@ -41,6 +41,7 @@ class HeatmapOut(BaseModel):
     bounds: tuple[float, float, float, float]
     image: str
     legend: list[dict[str, float | str | None]]
+    opacity: float = Field(description="Of the legend's colours in the picture, 0 to 1")
     unit: Both
     bandwidth_m: float
     start: str
@@ -75,6 +76,7 @@ def heatmap(
             {"from": low, "to": high, "color": colour}
             for low, high, colour in zip(breaks, [*breaks[1:], None], colours, strict=True)
         ],
+        opacity=raster.OPACITY,
         unit=Both(zh=heatmap_text.unit(made, "zh"), en=heatmap_text.unit(made, "en")),
         bandwidth_m=bandwidth_m,
         start=made.start.isoformat(),

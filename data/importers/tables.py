@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -111,6 +110,8 @@ def read_xlsx(checked: Checked, wanted: str | None, preferred: tuple[str, ...]) 
 
     The sheet is the one wanted, else the only one with rows, else the one named like its content.
     """
+    import openpyxl  # noqa: PLC0415 - slow to load, and few files need it
+
     name = checked.path.name
     try:
         book = openpyxl.load_workbook(checked.path, read_only=True, data_only=True)

@@ -288,20 +288,26 @@ def _apart(
     if people is not None:
         counts = np.zeros(len(parts), dtype=bool)
         counts[np.unique(shapely.STRtree(people).query(parts, predicate="intersects")[0])] = True
+    if np.count_nonzero(counts) < 2:
+        return False
     group = np.arange(len(parts))
+    barrier = shapely.union_all(closed)
     near = [
         np.flatnonzero(shapely.dwithin(parts, bridge, BRIDGE_REACH_M))
-        for bridge in bridges
-        if shapely.dwithin(shapely.union_all(closed), bridge, BRIDGE_REACH_M)
+        for bridge in bridges[shapely.dwithin(bridges, barrier, BRIDGE_REACH_M)]
     ]
     for together in near:
         for other in together[1:]:
             group[group == group[other]] = group[together[0]]
-    barrier = shapely.buffer(shapely.union_all(closed), 0.05)
+    # Of a river through the whole town only what lies here.
+    west, south, east, north = shapely.total_bounds(parts)
+    here = shapely.clip_by_rect(barrier, west - 1, south - 1, east + 1, north + 1)
     first, second = shapely.STRtree(parts).query(parts, predicate="intersects")
     first, second = first[first < second], second[first < second]
     lines = shapely.intersection(parts[first], parts[second])
-    through = shapely.length(shapely.difference(lines, barrier)) > CUT_M2
+    through = shapely.length(lines) > CUT_M2
+    open_air = shapely.difference(lines[through], shapely.buffer(here, 0.05))
+    through[through] = shapely.length(open_air) > CUT_M2
     for a, b in zip(first[through], second[through], strict=True):
         group[group == group[b]] = group[a]
     return len(np.unique(group[counts])) > 1

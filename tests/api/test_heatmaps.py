@@ -74,6 +74,7 @@ def test_figures_and_picture_agree(busy: Town) -> None:
     top = told["legend"][-1]["color"]
     colour = palettes.hex_colour(tuple(round(float(v) * 255) for v in shown[row, column, :3]))
     assert colour.lower() == top.lower()
+    assert shown[row, column, 3] == pytest.approx(told["opacity"], abs=0.005)
     assert shown[row, -2, 3] < shown[row, column, 3]
 
 

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
@@ -318,6 +319,60 @@ def test_restore_while_a_server_holds_connections(database: Database, tmp_path: 
         assert session.scalar(sa.text("SELECT count(*) FROM incidents")) == 1
     serving.close()
     assert names(database) == []
+
+
+def test_leftovers_go_but_not_those_of_a_restore_that_runs(
+    database: Database, tmp_path: Path
+) -> None:
+    name = database.url.database
+    left = [f"{name}_restore_{1:012x}", f"{name}_before_{2:012x}"]
+    others = [f"{name}_restore_by_hand", f"x{name}_restore_{3:012x}"]
+    admin = backup._admin(database)
+    with admin.connect() as connection:
+        for each in (*left, *others):
+            connection.execute(sa.text(f'CREATE DATABASE "{each}" TEMPLATE template0'))
+    try:
+        with admin.connect() as running:
+            backup._lock(running, f"{1:012x}", wait=True)
+            assert backup.clear_leftovers(database) == left[1:]
+        file = tmp_path / "b.tar"
+        backup.backup(database, file)
+
+        def clear_beside_it(step: str) -> None:
+            if step != "checking the file":  # from then on there is something of its own
+                assert backup.clear_leftovers(database) == []
+
+        backup.restore(database, SETTINGS, file, say=clear_beside_it)
+        assert schema.status(database).is_current
+        assert names(database) == others[:1]
+    finally:
+        backup._drop(admin, *left, *others)
+
+
+def test_server_that_dies_during_a_restore() -> None:
+    with tempfile.TemporaryDirectory(prefix="wangge-dies-", dir=conftest.MEMORY) as folder:
+        Path(folder).chmod(0o755)
+        settings = DatabaseSettings(data_dir=Path(folder) / "data", durable=False)
+        with Database.open(settings) as database:
+            assert database.cluster is not None
+            schema.upgrade(database)
+            file = Path(folder) / "b.tar"
+            backup.backup(database, file)
+
+            def die(step: str) -> None:
+                if "comparing" in step:
+                    database.cluster.kill()
+                    while database.cluster.is_running():
+                        time.sleep(0.01)
+
+            with pytest.raises(RestoreFailed):
+                backup.restore(database, settings, file, say=die)
+            database.cluster.start()
+            database.engine.dispose()
+            left = names(database)
+            assert len(left) == 1
+            assert backup.clear_leftovers(database) == left
+            assert names(database) == []
 
 
 @contextmanager

@@ -60,6 +60,21 @@ INSERT INTO cells (edition_id, cell_id, county_code, grid_id, unit_code, block, 
     SELECT e.id, 1, '990121', g.grid_id, g.unit_code, 0, 3, g.geom
     FROM editions AS e JOIN grid_shapes AS g ON g.edition_id = e.id
     WHERE e.status = 'draft' LIMIT 1;
+INSERT INTO track_summaries (patrol_id, county_code, area_code, fixes, first_at, last_at, geom)
+    SELECT id, '990121', '990121', 1, now(), now(), 'SRID=4326;MULTIPOINT((117 45.1))' FROM patrols;
+INSERT INTO reporters (incident_id, county_code, name) SELECT id, '990121', 'x' FROM incidents;
+INSERT INTO accounts (login, name, area_code, created_by) VALUES ('wang', '王', '', 't');
+INSERT INTO sessions (account_id, token_hash, expires_at, idle_s, second_factor)
+    SELECT id, sha256('s'), now(), 1, true FROM accounts;
+INSERT INTO api_keys (account_id, name, key_hash, per_minute, expires_at, created_by)
+    SELECT id, 'k', sha256('k'), 1, now(), 't' FROM accounts;
+INSERT INTO area_grants (account_id, area_code, kind, reason, valid, given_by)
+    SELECT id, '990121', 'grant', 'because of it', '[2026-02-01,2026-02-02)', 't' FROM accounts;
+INSERT INTO exports (account_id, login, area_code, collection, format, filters, is_shared, purpose,
+        rows, state, expires_at)
+    SELECT id, 'wang', '', 'grids', 'csv', '{}', true, 'because of it', 1, 'ready', now()
+    FROM accounts;
+INSERT INTO retention_runs (actor, report) VALUES ('t', '{}');
 """
 
 TWO_IN_FORCE = (

@@ -150,6 +150,7 @@ def run_import(
         crs=crs, county=county, parent=parent, source=source or _stem(path), timezone=timezone,
         against=against, defaults=dict(defaults or {}), actor=actor, update=update,
         complete=complete, commit=commit,
+        secrets=database.settings.secrets_path if database is not None else None,
     )  # fmt: skip
     say = progress or _silent
     say("reading", 0.0)

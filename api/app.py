@@ -11,14 +11,29 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 from api import errors
 from api.auth import RateLimits
+from api.client import BehindProxy
 from api.errors import MEDIA_TYPE, problem_response
-from api.routes import exports, health, heatmaps, incidents, locate, meta, people, session, tiles
+from api.routes import (
+    accounts,
+    exports,
+    grants,
+    health,
+    heatmaps,
+    incidents,
+    keys,
+    locate,
+    meta,
+    people,
+    session,
+    tiles,
+)
+from api.routes import demo as demo_routes
 from api.schemas.problems import ProblemDetails
 from api.settings import ServerSettings
 from gis.errors import Problem
@@ -27,6 +42,7 @@ from maps.service import HeatmapCache
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from api.routes.demo import DemoDoor
     from gis.database import Database
 
 CONTENT_SECURITY_POLICY = (
@@ -43,7 +59,11 @@ installation. Errors are problem details (RFC 9457) naming each field and its re
 
 
 def create_app(
-    settings: ServerSettings, database: Database, *, revision: str | None = None
+    settings: ServerSettings,
+    database: Database,
+    *,
+    revision: str | None = None,
+    demo: DemoDoor | None = None,
 ) -> FastAPI:
     """The application; opens and closes nothing, so that tests and servers share it.
 
@@ -51,6 +71,8 @@ def create_app(
     ----------
     revision
         Of the tables that this release needs; ``/health/ready`` compares. None: any will do.
+    demo
+        Lets whoever opens the page in without a password: for an invented place on loopback only.
     """
     app = Service(
         title="wangge",
@@ -61,17 +83,38 @@ def create_app(
     )
     app.state.settings, app.state.database, app.state.revision = settings, database, revision
     app.state.heatmaps, app.state.rate_limits = HeatmapCache(), RateLimits()
+    app.state.demo = demo
     errors.install(app)
-    for module in (health, session, meta, locate, incidents, people, exports, heatmaps, tiles):
+    for module in (
+        health,
+        session,
+        accounts,
+        keys,
+        grants,
+        meta,
+        locate,
+        incidents,
+        people,
+        exports,
+        heatmaps,
+        tiles,
+    ):
         app.include_router(module.router)
+    if demo is not None:
+        app.include_router(demo_routes.router)
     viewer = Path(str(files("maps").joinpath("viewer")))
     app.mount("/viewer", StaticFiles(directory=viewer), name="viewer")
 
     @app.get("/", include_in_schema=False)
-    def _index() -> FileResponse:
-        return FileResponse(viewer / "index.html", headers={"Cache-Control": "no-cache"})
+    def _index(request: Request) -> FileResponse:
+        page = FileResponse(viewer / "index.html", headers={"Cache-Control": "no-cache"})
+        if demo is not None:
+            demo_routes.greet(request, page)
+        return page
 
     app.state.security_headers = _security_headers(viewer / "index.html")
+    if settings.behind_proxy:
+        app.add_middleware(BehindProxy)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(SecurityHeaders, headers=app.state.security_headers)
     return app

@@ -90,6 +90,7 @@ def get_period(
 
 
 KeyringIn = Annotated[Keyring, Depends(get_keyring)]
+DatabaseIn = Annotated[Database, Depends(get_database)]
 SettingsIn = Annotated[ServerSettings, Depends(get_settings)]
 MomentIn = Annotated[datetime, Depends(get_moment)]
 PeriodIn = Annotated[tuple[datetime | None, datetime | None], Depends(get_period)]

@@ -305,8 +305,20 @@ def _fill(
                 + ", ".join(different)
             )
         schema.upgrade(beside)
+        _end_sessions(beside)
     finally:
         beside.dispose()
+
+
+def _end_sessions(beside: Database) -> None:
+    """End every session: one that was ended since the backup was made must not come back."""
+    with beside.engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "UPDATE sessions SET ended_at = clock_timestamp(), ended_by = 'restore' "
+                "WHERE ended_at IS NULL"
+            )
+        )
 
 
 def _change_over(connection: sa.Connection, name: str, fresh: str, old: str) -> None:

@@ -48,7 +48,7 @@ def _named_settings() -> Iterator[None]:
         raise BadInput(
             Problem(
                 str(each["msg"]).removeprefix("Value error, "),
-                field=f"WANGGE_{str(each['loc'][0]).upper()}",
+                field=f"WANGGE_{str(each['loc'][0]).upper()}" if each["loc"] else None,
             )
             for each in error.errors()
         ) from None

@@ -90,6 +90,7 @@ def test_every_area_owned_table_has_a_county_code(shared_database: Database) -> 
         "role_rights",
         "roles",
         "sessions",
+        "sign_in_failures",
         "spatial_ref_sys",
     }
     with shared_database.engine.connect() as connection:

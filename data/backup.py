@@ -25,7 +25,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from data import schema
-from gis import hardening
+from gis import guards, hardening
 from gis.cluster import find_bin
 from gis.database import Database
 from gis.errors import BadInput, Conflict, Problem, Unavailable
@@ -309,7 +309,10 @@ def _opened(path: Path) -> Iterator[tuple[Manifest, IO[bytes]]]:
             described = tar.extractfile("manifest.json")
             if described is None:
                 raise KeyError("manifest.json")
-            document = json.loads(described.read(BLOCK))
+            text = described.read(BLOCK)
+            if guards.fault(text, "json") is not None:
+                raise KeyError("manifest.json")
+            document = json.loads(text)
             if not isinstance(document, dict) or document.get("format") != FORMAT:
                 raise KeyError("format")
             manifest = Manifest(**{name: document[name] for name in Manifest.__slots__})

@@ -140,7 +140,7 @@ def install(app: FastAPI) -> None:
         return problem_response(
             HTTPStatus.INTERNAL_SERVER_ERROR,
             "something went wrong in the server; nothing was changed",
-            headers=request.app.state.security_headers,
+            headers={**request.app.state.security_headers, "Cache-Control": "no-store"},
         )
 
     @app.exception_handler(sa.exc.ProgrammingError)

@@ -24,6 +24,12 @@ class ServerSettings(BaseSettings):
     max_body_bytes: int = Field(
         default=2 * 2**20, ge=1024, description="Largest body of a request, bytes"
     )
+    max_concurrent: int = Field(
+        default=100,
+        ge=1,
+        le=10_000,
+        description="Requests worked on at once; those beyond are answered 503 with Retry-After",
+    )
 
     @field_validator("timezone")
     @classmethod

@@ -39,7 +39,13 @@ class DatabaseSettings(BaseSettings):
     )
     pool_size: int = Field(default=8, ge=1, le=100, description="Connections kept per process")
     statement_timeout_s: float = Field(
-        default=30, gt=0, le=3600, description="No statement of a request runs longer"
+        default=30,
+        gt=0,
+        le=3600,
+        description="No statement runs longer: of the command line, and of heavy requests (maps)",
+    )
+    request_timeout_s: float = Field(
+        default=10, gt=0, le=3600, description="No statement of any other request runs longer"
     )
     durable: bool = Field(
         default=True,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 import uvicorn
 
+from api import serving
 from api.app import create_app
 from api.commands.shared import DataDir, database_settings, out, progress, server_settings
 from data import demo as demo_place
@@ -118,15 +119,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _serve(database: Database, settings: ServerSettings, began: float) -> None:
-    config = uvicorn.Config(
-        create_app(settings, database, revision=schema.status(database).head),
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=5,
-    )
-    server = uvicorn.Server(config)
+    app = create_app(settings, database, revision=schema.status(database).head)
+    server = uvicorn.Server(serving.config(app, settings))
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     # Said only when it is true: from here on, whoever opens the page is served.
     with _listen(settings.host, settings.port) as listening:

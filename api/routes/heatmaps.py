@@ -25,7 +25,7 @@ Bandwidth = Annotated[
 ]
 
 
-Reading = Annotated[Access, needs("heatmaps.read")]
+Reading = Annotated[Access, needs("heatmaps.read", heavy=True)]
 
 
 class Both(BaseModel):

@@ -49,6 +49,7 @@ def tile(
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {
         "ETag": f"W/{tag}",
+        # Tiles hold ids and counts, no names: kept by this browser, and never shown unasked.
         "Cache-Control": "private, no-cache",
         "Vary": "Accept-Encoding",
     }

@@ -213,7 +213,16 @@ def _normal_url(text: str) -> str:
             "WANGGE_DATABASE_URL is not a PostgreSQL address",
             "Write postgresql://user:password@host:5432/name",
         )
-    return f"postgresql+psycopg://{rest}"
+    url = sa.make_url(f"postgresql+psycopg://{rest}")
+    if "@" in (url.host or ""):
+        raise BadInput(
+            "WANGGE_DATABASE_URL has an @ in its name or password",
+            "Write it there as %40, a slash as %2F and a colon as %3A",
+        )
+    if "password" in url.query:
+        # Where it stands it would be shown with the address, and in the arguments of programs.
+        url = url.set(password=str(url.query["password"])).difference_update_query(["password"])
+    return url.render_as_string(hide_password=False)
 
 
 def execute(session: Session, sql: str, **values: Any) -> sa.Result[Any]:

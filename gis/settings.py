@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from gis.secret_files import SecretSettings
 
 
 def default_data_dir() -> Path:
@@ -20,7 +22,7 @@ def default_data_dir() -> Path:
     return Path(base) / "wangge"
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(SecretSettings):
     """The database: a foreign one by its URL, else the embedded cluster in ``data_dir``."""
 
     model_config = SettingsConfigDict(env_prefix="WANGGE_")

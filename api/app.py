@@ -17,7 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from api import errors
 from api.auth import RateLimits
 from api.document import Service, only_known_parameters
-from api.middleware import AtOnce, BodyLimit, RequestLimits, SecurityHeaders
+from api.middleware import AtOnce, BodyLimit, LastResort, RequestLimits, SecurityHeaders
 from api.routes import health, heatmaps, incidents, locate, meta, session, tiles
 from api.settings import ServerSettings
 from maps.service import HeatmapCache
@@ -72,12 +72,12 @@ def create_app(
     def _index() -> FileResponse:
         return FileResponse(viewer / "index.html", headers={"Cache-Control": "no-cache"})
 
-    app.state.security_headers = _security_headers(viewer / "index.html")
     # The last one added is the first that a request meets.
     app.add_middleware(AtOnce, limit=settings.max_concurrent)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, smaller=SMALL_BODIES)
     app.add_middleware(RequestLimits)
-    app.add_middleware(SecurityHeaders, headers=app.state.security_headers)
+    app.add_middleware(LastResort)
+    app.add_middleware(SecurityHeaders, headers=_security_headers(viewer / "index.html"))
     return app
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,8 @@ from gis.errors import Problem
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("wangge.api")
 
 WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_TARGET_BYTES: Final = 8 * 1024
@@ -57,6 +60,38 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, with_headers)
+
+
+class LastResort:
+    """Answers errors that nobody foresaw, and keeps the connection; only the log is told of them.
+
+    Starlette's own raises the error again, whereupon the server closes the connection under the
+    client's next request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on, and answer for whoever fails."""
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        except Exception as error:
+            if scope["type"] != "http" or started:
+                raise
+            log.exception("unforeseen %s on %s", type(error).__name__, scope["path"])
+            refusal = problem_response(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "something went wrong in the server; nothing was changed",
+            )
+            await refusal(scope, receive, send)
 
 
 class RequestLimits:

@@ -85,7 +85,7 @@ def test_malformed_body(town: Town, sent: str) -> None:
     assert told["problems"][0]["field"] == "body"
 
 
-@pytest.mark.parametrize("sent", [b"\xff", b'{"text":' + b"[" * 200_000], ids=["bytes", "deep"])
+@pytest.mark.parametrize("sent", [b"\xff", b'{"text":' + b"[" * 200_000, b"1" * 5_000])
 def test_body_that_cannot_even_be_read(town: Town, sent: bytes) -> None:
     answer = town.client.post(
         "/api/v1/incidents", content=sent, headers={"content-type": "application/json"}

@@ -195,6 +195,50 @@ def test_an_archive_that_leaves_its_folder(tmp_path: Path, name: str) -> None:
     assert "would land outside its folder" in _refused("units", path)
 
 
+def test_an_archive_with_a_link_a_lock_or_too_many_files(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    link = zipfile.ZipInfo("a.shp")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+    assert "a link to another file" in _refused("units", path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.shp", b"x")
+    locked = bytearray(path.read_bytes())
+    locked[locked.index(b"PK\x01\x02") + 8] |= 1  # the flag of encryption, in the directory
+    path.write_bytes(locked)
+    assert "locked with a password" in _refused("units", path)
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(guards.MAX_MEMBERS + 1):
+            archive.writestr(f"{number}", b"")
+    assert "holds 10001 files" in _refused("units", path)
+
+
+@pytest.mark.parametrize("name", ["$(touch x).csv", "; rm -rf x.csv", "-o x.csv", "a'b\"c.csv"])
+def test_a_name_is_a_name(tmp_path: Path, name: str) -> None:
+    """Whatever a file is called, it is opened and nothing else is done."""
+    (tmp_path / name).write_text("code,name\n150121,左旗\n", encoding="utf-8")
+    report = run_import("units", tmp_path / name)
+    assert (report.kept, report.file) == (1, name)
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["/vsicurl/http:", "link.geojson", "pipe.csv"])
+def test_what_is_no_plain_file(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.startswith("pipe"):
+        os.mkfifo(path)
+        assert "is not a file" in _refused("units", path)
+        return
+    if name.startswith("link"):
+        (tmp_path / "folder").mkdir()
+        path.symlink_to(tmp_path / "folder")
+        assert "is not a file" in _refused("units", path)
+        return
+    with pytest.raises(NotFound):
+        run_import("units", Path("/vsicurl/http://127.0.0.1:1/a.geojson"))
+
+
 def test_damaged_archives(tmp_path: Path) -> None:
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w") as archive:

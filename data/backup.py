@@ -26,7 +26,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from data import schema
-from gis import hardening
+from gis import guards, hardening
 from gis.cluster import find_bin
 from gis.database import Database
 from gis.errors import BadInput, Conflict, Problem, Unavailable
@@ -367,8 +367,10 @@ def _opened(path: Path) -> Iterator[tuple[Manifest, IO[bytes]]]:
     _refuse_foreign(path)
     try:
         with tarfile.open(path, "r:") as tar:
-            described = _member(tar, "manifest.json")
-            document = json.loads(described.read(BLOCK))
+            text = _member(tar, "manifest.json").read(BLOCK)
+            if guards.fault(text, "json") is not None:
+                raise KeyError("manifest.json")
+            document = json.loads(text)
             if not isinstance(document, dict) or document.get("format") != FORMAT:
                 raise KeyError(f"the format {FORMAT}")
             manifest = Manifest(**{name: document[name] for name in Manifest.__slots__})

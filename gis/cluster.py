@@ -289,8 +289,10 @@ class Cluster:
             "timezone = 'UTC'",
             "log_timezone = 'UTC'",
             "log_line_prefix = '%m [%p] '",
-            # A statement's text can hold an address or a name; the log is no place for them.
+            # A statement's text, and the row that an error shows, can hold an address or a name;
+            # the log is no place for them.
             "log_min_error_statement = panic",
+            "log_error_verbosity = terse",
             "log_parameter_max_length = 0",
             "log_parameter_max_length_on_error = 0",
         ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 import uvicorn
 
+from api import serving
 from api.app import create_app
 from api.commands.nightly import every_night
 from api.commands.shared import DataDir, database_settings, out, progress, server_settings
@@ -165,19 +166,17 @@ def _serve(
     database: Database, settings: ServerSettings, began: float, demo_door: DemoDoor | None = None
 ) -> None:
     backup.clear_leftovers(database)
-    config = uvicorn.Config(
-        create_app(settings, database, revision=schema.status(database).head, demo=demo_door),
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=5,
-        # Whom to believe about the address is api/client.py's to say.
-        proxy_headers=False,
-        ssl_certfile=settings.tls_cert,
-        ssl_keyfile=settings.tls_key,
+    app = create_app(settings, database, revision=schema.status(database).head, demo=demo_door)
+    server = uvicorn.Server(
+        serving.config(
+            app,
+            settings,
+            # Whom to believe about the address is api/client.py's to say.
+            proxy_headers=False,
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
+        )
     )
-    server = uvicorn.Server(config)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     scheme = "https" if settings.has_tls else "http"
     # Said only when it is true: from here on, whoever opens the page is served.

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from boundaries.models import Edition
 from boundaries.repository import point, units_by_code
 from boundaries.service import chain
-from gis.crs import from_wgs84_geometry, metric_crs, parse_crs, to_wgs84
+from gis.crs import from_wgs84_geometry, metric_crs, parse_name, to_wgs84
 from gis.errors import BadInput, Problem
 from grids.models import GridShape
 
@@ -124,7 +124,7 @@ def position(x: float, y: float, crs: str) -> tuple[float, float]:
         Unknown system, or no position in it; a swapped pair is recognised.
     """
     try:
-        system = parse_crs(crs)
+        system = parse_name(crs)
     except BadInput as error:
         raise BadInput(replace(each, field="crs") for each in error.problems) from None
     lon, lat = (float(value) for value in to_wgs84(x, y, system))

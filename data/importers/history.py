@@ -83,12 +83,14 @@ def update(session: Session, work: Work, table: str, same: str, coming: Mapping[
         if "geom" in coming
         else "NULL"
     )
+    # Of the same types whatever the kind: the driver keeps plans of statements that come again.
     execute(session, "DROP TABLE IF EXISTS changing")
     execute(
         session,
         f"""
         CREATE TEMPORARY TABLE changing ON COMMIT DROP AS
-        SELECT t.id, i.file_row, t.{label} AS label, t.county_code, {moved} AS moved_m,
+        SELECT t.id, i.file_row, t.{label}::text AS label, t.county_code,
+            CAST({moved} AS double precision) AS moved_m,
             (SELECT jsonb_object_agg(f.name, jsonb_build_array(f.old, f.new))
              FROM (VALUES {pairs}) AS f (name, old, new, differs) WHERE f.differs) AS fields
         FROM {table} AS t JOIN incoming AS i ON {same}

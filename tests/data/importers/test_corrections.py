@@ -360,3 +360,16 @@ def test_a_dry_run_of_bridges_before_the_rivers_says_what_it_did_not_check(
     report = _run("bridges", path, place, commit=False)
     assert (report.rejected, report.new) == (0, 1)
     assert _findings(report, "warned") == []
+
+
+def test_many_kinds_on_one_connection(csv: Writer, place: Database) -> None:
+    """The driver keeps plans of statements that come again; the staged columns are not the same."""
+    for number in range(4):
+        name = f"{number}楼"
+        house = csv("h.csv", f"编号,名称,经度,纬度,户数\na,{name},110.001,40.001,3\n")
+        worker = csv("w.csv", f"工号,姓名\n1,甲{number}\n")
+        for kind, path in (("buildings", house), ("workers", worker)):
+            report = _run(kind, path, place)
+            if kind == "buildings":
+                assert report.changed == (1 if number else 0)
+    assert _rows(place, "SELECT name FROM persons") == [("甲3",)]

@@ -13,7 +13,7 @@ from rich.markup import escape
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from typer.core import TyperGroup
 
-from gis.errors import BadInput, Missing, WanggeError
+from gis.errors import BadInput, Missing, WanggeError, listed
 
 # Name, module that holds its typer application, and its line in the help.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -89,9 +89,10 @@ def main() -> None:
             errors.print(f"  install it with:  {escape(error.install)}")
         sys.exit(MISSING)
     except BadInput as error:
-        for problem in error.problems[:SHOWN_PROBLEMS]:
-            errors.print(f"[bold red]refused[/] {escape(str(problem))}")
-        more = len(error.problems) - SHOWN_PROBLEMS
+        lines = listed(error.problems)
+        for line in lines[:SHOWN_PROBLEMS]:
+            errors.print(f"[bold red]refused[/] {escape(line)}")
+        more = len(lines) - SHOWN_PROBLEMS
         if more > 0:
             errors.print(f"... and {more} more")
         sys.exit(REFUSED)

@@ -67,7 +67,10 @@ def get_moment(
     settings: Annotated[ServerSettings, Depends(get_settings)],
     at: Annotated[
         str | None,
-        Query(description="The moment that is asked about, ISO 8601; now when left out"),
+        Query(
+            description="The moment that is asked about, ISO 8601; now when left out",
+            examples=["2026-06-30T21:30:00+08:00"],
+        ),
     ] = None,
 ) -> datetime:
     """The moment a request asks about."""
@@ -76,8 +79,12 @@ def get_moment(
 
 def get_period(
     settings: Annotated[ServerSettings, Depends(get_settings)],
-    start: Annotated[str | None, Query(description="First moment, ISO 8601")] = None,
-    end: Annotated[str | None, Query(description="First moment after it, ISO 8601")] = None,
+    start: Annotated[
+        str | None, Query(description="First moment, ISO 8601", examples=["2026-06-01"])
+    ] = None,
+    end: Annotated[
+        str | None, Query(description="First moment after it, ISO 8601", examples=["2026-07-01"])
+    ] = None,
 ) -> tuple[datetime | None, datetime | None]:
     """A period from ``start`` up to, not including, ``end``; None for an open side."""
     first = parse_time(start, "start", settings) if start else None

@@ -30,7 +30,16 @@ class ServerSettings(BaseSettings):
     max_body_bytes: int = Field(
         default=2 * 2**20, ge=1024, description="Largest body of a request, bytes"
     )
+    max_concurrent: int = Field(
+        default=100,
+        ge=1,
+        le=10_000,
+        description="Requests worked on at once; those beyond are answered 503 with Retry-After",
+    )
 
+    export_free_rows: int = Field(
+        default=500, ge=0, description="Exports of more rows wait for somebody else's approval"
+    )
     tls_cert: Path | None = Field(
         default=None, description="Certificate (PEM, with its chain) to speak HTTPS with"
     )

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 import uvicorn
 
+from api import serving
 from api.app import create_app
+from api.commands.nightly import every_night
 from api.commands.shared import DataDir, database_settings, out, progress, server_settings
 from api.routes.demo import DemoDoor, door
 from boundaries.accounts import service
+from data import backup, demo_accounts, schema
 from data import demo as demo_place
-from data import demo_accounts, schema
 from gis.database import Database
 from gis.errors import BadInput, Problem
 
@@ -163,19 +165,18 @@ def _listen(host: str, port: int) -> socket.socket:
 def _serve(
     database: Database, settings: ServerSettings, began: float, demo_door: DemoDoor | None = None
 ) -> None:
-    config = uvicorn.Config(
-        create_app(settings, database, revision=schema.status(database).head, demo=demo_door),
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=5,
-        # Whom to believe about the address is api/client.py's to say.
-        proxy_headers=False,
-        ssl_certfile=settings.tls_cert,
-        ssl_keyfile=settings.tls_key,
+    backup.clear_leftovers(database)
+    app = create_app(settings, database, revision=schema.status(database).head, demo=demo_door)
+    server = uvicorn.Server(
+        serving.config(
+            app,
+            settings,
+            # Whom to believe about the address is api/client.py's to say.
+            proxy_headers=False,
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
+        )
     )
-    server = uvicorn.Server(config)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     scheme = "https" if settings.has_tls else "http"
     # Said only when it is true: from here on, whoever opens the page is served.
@@ -187,6 +188,12 @@ def _serve(
         stopping = Event()
         if database.cluster is not None:
             Thread(target=database.cluster.keep_running, args=(stopping,), daemon=True).start()
+        Thread(
+            target=every_night,
+            args=(database, stopping),
+            kwargs={"timezone": settings.timezone},
+            daemon=True,
+        ).start()
         try:
             server.run(sockets=[listening])
         except KeyboardInterrupt:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from api.auth import Access, needs
 from api.dependencies import KeyringIn, PeriodIn
 from api.schemas.incidents import (
+    EXAMPLE_ID,
     EventOut,
     IncidentDetail,
     IncidentIn,
@@ -26,6 +27,7 @@ from grids.incidents.errors import IncidentNotFound
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 MAX_PAGE = 1000
+IncidentId = Annotated[uuid.UUID, Path(examples=[EXAMPLE_ID])]
 # Row-level security tells which incidents; these tell who may ask at all.
 Seeing = Annotated[Access, needs("incidents.read", "incidents.own", "incidents.report")]
 
@@ -83,9 +85,14 @@ def report(
 def index(
     access: Seeing,
     period: PeriodIn,
-    category: Annotated[list[str] | None, Query(description="May be repeated")] = None,
+    category: Annotated[
+        list[str] | None, Query(description="May be repeated", examples=[["neighbour"]])
+    ] = None,
     bbox: Annotated[
-        str | None, Query(description="west,south,east,north in WGS 84 degrees")
+        str | None,
+        Query(
+            description="west,south,east,north in WGS 84 degrees", examples=["116.2,44.7,118,45.2"]
+        ),
     ] = None,
     review: Annotated[
         bool | None, Query(description="true: only those a person has to look at")
@@ -113,7 +120,7 @@ def index(
 
 
 @router.get("/{incident_id}", summary="One incident with its history")
-def show(incident_id: uuid.UUID, access: Seeing) -> IncidentDetail:
+def show(incident_id: IncidentId, access: Seeing) -> IncidentDetail:
     """Grid and responsible person are those of its report time."""
     return _detail(access, incident_id)
 
@@ -125,7 +132,7 @@ def show(incident_id: uuid.UUID, access: Seeing) -> IncidentDetail:
     responses={409: {"description": "The state machine has no such step from where it is"}},
 )
 def step(
-    incident_id: uuid.UUID,
+    incident_id: IncidentId,
     body: StepIn,
     access: Annotated[Access, needs("incidents.step")],
 ) -> IncidentDetail:

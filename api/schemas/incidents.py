@@ -18,6 +18,7 @@ def _without_nul(text: str) -> str:
     return text
 
 
+EXAMPLE_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_without_nul)]
 State = Literal[
     "reported", "dispatched", "accepted", "consulting", "handling", "resolved", "evaluated",
@@ -41,7 +42,7 @@ class IncidentIn(BaseModel):
         extra="forbid",
         json_schema_extra={
             "example": {
-                "id": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+                "id": EXAMPLE_ID,
                 "category": "neighbour",
                 "severity": "simple",
                 "text": "楼道堆物引发争执",
@@ -152,7 +153,10 @@ class IncidentPage(BaseModel):
 class StepIn(BaseModel):
     """The next step of an incident."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"to_state": "dispatched", "note": "请先到现场查看"}},
+    )
 
     to_state: State
     note: Text = Field(default="", max_length=10_000)

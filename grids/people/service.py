@@ -174,8 +174,8 @@ def assign(
         if constraint not in {"assignments_one_primary", "assignments_once_grid"}:
             raise
         why = (
-            "has a worker in charge in that time; relieve that one first, or assign without "
-            "--primary"
+            "has a worker in charge in that time; relieve that one first, or assign this one "
+            "without charge of it (--no-primary)"
             if constraint == "assignments_one_primary"
             else f"has {person.name} as {role} in that time already"
         )

@@ -90,7 +90,7 @@ def test_found_by_the_whole_phone_only(town: Town, person: uuid.UUID, written: s
     assert town.client.get("/api/v1/people", params={"phone": "0013 8000"}).json()["items"] == []
 
 
-@pytest.mark.parametrize("cursor", ["x", str(uuid.uuid4()), "' --"])
+@pytest.mark.parametrize("cursor", ["x", str(uuid.UUID(int=7)), "' --"])
 def test_cursor_of_somebody_else(town: Town, cursor: str) -> None:
     assert town.client.get("/api/v1/people", params={"cursor": cursor}).status_code == 422
 

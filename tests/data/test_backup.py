@@ -6,10 +6,12 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
@@ -196,7 +198,7 @@ def refused(database: Database, file: Path, words: str) -> None:
     assert [each for each in file.parent.iterdir() if each != file] == []
 
 
-@pytest.mark.parametrize("share", [0, 0.001, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9])
 def test_cut_short(shared_database: Database, tmp_path: Path, whole: bytes, share: float) -> None:
     file = tmp_path / "b.tar"
     file.write_bytes(whole[: int(len(whole) * share)])
@@ -228,18 +230,56 @@ def tar(manifest: Any, dump: bytes | None) -> bytes:
 @pytest.mark.parametrize(
     "content",
     [
-        b"hello",
-        b"PK\x03\x04",
         tar([], b""),
         tar({"format": "somebody-else-1"}, b""),
         tar({"format": backup.FORMAT}, b""),
         tar({"format": backup.FORMAT}, None),
     ],
 )
-def test_foreign_file(shared_database: Database, tmp_path: Path, content: bytes) -> None:
+def test_tar_that_is_no_backup(shared_database: Database, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "b.tar"
     file.write_bytes(content)
     refused(shared_database, file, "no whole backup")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "this is an empty file, no backup of wangge's. The copy failed"),
+        (b"hello", "this is a text file, no backup of wangge's"),
+        ("备份".encode() * 1000, "this is a text file"),
+        (b"set client_encoding = 'UTF8';\ncreate table a ();", "text that looks like SQL"),
+        (b"PK\x03\x04", "a zip archive or an Office file"),
+        (b"\x1f\x8b\x08", "a file packed by gzip, no backup of wangge's. Unpack it with gunzip"),
+        (b"SQLite format 3\x00", "a SQLite file or GeoPackage, no backup of wangge's. Bring map"),
+        (b"\xff\x00\x01", "a file of unknown content"),
+    ],
+)
+def test_foreign_file(
+    shared_database: Database, tmp_path: Path, content: bytes, words: str
+) -> None:
+    file = tmp_path / "b.tar"
+    file.write_bytes(content)
+    refused(shared_database, file, re.escape(words))
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("plain", "a plain SQL dump of pg_dump, no backup of wangge's. To use it, restore it into"),
+        ("custom", "a dump of pg_dump's custom format"),
+        ("tar", "a dump of pg_dump's tar format"),
+        ("directory", "a folder of pg_dump's directory format"),
+    ],
+)  # fmt: skip
+def test_dump_of_another_tool(
+    shared_database: Database, tmp_path: Path, form: str, words: str
+) -> None:
+    file = tmp_path / "dump"
+    backup._run(shared_database, "pg_dump", [f"--format={form}", "-f", str(file)], "no dump")
+    refused(shared_database, file, re.escape(words))
+    if form != "plain":
+        refused(shared_database, file, "pg_restore --no-owner -d NAME FILE")
 
 
 def changed(whole: bytes, **fields: Any) -> bytes:
@@ -272,9 +312,11 @@ def test_dump_that_is_none(shared_database: Database, tmp_path: Path) -> None:
 
 
 def test_no_file(shared_database: Database, tmp_path: Path) -> None:
-    for path in (tmp_path / "not-there.tar", tmp_path / "no" / "folder.tar", tmp_path):
+    for path in (tmp_path / "not-there.tar", tmp_path / "no" / "folder.tar"):
         with pytest.raises(BadInput, match="cannot be read"):
             backup.restore(shared_database, SETTINGS, path)
+    with pytest.raises(BadInput, match="this is a folder, no backup"):
+        backup.restore(shared_database, SETTINGS, tmp_path)
 
 
 def test_folder_that_cannot_be_written(shared_database: Database, tmp_path: Path) -> None:
@@ -303,6 +345,60 @@ def test_restore_while_a_server_holds_connections(database: Database, tmp_path: 
         assert session.scalar(sa.text("SELECT count(*) FROM incidents")) == 1
     serving.close()
     assert names(database) == []
+
+
+def test_leftovers_go_but_not_those_of_a_restore_that_runs(
+    database: Database, tmp_path: Path
+) -> None:
+    name = database.url.database
+    left = [f"{name}_restore_{1:012x}", f"{name}_before_{2:012x}"]
+    others = [f"{name}_restore_by_hand", f"x{name}_restore_{3:012x}"]
+    admin = backup._admin(database)
+    with admin.connect() as connection:
+        for each in (*left, *others):
+            connection.execute(sa.text(f'CREATE DATABASE "{each}" TEMPLATE template0'))
+    try:
+        with admin.connect() as running:
+            backup._lock(running, f"{1:012x}", wait=True)
+            assert backup.clear_leftovers(database) == left[1:]
+        file = tmp_path / "b.tar"
+        backup.backup(database, file)
+
+        def clear_beside_it(step: str) -> None:
+            if step != "checking the file":  # from then on there is something of its own
+                assert backup.clear_leftovers(database) == []
+
+        backup.restore(database, SETTINGS, file, say=clear_beside_it)
+        assert schema.status(database).is_current
+        assert names(database) == others[:1]
+    finally:
+        backup._drop(admin, *left, *others)
+
+
+def test_server_that_dies_during_a_restore() -> None:
+    with tempfile.TemporaryDirectory(prefix="wangge-dies-", dir=conftest.MEMORY) as folder:
+        Path(folder).chmod(0o755)
+        settings = DatabaseSettings(data_dir=Path(folder) / "data", durable=False)
+        with Database.open(settings) as database:
+            assert database.cluster is not None
+            schema.upgrade(database)
+            file = Path(folder) / "b.tar"
+            backup.backup(database, file)
+
+            def die(step: str) -> None:
+                if "comparing" in step:
+                    database.cluster.kill()
+                    while database.cluster.is_running():
+                        time.sleep(0.01)
+
+            with pytest.raises(RestoreFailed):
+                backup.restore(database, settings, file, say=die)
+            database.cluster.start()
+            database.engine.dispose()
+            left = names(database)
+            assert len(left) == 1
+            assert backup.clear_leftovers(database) == left
+            assert names(database) == []
 
 
 @contextmanager

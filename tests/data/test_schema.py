@@ -20,11 +20,22 @@ from grids.cameras import models as _cameras
 from grids.incidents import models as _incidents
 from grids.patrols import models as _patrols
 from grids.people import models as _people
+from maps.exports import models as _exports
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-ALL_MODELS = (_boundaries, _accounts, _audit, _grids, _cameras, _incidents, _patrols, _people)
+ALL_MODELS = (
+    _boundaries,
+    _accounts,
+    _audit,
+    _grids,
+    _cameras,
+    _incidents,
+    _patrols,
+    _people,
+    _exports,
+)
 KINDS = {"add_table", "remove_table", "add_column", "remove_column"}
 SQUARE = "SRID=4326;POLYGON((117 45,117.01 45,117.01 45.01,117 45.01,117 45))"
 

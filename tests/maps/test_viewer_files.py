@@ -91,6 +91,12 @@ def test_every_category_of_the_schema_is_in_one_group() -> None:
     assert sorted(grouped) == sorted(codes)
 
 
+def test_the_legend_shows_colours_on_the_ground_of_the_map() -> None:
+    style = json.loads((VIEWER / "style.json").read_text(encoding="utf-8"))
+    land = style["layers"][0]["paint"]["background-color"]
+    assert f"GROUND = '{land}'" in (VIEWER / "swatch.js").read_text(encoding="utf-8")
+
+
 def test_the_page_refers_only_to_files_that_are_there() -> None:
     for reference in re.findall(r'(?:href|src)="([^"]+)"', PAGE):
         assert reference.startswith("viewer/"), reference

@@ -25,6 +25,8 @@ MIN_POSTGIS: Final = (3, 3)
 
 SERVICE_ROLE: Final = "wangge_app"
 """What the service is to the database: it owns nothing and bypasses no policy."""
+IS_SERVICE: Final = "is_service"
+"""Key in a session's ``info``: it serves requests, and acts for whom it lets in."""
 OWNER_SCOPE: Final = "-c wangge.lo=0 -c wangge.hi=: -c wangge.rights=*"
 """Policies are forced on the owner too; migrations and the command line see the whole."""
 
@@ -92,7 +94,9 @@ class Database:
         options += " -c client_min_messages=error"
         self.service = _engine(service_url, settings, options)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        self._service_sessions = sessionmaker(self.service, expire_on_commit=False)
+        self._service_sessions = sessionmaker(
+            self.service, expire_on_commit=False, info={IS_SERVICE: True}
+        )
 
     @classmethod
     def open(cls, settings: DatabaseSettings) -> Self:

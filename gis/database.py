@@ -27,6 +27,8 @@ POOL_TIMEOUT_S: Final = 10
 
 SERVICE_ROLE: Final = "wangge_app"
 """What the service is to the database: it owns nothing and bypasses no policy."""
+IS_SERVICE: Final = "is_service"
+"""Key in a session's ``info``: it serves requests, and acts for whom it lets in."""
 OWNER_SCOPE: Final = "-c wangge.lo=0 -c wangge.hi=: -c wangge.rights=*"
 """Policies are forced on the owner too; migrations and the command line see the whole."""
 
@@ -100,7 +102,9 @@ class Database:
         quick_s = min(settings.request_timeout_s, settings.statement_timeout_s)
         self.service = _engine(service_url, settings, options, timeout_s=quick_s)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        self._service_sessions = sessionmaker(self.service, expire_on_commit=False)
+        self._service_sessions = sessionmaker(
+            self.service, expire_on_commit=False, info={IS_SERVICE: True}
+        )
 
     @classmethod
     def open(cls, settings: DatabaseSettings) -> Self:

@@ -370,8 +370,6 @@ def _record(session: Session, path: Path, report: Report, options: Options) -> N
         object_id=number,
         county_code=options.county,
         kind=report.kind,
-        file=path.name,
-        source=report.source,
         kept=report.kept,
         new=report.new,
         changed=report.changed,

@@ -209,7 +209,6 @@ def record(session: Session, report: Report, *, actor: str) -> Stored:
         object_kind="incident",
         object_id=incident.id,
         county_code=incident.county_code,
-        source=report.source,
         grid=incident.grid_id,
     )
     session.flush()

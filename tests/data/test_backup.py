@@ -57,6 +57,11 @@ INSERT INTO patrols (county_code, route_id, source, external_id)
 SELECT wangge_track_partition('2026-02-03T00:00:00Z');
 INSERT INTO track_fixes (patrol_id, fixed_at, county_code, geom)
     SELECT id, '2026-02-03T00:00:00Z', '990121', 'SRID=4326;POINT(117 45.1)' FROM patrols;
+INSERT INTO audit_roots (number, kind, stream, first_seq, last_seq, root, head, at, previous,
+    public_key, signature)
+    SELECT 1, 'root', '-.202602.00', 1, 1, h.bytes, h.bytes, now(), h.bytes, h.bytes,
+        h.bytes || h.bytes
+    FROM (SELECT sha256('x') AS bytes) AS h;
 INSERT INTO leaves (county_code, person_id, during, author)
     SELECT '990121', id, '[2026-02-01,2026-02-02)', 't' FROM persons LIMIT 1;
 INSERT INTO cells (edition_id, cell_id, county_code, grid_id, unit_code, block, households, geom)
@@ -105,7 +110,14 @@ def fill(database: Database) -> None:
         incidents.record(session, report(1), actor="t")
         for statement in ROWS.strip().split(";\n"):
             session.execute(sa.text(statement.rstrip(";")))
-        audit.record(session, actor="t", action="x", object_kind="y", object_id=county.edition)
+        audit.record(
+            session,
+            actor="t",
+            action="x",
+            object_kind="y",
+            object_id=county.edition,
+            purpose="说明",
+        )
 
 
 def contents(database: Database) -> dict[str, str]:

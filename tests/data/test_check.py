@@ -154,6 +154,31 @@ def test_empty_database_breaks_nothing(database: Database) -> None:
             "1 fixes lie in no month's partition",
         ),
         (
+            "every chain of the audit log ends where its head says, with nothing missing",
+            "DELETE FROM audit_log WHERE seq = (SELECT max(seq) FROM audit_log)",
+            "and its head says",
+        ),
+        (
+            "every chain of the audit log ends where its head says, with nothing missing",
+            "DELETE FROM audit_log WHERE seq = 1",
+            "and its head says",
+        ),
+        (
+            "every chain of the audit log ends where its head says, with nothing missing",
+            "UPDATE audit_log SET hash = sha256('x') WHERE seq = (SELECT max(seq) FROM audit_log)",
+            "and its head says",
+        ),
+        (
+            "every chain of the audit log ends where its head says, with nothing missing",
+            "DELETE FROM audit_heads",
+            "and its head says nothing",
+        ),
+        (
+            "append-only tables are guarded",
+            "DROP TRIGGER audit_heads_onward ON audit_heads",
+            "table audit_heads has no guard against being turned back",
+        ),
+        (
             "append-only tables are guarded",
             "ALTER TABLE audit_log DISABLE TRIGGER audit_log_append_only",
             "table audit_log has no guard",

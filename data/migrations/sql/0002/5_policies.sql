@@ -182,16 +182,5 @@ GRANT SELECT, INSERT ON incident_events TO wangge_app;
 GRANT SELECT (incident_id, county_code, area_code, name, phone_last4, created_at), INSERT
     ON reporters TO wangge_app;
 
--- The audit log: written by all, read by the audit administrator, changed by nobody
-
-ALTER TABLE audit_log ENABLE ROW LEVEL SECURITY;
-ALTER TABLE audit_log FORCE ROW LEVEL SECURITY;
-CREATE POLICY adding ON audit_log FOR INSERT WITH CHECK (true);
-CREATE POLICY reading ON audit_log FOR SELECT
-    USING ((SELECT wangge_may('audit.read'))
-           AND COALESCE(county_code, '0') >= (SELECT wangge_lo())
-           AND COALESCE(county_code, '0') < (SELECT wangge_hi()));
-GRANT SELECT, INSERT ON audit_log TO wangge_app;
-
 REVOKE ALL ON FUNCTION wangge_refresh_areas(uuid[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION wangge_enter(bytea, bytea), wangge_refresh_areas(uuid[]) TO wangge_app;

@@ -26,6 +26,8 @@ WHY: Final = {
     "idle": "sign in again: nothing was asked for too long",
     "closed": "the account is closed, or outside its time of service",
 }
+# Everything that the policies read of a transaction; a test compares it with their functions.
+SETTINGS: Final = ("lo", "hi", "also", "rights", "account", "person", "grids")
 # First text after every code: ':' follows '9'.
 AFTER_ALL: Final = ":"
 
@@ -164,3 +166,13 @@ def enter(session: Session, credential: Credential) -> Caller:
         key_id=row.key_id,
         per_minute=row.per_minute,
     )
+
+
+def sight(session: Session) -> tuple[str | None, ...]:
+    """What decides, in this transaction, which rows are seen: the key of whatever is kept of them.
+
+    Two transactions of the same sight see the same rows; two accounts never have the same, for
+    each sees what it reported itself.
+    """
+    read = (sa.func.wangge_setting(name) for name in SETTINGS)
+    return tuple(session.execute(sa.select(*read)).one())

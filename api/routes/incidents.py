@@ -38,6 +38,7 @@ Seeing = Annotated[Access, needs("incidents.read", "incidents.own", "incidents.r
     summary="Report an incident",
     responses={
         200: {"model": IncidentDetail, "description": "A retry: it was stored before, unchanged"},
+        403: {"description": "The place lies outside the area of the account"},
         409: {"description": "The id or the source's number was used for another report"},
     },
 )
@@ -71,6 +72,7 @@ def report(
             county_code=body.county_code,
         ),
         actor=access.actor,
+        scope=access.caller.scope,
     )
     if not stored.is_new:
         response.status_code = 200

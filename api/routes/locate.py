@@ -32,8 +32,16 @@ def locate(
     """On a shared border the grid with the lowest code answers.
 
     Outside every grid, ``inside`` is false and ``nearest`` names the nearest grid and its
-    distance. With ``accuracy_m`` each candidate's share of the probability is given, and
-    ``ask_back`` is true where the grid that answers holds less than 80 % of it.
+    distance. Outside the caller's area the reason is ``outside_area``: whether a grid is there is
+    not told, and ``nearest`` is the nearest of the area's own. With ``accuracy_m`` each
+    candidate's share of the probability is given, and ``ask_back`` is true where the grid that
+    answers holds less than 80 % of it.
     """
-    found = answer(access.session, *position(lon, lat, crs), at=at, accuracy_m=accuracy_m)
+    found = answer(
+        access.session,
+        *position(lon, lat, crs),
+        at=at,
+        accuracy_m=accuracy_m,
+        scope=access.caller.scope,
+    )
     return LocateOut.of(found, crs)

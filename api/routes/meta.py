@@ -89,7 +89,7 @@ def meta(access: Annotated[Access, needs()], settings: SettingsIn) -> MetaOut:
     first, last, count = session.execute(
         sa.select(
             sa.func.min(Incident.reported_at), sa.func.max(Incident.reported_at), sa.func.count()
-        )
+        ).where(*incidents.Filter(scope=access.caller.scope).conditions())
     ).one()
     return MetaOut(
         name=Names(

@@ -41,7 +41,7 @@ JOIN editions AS e ON e.kind = 'base'
     AND e.valid @> now()
     AND starts_with(b.unit_code, e.area_code)
 LEFT JOIN grid_shapes AS g ON g.edition_id = e.id
-    AND ST_Covers(g.geom, b.point)
+    AND g.geom && b.point AND ST_Covers(g.geom, b.point)
 WHERE b.households > 0
 GROUP BY b.id, b.external_id, b.households
 HAVING count(g.grid_id) <> 1;
@@ -55,7 +55,7 @@ JOIN editions AS e ON e.kind = 'base'
     AND e.valid @> now()
     AND starts_with(b.unit_code, e.area_code)
 JOIN grid_shapes AS g ON g.edition_id = e.id
-    AND ST_Covers(g.geom, b.point)
+    AND g.geom && b.point AND ST_Covers(g.geom, b.point)
 -- What lies beyond the line of the grid's unit is cut by that line, which no new edition moves.
 JOIN admin_units AS u ON u.code = g.unit_code
     AND u.valid @> now()

@@ -461,9 +461,7 @@ def _parse(text: str, file: Path, row: int | None = None) -> Root:
         return Root.parse(text)
     except ValueError as error:
         raise BadInput(
-            Problem(
-                f"{error}: it was changed", "Use another copy of it", source=str(file), row=row
-            )
+            Problem(f"{error}: it was changed", "Use another copy of it", source=str(file), row=row)
         ) from None
 
 
@@ -476,4 +474,3 @@ def keep_anchoring(
             anchor(database, places)
         except (Conflict, Unavailable, BadInput, OSError, sa.exc.SQLAlchemyError) as error:
             log.error("the audit log was not anchored: %s", error)
-

@@ -330,10 +330,7 @@ def _pieces(
             done, since = at, 0
         since += seq - done
     starts = [("", 1), *cuts]
-    return [
-        Piece(start, stop)
-        for start, stop in zip(starts, [*starts[1:], None], strict=True)
-    ]
+    return [Piece(start, stop) for start, stop in zip(starts, [*starts[1:], None], strict=True)]
 
 
 def _read_all(

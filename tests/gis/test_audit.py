@@ -154,7 +154,7 @@ plain = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | text
 moment = st.datetimes(
     datetime(1900, 1, 1),
     datetime(2200, 1, 1),
-    timezones=st.just(UTC),  # noqa: DTZ001
+    timezones=st.just(UTC),
 )
 kinds = {
     "text": text,

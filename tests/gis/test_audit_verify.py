@@ -506,7 +506,9 @@ def test_a_leaf_climbs_to_its_root_alone(leaves: list[bytes], data: st.DataObjec
     siblings = [each for _, each in merkle.path(leaves, place)]
     root = merkle.root(leaves)
     assert merkle.climb(leaves[place], place, len(leaves), siblings) == root
-    wrong = data.draw(st.binary(min_size=32, max_size=32).filter(lambda each: each != leaves[place]))
+    wrong = data.draw(
+        st.binary(min_size=32, max_size=32).filter(lambda each: each != leaves[place])
+    )
     assert merkle.climb(wrong, place, len(leaves), siblings) != root
     with pytest.raises(ValueError, match="long"):
         merkle.climb(leaves[place], place, len(leaves), [*siblings, wrong])

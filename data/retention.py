@@ -112,8 +112,9 @@ def run(database: Database, *, actor: str, commit: bool) -> Sequence[Outcome]:
                 actor=actor,
                 action=f"retention.{rule.action}",
                 object_kind=rule.entity,
-                object_id=f"older than {rule.days} days",
-                rows=rows,
+                object_id=rule.entity,
+                count=rows,
+                days=rule.days,
             )
         if commit:
             session.execute(

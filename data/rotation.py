@@ -103,7 +103,7 @@ def rotate(
             action="secrets.rotate",
             object_kind="keyring",
             object_id=keyring.newest_id.hex(),
-            values=done,
+            count=done,
         )
     if drop_old:
         keyring.only_newest().save(path)

@@ -159,13 +159,13 @@ def _record(
     area_code: str | None = None,
     reason: str | None = None,
 ) -> None:
-    known = {"login": login, "area_code": area_code, "reason": reason}
     audit.record(
         session,
         actor=actor,
         action=action,
         object_kind="grant",
         object_id=grant_id,
-        county_code=None,
-        **{name: value for name, value in known.items() if value is not None},
+        purpose=reason or "",
+        login=login,
+        area=area_code,
     )

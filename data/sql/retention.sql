@@ -97,11 +97,16 @@ WHERE least(COALESCE(ended_at, 'infinity'), expires_at) < now() - make_interval(
 
 -- entity: import_reports
 -- due:
-SELECT count(*) FROM imports
-WHERE report <> '{}' AND at < now() - make_interval(days => :days);
+SELECT (
+    SELECT count(*) FROM imports
+    WHERE report <> '{}' AND at < now() - make_interval(days => :days)
+) + (SELECT count(*) FROM import_changes WHERE at < now() - make_interval(days => :days));
 -- act:
-UPDATE imports SET report = '{}'
-WHERE report <> '{}' AND at < now() - make_interval(days => :days);
+WITH emptied AS (
+    UPDATE imports SET report = '{}'
+    WHERE report <> '{}' AND at < now() - make_interval(days => :days)
+)
+DELETE FROM import_changes WHERE at < now() - make_interval(days => :days);
 
 -- entity: exports
 -- due:

@@ -90,7 +90,8 @@ def reveal(
         object_kind="incident",
         object_id=incident_id,
         county_code=row.county_code,
-        reason=why,
+        fields=("name", "phone"),
+        purpose=why,
     )
 
     def plain(value: bytes | None, field: str) -> str | None:

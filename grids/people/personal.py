@@ -100,7 +100,7 @@ def keep(
         object_kind="person",
         object_id=person.id,
         county_code=person.county_code,
-        field=field,
+        fields=(field,),
     )
 
 
@@ -161,8 +161,8 @@ def reveal(
         object_kind="person",
         object_id=person.id,
         county_code=person.county_code,
-        field=field,
-        reason=why,
+        fields=(field,),
+        purpose=why,
         found=value is not None,
     )
     if value is None:

@@ -109,7 +109,7 @@ def ask(
         object_kind="export",
         object_id=export.id,
         collection=name,
-        rows=rows,
+        count=rows,
         shared=shared,
         state=export.state,
         purpose=said,
@@ -173,7 +173,7 @@ def decide(
         action="export.approve" if approve else "export.refuse",
         object_kind="export",
         object_id=export_id,
-        note=note,
+        purpose=note,
     )
     export = get(session, export_id)
     session.refresh(export)
@@ -231,9 +231,10 @@ def fetch(session: Session, caller: Caller, export_id: uuid.UUID) -> tuple[Expor
         object_kind="export",
         object_id=export.id,
         collection=export.collection,
-        rows=len(table.rows),
-        columns=list(table.columns),
+        count=len(table.rows),
+        fields=table.columns,
         shared=export.is_shared,
+        purpose=export.purpose,
         bytes=len(content),
     )
     return export, content

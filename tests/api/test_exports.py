@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import sqlite3
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -296,9 +295,14 @@ def test_every_step_is_logged(own_town: Town) -> None:
     fetched(client, collection="grids", format="csv")
     with own_town.database.transaction() as session:
         logged = session.execute(
-            sa.text("SELECT action, detail FROM audit_log WHERE action LIKE 'export.%' ORDER BY id")
+            sa.text(
+                "SELECT action, count, fields, words FROM audit_log "
+                "LEFT JOIN audit_purposes ON commitment = purpose "
+                "WHERE action LIKE 'export.%' ORDER BY id"
+            )
         ).all()
     assert [each.action for each in logged] == ["export.ask", "export.fetch"]
-    assert json.dumps(logged[0].detail).find(PURPOSE) > 0
-    assert logged[1].detail["rows"] == 4
-    assert "geom" not in logged[1].detail["columns"]
+    assert logged[0].words == PURPOSE
+    assert logged[1].count == 4
+    assert "code" in logged[1].fields.split(",")
+    assert "geom" not in logged[1].fields

@@ -40,7 +40,10 @@ def audited(town: Town, action: str) -> list[Any]:
     with town.database.transaction() as session:
         return list(
             session.execute(
-                sa.text("SELECT actor, object_id, detail FROM audit_log WHERE action = :a"),
+                sa.text(
+                    "SELECT actor, object_id, detail, purpose, words FROM audit_log "
+                    "LEFT JOIN audit_purposes ON commitment = purpose WHERE action = :a ORDER BY id"
+                ),
                 {"a": action},
             )
         )
@@ -104,7 +107,8 @@ def test_reveal_is_logged_with_its_reason(town: Town, person: uuid.UUID) -> None
     assert answer.headers["cache-control"] == "no-store"
     last = audited(town, "person.reveal")[-1]
     assert (last.actor, last.object_id) == ("tester", str(person))
-    assert last.detail["reason"] == "call back on order 7"
+    assert last.words == "call back on order 7"
+    assert last.purpose.startswith("sha256:")
     assert "13800138000" not in str(last)
 
 

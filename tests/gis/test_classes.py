@@ -49,5 +49,7 @@ def test_what_proves_who_somebody_is_or_is_encrypted_is_never_open(session: Sess
         for table, column in rows
         if classes.classes_of(session, table)[column] not in closed
         and column not in {"totp_confirmed_at"}
+        # What the log of audit proves itself by is no secret.
+        and not table.startswith("audit_")
     }
     assert wrong == set()

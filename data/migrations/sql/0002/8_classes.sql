@@ -99,7 +99,15 @@ FROM (VALUES
     ('area_grants', 'internal',
      'id account_id area_code kind reason valid given_by created_at ended_at ended_by seen_at '
      'seen_by'),
-    ('audit_log', 'personal', 'id xid at actor action object_kind object_id county_code detail')
+    ('audit_log', 'personal',
+     'stream seq id xid at actor account_id role scope purpose action object_kind object_id '
+     'county_code fields count origin session_id key_id detail hash'),
+    ('audit_heads', 'internal', 'stream county_code seq hash at'),
+    ('audit_roots', 'internal',
+     'number kind stream county_code first_seq last_seq root head at note previous public_key '
+     'signature'),
+    ('audit_purposes', 'internal', 'commitment county_code salt'),
+    ('audit_purposes', 'personal', 'words')
 ) AS c (table_name, class, columns);
 
 -- What is encrypted is of no use without the keys, which are not in the database; who may see the

@@ -87,7 +87,6 @@ def issue_key(
         object_kind="api_key",
         object_id=made,
         login=account.login,
-        name=name.strip(),
         rights=sorted(rights) if rights is not None else None,
         area_code=area_code,
         per_minute=per_minute,

@@ -29,6 +29,7 @@ from api.routes import (
     keys,
     locate,
     meta,
+    oidc,
     people,
     session,
     tiles,
@@ -39,6 +40,7 @@ from maps.service import HeatmapCache
 
 if TYPE_CHECKING:
     from api.routes.demo import DemoDoor
+    from boundaries.accounts.oidc import Provider
     from gis.database import Database
 
 CONTENT_SECURITY_POLICY = (
@@ -84,11 +86,12 @@ def create_app(
     )
     app.state.settings, app.state.database, app.state.revision = settings, database, revision
     app.state.heatmaps, app.state.rate_limits = HeatmapCache(), RateLimits()
-    app.state.demo = demo
+    app.state.demo, app.state.provider = demo, _provider(settings)
     errors.install(app)
     for module in (
         health,
         session,
+        oidc,
         accounts,
         keys,
         grants,
@@ -143,3 +146,19 @@ def _policy(index: Path) -> str:
         for script in re.findall(r"<script[^>]*type=\"importmap\"[^>]*>(.*?)</script>", page, re.S)
     ]
     return CONTENT_SECURITY_POLICY.format(script=" ".join(f"'sha256-{each}'" for each in hashes))
+
+
+def _provider(settings: ServerSettings) -> Provider | None:
+    if not (settings.oidc_issuer and settings.oidc_client_secret and settings.oidc_redirect_uri):
+        return None
+    # Here, not above: it brings an HTTP client, which a start without a provider does not need.
+    from boundaries.accounts.oidc import Client, Provider  # noqa: PLC0415
+
+    return Provider(
+        Client(
+            settings.oidc_issuer,
+            settings.oidc_client_id,
+            settings.oidc_client_secret.get_secret_value(),
+            settings.oidc_redirect_uri,
+        )
+    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -16,7 +17,8 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 class ServerSettings(BaseSettings):
     """The HTTP service."""
 
-    model_config = SettingsConfigDict(env_prefix="WANGGE_")
+    # Errors do not repeat what was given: it may be a secret.
+    model_config = SettingsConfigDict(env_prefix="WANGGE_", hide_input_in_errors=True)
 
     host: str = Field(
         default="127.0.0.1",
@@ -56,12 +58,39 @@ class ServerSettings(BaseSettings):
         default=30, ge=1, le=24 * 60, description="A session ends after these minutes unused"
     )
 
+    oidc_issuer: str | None = Field(
+        default=None, description="OpenID provider that people may sign in through, https://..."
+    )
+    oidc_client_id: str = Field(default="wangge", description="What the provider calls us")
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="Our secret with the provider"
+    )
+    oidc_redirect_uri: str | None = Field(
+        default=None, description="Our address with the provider: https://.../api/v1/oidc/callback"
+    )
+    oidc_name: str = Field(default="OpenID", description="What the page calls the provider")
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
         if name not in available_timezones():
             raise ValueError(f"'{name}' is no time zone; write one like Asia/Shanghai")
         return name
+
+    @model_validator(mode="after")
+    def _provider_is_whole(self) -> Self:
+        if self.oidc_issuer is None:
+            return self
+        if self.oidc_client_secret is None or self.oidc_redirect_uri is None:
+            raise ValueError(
+                "WANGGE_OIDC_ISSUER needs WANGGE_OIDC_CLIENT_SECRET and WANGGE_OIDC_REDIRECT_URI"
+            )
+        for name in ("oidc_issuer", "oidc_redirect_uri"):
+            parts = urlsplit(str(getattr(self, name)))
+            is_here = parts.scheme == "http" and parts.hostname in LOOPBACK
+            if not (parts.hostname and (parts.scheme == "https" or is_here)):
+                raise ValueError(f"WANGGE_{name.upper()} is no address with https://")
+        return self
 
     @property
     def is_loopback(self) -> bool:

@@ -63,7 +63,15 @@ def give(
         until=until,
         author=actor,
     ).scalar_one()
-    _record(session, made, "grant.given", actor, login=account.login, area_code=area_code)
+    _record(
+        session,
+        made,
+        "grant.given",
+        actor,
+        login=account.login,
+        area_code=area_code,
+        purpose=reason.strip(),
+    )
     return repository.grant(session, made)
 
 
@@ -100,7 +108,14 @@ def break_glass(
         lasts=lasts,
         author=caller.login,
     ).scalar_one()
-    _record(session, made, "grant.glass_broken", caller.login, area_code=area_code, reason=reason)
+    _record(
+        session,
+        made,
+        "grant.glass_broken",
+        caller.login,
+        area_code=area_code,
+        purpose=reason.strip(),
+    )
     return repository.grant(session, made)
 
 
@@ -157,7 +172,7 @@ def _record(
     *,
     login: str | None = None,
     area_code: str | None = None,
-    reason: str | None = None,
+    purpose: str = "",
 ) -> None:
     audit.record(
         session,
@@ -165,7 +180,7 @@ def _record(
         action=action,
         object_kind="grant",
         object_id=grant_id,
-        purpose=reason or "",
+        purpose=purpose,
         login=login,
         area=area_code,
     )

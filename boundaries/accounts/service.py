@@ -148,7 +148,6 @@ def assign_role(
     if problems:
         raise BadInput(problems)
     _refuse_own(session, account, "role")
-    before = (account.role, account.area_code)
     execute(
         session,
         "SELECT wangge_assign_role(:account, :role, :area)",
@@ -163,8 +162,10 @@ def assign_role(
         object_kind="account",
         object_id=account.id,
         login=account.login,
-        before=before,
-        after=(role, area_code),
+        role_before=account.role,
+        area_before=account.area_code,
+        role=role,
+        area_code=area_code,
     )
     return repository.account(session, account.id)
 

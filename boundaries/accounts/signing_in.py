@@ -153,7 +153,7 @@ def open_session(
     account
         A row with its ``id`` and ``login``.
     by
-        What it showed: password, totp, recovery, provider or demo.
+        What it showed: password, totp, recovery, provider, provider_mfa or demo.
     """
     device, limits = device or Device(), limits or Limits()
     token = secrets.token_urlsafe(SECRET_BYTES)
@@ -164,7 +164,7 @@ def open_session(
         hash=Credential.of(token, is_key=False).hash,
         lasts=limits.lasts,
         idle=limits.idle,
-        second=by in {"totp", "recovery", "provider"},
+        second=by in {"totp", "recovery", "provider_mfa"},
         address=device.address,
         agent=device.agent,
     ).scalar_one()

@@ -28,6 +28,8 @@ export class SignIn {
     this.page = h('section', { class: 'signin', 'aria-labelledby': 'signin-title' });
     /** @type {(session: any) => void} */
     this.done = () => {};
+    /** What the provider is called that one may sign in through. @type {string | null} */
+    this.provider = null;
     // Kept while the code is asked for, and nowhere else.
     this.password = '';
   }
@@ -50,6 +52,12 @@ export class SignIn {
     }
     if (session !== null) this.login = session.login;
     this.asking = session === null ? 'password' : 'new';
+    if (session === null) {
+      this.provider = (await this.api.get('api/v1/oidc')).name;
+      if (new URLSearchParams(location.search).get('provider') === 'refused') {
+        this.problem = () => t('signin.provider_refused', { name: this.provider ?? '' });
+      }
+    }
     this.root.append(this.page);
     this.draw();
     const found = await new Promise((done) => {
@@ -91,6 +99,9 @@ export class SignIn {
     field('password', 'signin.password', { type: 'password', autocomplete: 'current-password' }),
     needsCode && field('code', 'signin.code', { type: 'text', autocomplete: 'one-time-code', autocapitalize: 'none', spellcheck: 'false' }),
     needsCode && h('p', { class: 'hint' }, t('signin.code_how')),
+    this.asking === 'password' && this.provider && h('a', {
+      class: 'provider', id: 'signin-provider', href: String(this.api.url('api/v1/oidc/login')),
+    }, t('signin.provider', { name: this.provider })),
     this.asking === 'password' && h('p', { class: 'hint' }, t('signin.lost')));
   }
 

@@ -18,7 +18,7 @@ from fastapi.staticfiles import StaticFiles
 from api import errors
 from api.auth import RateLimits
 from api.errors import MEDIA_TYPE, problem_response
-from api.routes import health, heatmaps, incidents, locate, meta, session, tiles
+from api.routes import audit, health, heatmaps, incidents, locate, meta, session, tiles
 from api.schemas.problems import ProblemDetails
 from api.settings import ServerSettings
 from gis.errors import Problem
@@ -62,7 +62,7 @@ def create_app(
     app.state.settings, app.state.database, app.state.revision = settings, database, revision
     app.state.heatmaps, app.state.rate_limits = HeatmapCache(), RateLimits()
     errors.install(app)
-    for module in (health, session, meta, locate, incidents, heatmaps, tiles):
+    for module in (health, session, meta, locate, incidents, heatmaps, tiles, audit):
         app.include_router(module.router)
     viewer = Path(str(files("maps").joinpath("viewer")))
     app.mount("/viewer", StaticFiles(directory=viewer), name="viewer")

@@ -12,9 +12,18 @@ import typer
 import uvicorn
 
 from api.app import create_app
-from api.commands.shared import DataDir, database_settings, out, progress, server_settings
+from api.commands.shared import (
+    DataDir,
+    anchor_places,
+    audit_settings,
+    database_settings,
+    out,
+    progress,
+    server_settings,
+)
 from data import demo as demo_place
 from data import schema
+from gis.audit import anchors
 from gis.database import Database
 from gis.errors import BadInput, Problem
 
@@ -41,7 +50,7 @@ def _up(port: Port = None, data_dir: DataDir = None) -> None:
     _stop_like_ctrl_c()
     with Database.open(database_settings(data_dir)) as database:
         schema.upgrade(database)
-        _serve(database, settings, began)
+        _serve(database, settings, began, anchor_places(data_dir))
 
 
 @demo.command(epilog="Example: wangge demo --port 8080")
@@ -64,7 +73,7 @@ def _demo(port: Port = None, data_dir: DataDir = None) -> None:
             from data.sample import loading  # noqa: PLC0415
 
             loading.load(database, actor="wangge demo", say=progress.print)
-        _serve(database, settings, began)
+        _serve(database, settings, began, anchor_places(stored.data_dir))
 
 
 def _stop_like_ctrl_c() -> None:
@@ -117,7 +126,9 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _serve(database: Database, settings: ServerSettings, began: float) -> None:
+def _serve(
+    database: Database, settings: ServerSettings, began: float, places: anchors.Places
+) -> None:
     config = uvicorn.Config(
         create_app(settings, database, revision=schema.status(database).head),
         host=settings.host,
@@ -137,6 +148,13 @@ def _serve(database: Database, settings: ServerSettings, began: float) -> None:
         stopping = Event()
         if database.cluster is not None:
             Thread(target=database.cluster.keep_running, args=(stopping,), daemon=True).start()
+        every_s = audit_settings().anchor_every_s
+        Thread(
+            target=anchors.keep_anchoring,
+            args=(database, places, stopping),
+            kwargs={"every_s": every_s},
+            daemon=True,
+        ).start()
         try:
             server.run(sockets=[listening])
         except KeyboardInterrupt:

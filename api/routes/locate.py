@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from api.auth import Access, needs
 from api.dependencies import MomentIn
 from api.schemas.places import LocateOut
-from grids.incidents.responsibility import answer, position
+from grids.incidents.responsibility import answer, position, told
 
 router = APIRouter(prefix="/api/v1", tags=["locate"])
 
@@ -36,4 +36,4 @@ def locate(
     ``ask_back`` is true where the grid that answers holds less than 80 % of it.
     """
     found = answer(access.session, *position(lon, lat, crs), at=at, accuracy_m=accuracy_m)
-    return LocateOut.of(found, crs)
+    return LocateOut.of(told(access.session, found), crs)

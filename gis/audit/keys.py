@@ -75,9 +75,7 @@ def _load(path: Path) -> object:
 
 
 def _no_key(path: Path) -> BadInput:
-    return BadInput(
-        Problem("it holds no Ed25519 key", "Give a PEM file of one", source=str(path))
-    )
+    return BadInput(Problem("it holds no Ed25519 key", "Give a PEM file of one", source=str(path)))
 
 
 def public_keys(paths: Iterable[Path]) -> set[bytes]:

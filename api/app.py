@@ -21,6 +21,7 @@ from api.document import Service, only_known_parameters
 from api.middleware import AtOnce, BodyLimit, LastResort, RequestLimits, SecurityHeaders
 from api.routes import (
     accounts,
+    audit,
     exports,
     grants,
     health,
@@ -102,6 +103,7 @@ def create_app(
         exports,
         heatmaps,
         tiles,
+        audit,
     ):
         app.include_router(module.router)
     if demo is not None:

@@ -22,6 +22,26 @@ def default_data_dir() -> Path:
     return Path(base) / "wangge"
 
 
+class AuditSettings(BaseSettings):
+    """The audit log's anchors: the key that signs them, and where else they are written."""
+
+    model_config = SettingsConfigDict(env_prefix="WANGGE_")
+
+    audit_key: Path | None = Field(
+        default=None,
+        description="File of the Ed25519 key that signs anchors; unset: keys/audit.key in the "
+        "data folder, made at first use",
+    )
+    anchor_dir: Path | None = Field(
+        default=None,
+        description="Second folder that anchors are written to, best on a disk or server that the "
+        "database's administrators cannot write to",
+    )
+    anchor_every_s: float = Field(
+        default=300, ge=1, le=86_400, description="Seconds between two anchors while serving"
+    )
+
+
 class DatabaseSettings(SecretSettings):
     """The database: a foreign one by its URL, else the embedded cluster in ``data_dir``."""
 

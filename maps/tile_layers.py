@@ -39,6 +39,11 @@ class Layer:
     rights
         Any of these lets a caller ask for it; none: whoever is signed in. Which rows are seen is
         row-level security's to say.
+    shows
+        Personal or restricted fields: every tile that shows some is entered in the audit log, and
+        its query answers a second column, how many of them lie in which area.
+    always_logged
+        An empty tile is entered too: that nothing is there is worth knowing.
     filters
         The parameters, beside the tile's address, that change what is in it.
     """
@@ -48,6 +53,8 @@ class Layer:
     max_zoom: int
     parts: Mapping[str, Part]
     rights: tuple[str, ...] = ()
+    shows: tuple[str, ...] = ()
+    always_logged: bool = False
     filters: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -110,6 +117,7 @@ LAYERS: Final[Mapping[str, Layer]] = {
             ),
         },
         rights=("grids.read",),
+        shows=("worker",),
         filters=frozenset({"at"}),
     ),
     "cameras": Layer(
@@ -138,6 +146,8 @@ LAYERS: Final[Mapping[str, Layer]] = {
             ),
         },
         rights=("cameras.read",),
+        shows=("place", "name", "heading", "range"),
+        always_logged=True,
     ),
     "borders": Layer(
         "Stretches of the country border",
@@ -173,6 +183,8 @@ LAYERS: Final[Mapping[str, Layer]] = {
             ),
         },
         rights=("patrols.read",),
+        shows=("course", "name", "interval", "checkpoints", "last_patrol"),
+        always_logged=True,
         filters=frozenset({"at"}),
     ),
     "incidents": Layer(
@@ -196,6 +208,8 @@ LAYERS: Final[Mapping[str, Layer]] = {
             )
         },
         rights=("incidents.read", "incidents.own", "incidents.report"),
+        shows=("place", "category", "severity", "state", "reported_at"),
+        always_logged=True,
         filters=frozenset({"start", "end", "category"}),
     ),
     "barriers": Layer(

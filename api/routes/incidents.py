@@ -21,6 +21,7 @@ from api.schemas.incidents import (
     StepIn,
 )
 from api.schemas.places import GridBrief, ResponsibleOut, Sentence
+from gis import audit
 from gis.errors import BadInput, Problem
 from grids.incidents import reporters, repository, service
 from grids.incidents.errors import IncidentNotFound
@@ -114,6 +115,19 @@ def index(
     rows, following = repository.page(
         access.session, wanted, limit=min(limit, MAX_PAGE), cursor=cursor
     )
+    audit.read(
+        access.session,
+        object_kind="incident",
+        fields=("place", "responsible.name"),
+        seen=[(row.incident.id, row.incident.area_code) for row in rows],
+        action="search",
+        start=wanted.start,
+        end=wanted.end,
+        category=[each for each in wanted.categories if audit.is_code(each)] or None,
+        bbox=wanted.bbox and ",".join(f"{each:.6f}" for each in wanted.bbox),
+        review=review,
+        cursor=cursor if cursor and audit.is_code(cursor) else None,
+    )
     return IncidentPage(
         items=[_brief(row) for row in rows],
         count=repository.count(access.session, wanted),
@@ -166,6 +180,13 @@ def _detail(access: Access, incident_id: uuid.UUID) -> IncidentDetail:
     # What was said is personal: those who count incidents do not read them.
     told = access.caller.may("incidents.detail") or (
         row.incident.reported_by == access.caller.account_id
+    )
+    said = ("text", "address", "events.note") if told else ()
+    audit.read(
+        access.session,
+        object_kind="incident",
+        fields=("place", "external_id", "responsible.name", "events.actor", *said),
+        seen=[(row.incident.id, row.incident.area_code)],
     )
     return IncidentDetail(
         **_brief(row).model_dump(),

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from api.auth import Access, needs
 from api.dependencies import MomentIn
 from api.schemas.places import LocateOut
-from grids.incidents.responsibility import answer, position
+from grids.incidents.responsibility import answer, position, told
 
 router = APIRouter(prefix="/api/v1", tags=["locate"])
 
@@ -44,4 +44,4 @@ def locate(
         accuracy_m=accuracy_m,
         scope=access.caller.scope,
     )
-    return LocateOut.of(found, crs)
+    return LocateOut.of(told(access.session, found), crs)

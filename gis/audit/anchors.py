@@ -9,23 +9,27 @@ it, so that the last one vouches for all.
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import logging
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gis import audit
 from gis.audit import merkle
-from gis.audit.canonical import HASH_BYTES
 from gis.audit.keys import signing_key
+from gis.audit.roots import (
+    NOTHING,
+    Root,
+    cut_torn_line,
+    file_of,
+    newest_in,
+    read_folder,
+    standing,
+)
 from gis.database import execute
 from gis.errors import BadInput, Conflict, Problem, Unavailable
 
@@ -40,105 +44,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wangge.audit")
 
-NOTHING: Final = b"\0" * HASH_BYTES
 LOCK: Final = (1463898701, 1000)
 """Of the advisory lock that lets one process anchor at a time; shards have the numbers below."""
 
 
 class OldCopy(Conflict):
     """The database knows less than what was anchored outside it: it is an older copy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """A line: what a stretch of a stream was, or that one was given up.
-
-    Attributes
-    ----------
-    kind
-        ``root``, or ``loss``: what was anchored from ``first_seq`` on no longer holds, somebody
-        has said why, and the stream goes on from there.
-    root
-        Merkle root over the hashes of the entries ``first_seq`` to ``last_seq``; zeros of a loss.
-    head
-        Hash of the entry ``last_seq``, that is of the whole chain up to it; zeros of a loss.
-    previous
-        SHA-256 of the line before this one; zeros before the first.
-    """
-
-    number: int
-    kind: str
-    stream: str
-    first_seq: int
-    last_seq: int
-    root: bytes
-    head: bytes
-    at: datetime
-    note: str
-    previous: bytes
-    public_key: bytes
-    signature: bytes = b""
-
-    def _content(self) -> dict[str, Any]:
-        return {
-            "number": self.number,
-            "kind": self.kind,
-            "stream": self.stream,
-            "first_seq": self.first_seq,
-            "last_seq": self.last_seq,
-            "root": self.root.hex(),
-            "head": self.head.hex(),
-            "at": self.at.astimezone(UTC).isoformat(timespec="microseconds"),
-            "note": self.note,
-            "previous": self.previous.hex(),
-            "public_key": self.public_key.hex(),
-        }
-
-    def message(self) -> bytes:
-        """What is signed: the line without its signature."""
-        return _json(self._content()).encode()
-
-    def line(self) -> str:
-        """As written: JSON with its keys in order and nothing between, without its end."""
-        return _json(self._content() | {"signature": self.signature.hex()})
-
-    def digest(self) -> bytes:
-        """What the next line carries of this one."""
-        return hashlib.sha256(self.line().encode()).digest()
-
-    def is_signed(self) -> bool:
-        """Whether the signature is that of the key it names."""
-        try:
-            Ed25519PublicKey.from_public_bytes(self.public_key).verify(
-                self.signature, self.message()
-            )
-        except (InvalidSignature, ValueError):
-            return False
-        return True
-
-    @classmethod
-    def parse(cls, text: str) -> Root:
-        """The line of its text.
-
-        Raises
-        ------
-        ValueError
-            It is none.
-        """
-        try:
-            given = json.loads(text)
-            hexed = ("root", "head", "previous", "public_key", "signature")
-            values = given | {name: bytes.fromhex(given[name]) for name in hexed}
-            made = cls(**values | {"at": datetime.fromisoformat(given["at"])})
-            if made.line() == text:
-                return made
-        except (AttributeError, KeyError, TypeError, RecursionError, ValueError):
-            pass
-        raise ValueError("this is no line of an anchor")
-
-
-def _json(content: dict[str, Any]) -> str:
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +68,7 @@ def kept_roots(session: Session, after: int = 0) -> list[Root]:
         "public_key, signature FROM audit_roots WHERE number > :after ORDER BY number",
         after=after,
     )
-    return [Root(*row) for row in rows]
+    return [Root(**row) for row in rows.mappings()]
 
 
 def anchor(database: Database, places: Places) -> list[Root]:
@@ -168,7 +79,7 @@ def anchor(database: Database, places: Places) -> list[Root]:
     OldCopy
         A folder holds anchors that the database does not know, or others than it knows.
     Conflict
-        A chain does not end where its head says: there is nothing that could be signed.
+        A chain does not end where its head says: the others were anchored, it was not.
     Unavailable
         A folder cannot be written to; the others were, and the next time makes up for it.
     """
@@ -176,9 +87,18 @@ def anchor(database: Database, places: Places) -> list[Root]:
         newest = _newest_line(session)
         for folder in places.folders:
             _check_known(session, folder)
-        made = _sign(session, places, newest)
+        made, broken = _sign(session, places, newest)
     write_out(database, places)
+    _refuse(broken)
     return made
+
+
+def _refuse(broken: Sequence[str]) -> None:
+    if broken:
+        raise Conflict(
+            f"the audit log does not end where its heads say, in {', '.join(broken)}: run "
+            "'wangge audit verify', which names the rows. These streams were not anchored"
+        )
 
 
 @contextmanager
@@ -211,7 +131,8 @@ def _check_known(session: Session, folder: Path) -> None:
         )
 
 
-def _sign(session: Session, places: Places, newest: Root | None) -> list[Root]:
+def _sign(session: Session, places: Places, newest: Root | None) -> tuple[list[Root], list[str]]:
+    """Lines for what has grown; and streams that do not end where their head says."""
     grown = execute(
         session,
         """
@@ -227,19 +148,25 @@ def _sign(session: Session, places: Places, newest: Root | None) -> list[Root]:
         """,
     ).all()
     made: list[Root] = []
-    for stream, county, seq, head, covered in grown:
-        leaves = hashes(session, stream, covered + 1, seq)
-        if len(leaves) != seq - covered or leaves[-1] != head:
-            raise Conflict(
-                f"stream {stream} of the audit log does not end where its head says: run "
-                "'wangge audit verify', which names the rows. Nothing was anchored"
-            )
+    broken: list[str] = []
+    for row in grown:
+        leaves = hashes(session, row.stream, row.covered + 1, row.seq)
+        if len(leaves) != row.seq - row.covered or leaves[-1] != row.hash:
+            broken.append(row.stream)
+            continue
         newest = _append(
-            session, places, newest, county, "root", stream, covered + 1, seq,
-            merkle.root(leaves), head,
-        )  # fmt: skip
+            session,
+            places,
+            newest,
+            kind="root",
+            stream=row.stream,
+            first_seq=row.covered + 1,
+            last_seq=row.seq,
+            root=merkle.root(leaves),
+            head=bytes(row.hash),
+        )
         made.append(newest)
-    return made
+    return made, broken
 
 
 def hashes(session: Session, stream: str, first: int, last: int) -> list[bytes]:
@@ -254,46 +181,28 @@ def hashes(session: Session, stream: str, first: int, last: int) -> list[bytes]:
     return [bytes(each) for each in rows]
 
 
-def _append(
-    session: Session,
-    places: Places,
-    newest: Root | None,
-    county: str | None,
-    kind: str,
-    stream: str,
-    first: int,
-    last: int,
-    root: bytes = NOTHING,
-    head: bytes = NOTHING,
-    note: str = "",
-) -> Root:
+def _append(session: Session, places: Places, newest: Root | None, **said: Any) -> Root:
+    """Sign and keep the line after the newest one."""
     key = signing_key(places.key)
     bare = Root(
         number=newest.number + 1 if newest else 1,
-        kind=kind,
-        stream=stream,
-        first_seq=first,
-        last_seq=last,
-        root=root,
-        head=head,
         at=datetime.now(UTC),
-        note=note,
         previous=newest.digest() if newest else NOTHING,
         public_key=key.public_key().public_bytes_raw(),
+        **{"note": "", "root": NOTHING, "head": NOTHING} | said,
     )
-    values = {name: getattr(bare, name) for name in bare.__slots__}
-    made = Root(**values | {"signature": key.sign(bare.message())})
-    _insert(session, made, county)
+    made = replace(bare, signature=key.sign(bare.message()))
+    _insert(session, made)
     return made
 
 
-def _insert(session: Session, root: Root, county: str | None) -> None:
+def _insert(session: Session, root: Root) -> None:
     columns = ", ".join(root.__slots__)
     marks = ", ".join(f":{name}" for name in root.__slots__)
     execute(
         session,
         f"INSERT INTO audit_roots (county_code, {columns}) VALUES (:county, {marks})",  # noqa: S608
-        county=county,
+        county=_county(root.stream),
         **{name: getattr(root, name) for name in root.__slots__},
     )
 
@@ -321,7 +230,7 @@ def accept_loss(database: Database, places: Places, reason: str) -> list[Root]:
                     )
                 if each.number not in known:
                     known[each.number] = each
-                    _insert(session, each, _county(each.stream))
+                    _insert(session, each)
                 elif known[each.number] != each:
                     raise BadInput(
                         Problem(
@@ -334,9 +243,15 @@ def accept_loss(database: Database, places: Places, reason: str) -> list[Root]:
         made: list[Root] = []
         for stream, good, last in _lost(session, known):
             newest = _append(
-                session, places, newest, _county(stream), "loss", stream, good + 1, last,
+                session,
+                places,
+                newest,
+                kind="loss",
+                stream=stream,
+                first_seq=good + 1,
+                last_seq=last,
                 note=reason.strip(),
-            )  # fmt: skip
+            )
             made.append(newest)
         audit.record(
             session,
@@ -349,9 +264,10 @@ def accept_loss(database: Database, places: Places, reason: str) -> list[Root]:
             streams=[each.stream for each in made],
         )
         audit.flush(session)
-        made += _sign(session, places, newest)
+        signed, broken = _sign(session, places, newest)
     write_out(database, places)
-    return made
+    _refuse(broken)
+    return made + signed
 
 
 def _county(stream: str) -> str | None:
@@ -372,18 +288,6 @@ def _lost(session: Session, known: dict[int, Root]) -> list[tuple[str, int, int]
         if good < claims[-1].last_seq:
             found.append((stream, good, claims[-1].last_seq))
     return found
-
-
-def standing(roots: Iterator[Root] | Sequence[Root]) -> dict[str, list[Root]]:
-    """What is claimed of each stream, in order; what was given up is claimed no more."""
-    claims: dict[str, list[Root]] = {}
-    for each in roots:
-        held = claims.setdefault(each.stream, [])
-        if each.kind == "loss":
-            held[:] = [one for one in held if one.last_seq < each.first_seq]
-        else:
-            held.append(each)
-    return {stream: held for stream, held in claims.items() if held}
 
 
 # -- files ----------------------------------------------------------------------------------
@@ -415,62 +319,21 @@ def _write_out(database: Database, folder: Path) -> None:
         with database.transaction() as session:
             missing = kept_roots(session, newest.number if newest else 0)
         for each in missing:
-            with (folder / f"roots-{each.at:%Y%m}.jsonl").open("ab+") as file:
-                _cut_torn_line(file)
+            with file_of(folder, each).open("ab+") as file:
+                cut_torn_line(file)
                 file.write(each.line().encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-
-
-def _cut_torn_line(file: Any) -> None:
-    """Drop what a crash left of a line that was never whole: its successor stands in its place."""
-    file.seek(0)
-    whole = file.read()
-    end = whole.rfind(b"\n") + 1
-    if end != len(whole):
-        file.truncate(end)
-
-
-def newest_in(folder: Path) -> Root | None:
-    """The last whole line of a folder; None where there is none."""
-    for file in sorted(folder.glob("*.jsonl"), reverse=True):
-        for text in reversed(file.read_text(encoding="utf-8").split("\n")[:-1]):
-            return _parse(text, file)
-    return None
-
-
-def read_folder(folder: Path) -> list[Root]:
-    """Every whole line of a folder, in order of their numbers as written.
-
-    Raises
-    ------
-    BadInput
-        A line is none of ours; what a crash left of the last one is passed over.
-    """
-    found = []
-    for file in sorted(folder.glob("*.jsonl")):
-        found += [
-            _parse(text, file, row)
-            for row, text in enumerate(file.read_text(encoding="utf-8").split("\n")[:-1], start=1)
-        ]
-    return found
-
-
-def _parse(text: str, file: Path, row: int | None = None) -> Root:
-    try:
-        return Root.parse(text)
-    except ValueError as error:
-        raise BadInput(
-            Problem(f"{error}: it was changed", "Use another copy of it", source=str(file), row=row)
-        ) from None
 
 
 def keep_anchoring(
     database: Database, places: Places, stopping: Event, *, every_s: float = 300
 ) -> None:
     """Anchor now and again until told to stop; for a thread of a process that serves."""
-    while not stopping.wait(every_s):
+    while True:
         try:
             anchor(database, places)
         except (Conflict, Unavailable, BadInput, OSError, sa.exc.SQLAlchemyError) as error:
-            log.error("the audit log was not anchored: %s", error)
+            log.warning("the audit log was not anchored: %s", error)
+        if stopping.wait(every_s):
+            return

@@ -250,12 +250,22 @@ def read(
         )
 
 
+def own_area(session: Session) -> str:
+    """Code of the area of whoever acts; '' for the whole installation, and where there is none."""
+    return _context(session).area or ""
+
+
+def is_code(text: str) -> bool:
+    """Whether a text may stand in an entry: an id, a code or a moment, not what somebody wrote."""
+    return _CODE.fullmatch(text) is not None
+
+
 def _county(area: str) -> str | None:
     return area[:COUNTY_DIGITS] if len(area) >= COUNTY_DIGITS else None
 
 
 def _code(name: str, text: str) -> str:
-    if not _CODE.fullmatch(text):
+    if not is_code(text):
         raise ValueError(
             f"'{name}' of an audit entry holds text: name the object by its id; what fields hold "
             "never enters the log"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gis import audit
 from gis.audit import merkle
-from gis.audit.anchors import Root, hashes, kept_roots, standing
+from gis.audit.anchors import hashes, kept_roots
 from gis.audit.canonical import FIELDS, canonical, chained, decode, genesis
+from gis.audit.roots import Root, standing
 from gis.database import execute
 from gis.errors import BadInput, Conflict, NotFound, Problem
 
@@ -45,11 +47,18 @@ def prove(session: Session, entry_id: int) -> dict[str, Any]:
     ]
     if not covering:
         raise NotAnchored(f"entry {entry_id} is not anchored yet: run 'wangge audit anchor'")
+    audit.read(
+        session,
+        object_kind="audit",
+        object_id=entry_id,
+        fields=FIELDS,
+        counts={audit.own_area(session): 1},
+    )
     root = covering[0]
     leaves = hashes(session, stream, root.first_seq, root.last_seq)
     before = hashes(session, stream, seq - 1, seq - 1)
     return {
-        "entry": canonical(found).hex(),
+        "entry": canonical(dict(found)).hex(),
         "previous": (before[0] if before else genesis(stream)).hex(),
         "siblings": [each.hex() for _, each in merkle.path(leaves, seq - root.first_seq)],
         "anchor": root.line(),

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gis.audit import anchors
-from gis.audit.anchors import Root
 from gis.audit.reading import Breach, Claim, Piece, Read, cut_back, read_piece
+from gis.audit.roots import NOTHING, Root, read_folder, standing
 from gis.database import OWNER_SCOPE, Database, execute
 from gis.errors import BadInput, Unavailable
 
@@ -83,7 +83,7 @@ def verify(
             folders=folders,
             keys=keys,
             read=lambda pieces, claims, told: _read_all(
-                database, session, pieces, claims, processes, told
+                database, session, pieces, claims, processes=processes, told=told
             ),
             progress=progress,
             pieces=processes * 2,
@@ -110,7 +110,7 @@ def verify_within(
     roots = _roots(session, folders, keys, report)
     claims = {
         stream: [Claim(e.number, e.first_seq, e.last_seq, e.root, e.head, e.at) for e in held]
-        for stream, held in anchors.standing(roots).items()
+        for stream, held in standing(roots).items()
     }
     heads = {
         row.stream: (row.seq, bytes(row.hash))
@@ -207,7 +207,7 @@ def _roots(
     known: dict[int, Root] = {}
     for folder in folders:
         try:
-            outside = anchors.read_folder(folder)
+            outside = read_folder(folder)
         except BadInput as error:
             report.breaches += [Breach("", None, str(each)) for each in error.problems]
             continue
@@ -269,7 +269,7 @@ def _check_lines(
     for place_in, each in enumerate(roots):
         follows = roots[place_in + 1] if place_in + 1 < len(roots) else None
         number = before.number + 1 if before else 1
-        digest = before.digest() if before else anchors.NOTHING
+        digest = before.digest() if before else NOTHING
         is_linked = each.number == number and each.previous == digest
         if not is_linked:
             report.breaches.append(
@@ -338,6 +338,7 @@ def _read_all(
     session: Session,
     pieces: Sequence[Piece],
     claims: Mapping[str, Sequence[Claim]],
+    *,
     processes: int,
     told: Callable[[int], None],
 ) -> list[Read]:

@@ -14,6 +14,7 @@ from boundaries.access import EVERYWHERE
 from boundaries.models import Edition
 from boundaries.repository import covers, point, units_by_code
 from boundaries.service import chain
+from gis import audit
 from gis.crs import from_wgs84_geometry, metric_crs, parse_name, to_wgs84
 from gis.errors import BadInput, Problem
 from grids.models import GridShape
@@ -225,6 +226,32 @@ def responsible(session: Session, grid_id: int, at: datetime) -> list[Responsibl
         {"grid": grid_id, "moment": at},
     )
     return [Responsible(*row) for row in rows]
+
+
+def told(session: Session, found: Answer, *, actor: str | None = None) -> Answer:
+    """The answer as it is handed out: the names in it are entered in the audit log."""
+    if found.grid is not None:
+        tell_people(session, found.grid, found.responsible, actor=actor)
+    return found
+
+
+def tell_people(
+    session: Session,
+    grid: GridShape,
+    people: Sequence[Responsible],
+    *,
+    actor: str | None = None,
+) -> None:
+    """Enter that it was told who answers for a grid; that nobody does names nobody."""
+    if people:
+        audit.read(
+            session,
+            object_kind="person",
+            fields=("name", "role"),
+            seen=[(each.person_id, grid.unit_code) for each in people],
+            actor=actor,
+            grid=grid.grid_id,
+        )
 
 
 def _outside(

@@ -152,8 +152,8 @@ def test_a_service_session_that_let_nobody_in_reads_nothing(database: Database) 
 text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 plain = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | text
 moment = st.datetimes(
-    datetime(1900, 1, 1),
-    datetime(2200, 1, 1),
+    datetime(1900, 1, 1),  # noqa: DTZ001 - hypothesis gives them their zone
+    datetime(2200, 1, 1),  # noqa: DTZ001
     timezones=st.just(UTC),
 )
 kinds = {
@@ -204,15 +204,34 @@ def test_bytes_of_no_entry_are_refused(cut: int) -> None:
         canonical.decode(content[:-cut] if cut > 0 else content + b"x")
 
 
+def fail_within(session: Session) -> None:
+    with session.begin_nested():
+        record(session, 2)
+        with session.begin_nested():
+            record(session, 3)
+        session.add(Right(key="none", name_zh="x", name_en="x"))  # breaks within the flush
+        session.flush()
+
+
+def fail_after(database: Database) -> None:
+    with database.transaction() as session:
+        record(session, 1)
+        audit.flush(session)
+        record(session, 2)
+        raise ZeroDivisionError
+
+
+def change(database: Database) -> None:
+    with database.transaction() as session:
+        execute(session, "INSERT INTO grids (county_code) VALUES ('990121')")
+        record(session)
+
+
 def test_entries_of_a_savepoint_vanish_with_it(database: Database) -> None:
     with database.transaction() as session:
         record(session, 1)
-        with pytest.raises(sa.exc.IntegrityError), session.begin_nested():
-            record(session, 2)
-            with session.begin_nested():
-                record(session, 3)
-            session.add(Right(key="none", name_zh="x", name_en="x"))  # breaks within the flush
-            session.flush()
+        with pytest.raises(sa.exc.IntegrityError):
+            fail_within(session)
         with session.begin_nested():
             record(session, 4)
     with database.transaction() as session:
@@ -220,11 +239,8 @@ def test_entries_of_a_savepoint_vanish_with_it(database: Database) -> None:
 
 
 def test_a_transaction_that_fails_leaves_no_entry(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError), database.transaction() as session:
-        record(session, 1)
-        audit.flush(session)
-        record(session, 2)
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        fail_after(database)
     with database.transaction() as session:
         assert assert_whole(session) == []
 
@@ -232,9 +248,8 @@ def test_a_transaction_that_fails_leaves_no_entry(database: Database) -> None:
 def test_a_failing_log_fails_the_transaction(database: Database) -> None:
     with database.transaction() as session:
         execute(session, "ALTER TABLE audit_log ADD CONSTRAINT full_up CHECK (action <> 'x.y')")
-    with pytest.raises(sa.exc.IntegrityError), database.transaction() as session:
-        execute(session, "INSERT INTO grids (county_code) VALUES ('990121')")
-        record(session)
+    with pytest.raises(sa.exc.IntegrityError):
+        change(database)
     with database.transaction() as session:
         assert execute(session, "SELECT count(*) FROM grids").scalar() == 0
         assert_whole(session)

@@ -459,7 +459,12 @@ def test_every_layer_searches_by_the_index(
     plans: list[str] = []
 
     class Planned:
-        def scalar_one(self) -> bytes:
+        seen = None
+
+        def one(self) -> Planned:
+            return self
+
+        def __getitem__(self, place: int) -> bytes:
             return b""
 
     def explain(session: Session, sql: str, **values: Any) -> Planned:

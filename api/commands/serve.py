@@ -14,14 +14,7 @@ import uvicorn
 
 from api import serving
 from api.app import create_app
-<<<<<<< HEAD
 from api.commands.nightly import every_night
-from api.commands.shared import DataDir, database_settings, out, progress, server_settings
-from api.routes.demo import DemoDoor, door
-from boundaries.accounts import service
-from data import backup, demo_accounts, schema
-from data import demo as demo_place
-=======
 from api.commands.shared import (
     DataDir,
     anchor_places,
@@ -31,10 +24,11 @@ from api.commands.shared import (
     progress,
     server_settings,
 )
+from api.routes.demo import DemoDoor, door
+from boundaries.accounts import service
+from data import backup, demo_accounts, schema
 from data import demo as demo_place
-from data import schema
 from gis.audit import anchors
->>>>>>> wt-audit
 from gis.database import Database
 from gis.errors import BadInput, Problem
 
@@ -61,12 +55,8 @@ def _up(port: Port = None, data_dir: DataDir = None) -> None:
     _stop_like_ctrl_c()
     with Database.open(database_settings(data_dir)) as database:
         schema.upgrade(database)
-<<<<<<< HEAD
         _tell_first_administrator(database)
-        _serve(database, settings, began)
-=======
         _serve(database, settings, began, anchor_places(data_dir))
->>>>>>> wt-audit
 
 
 @demo.command(epilog="Example: wangge demo --port 8080")
@@ -96,11 +86,11 @@ def _demo(port: Port = None, data_dir: DataDir = None) -> None:
             from data.sample import loading  # noqa: PLC0415
 
             loading.load(database, actor="wangge demo", say=progress.print)
-<<<<<<< HEAD
         file = demo_accounts.ensure(database, stored.data_dir)
         progress.print(f"accounts of the demo, with their passwords: {file}", soft_wrap=True)
         known = demo_accounts.listed(database)
-        _serve(database, settings, began, door(database, known) if known else None)
+        places = anchor_places(stored.data_dir)
+        _serve(database, settings, began, places, door(database, known) if known else None)
 
 
 def _tell_first_administrator(database: Database) -> None:
@@ -130,9 +120,6 @@ def _tell_first_administrator(database: Database) -> None:
         "the first sign-in",
         soft_wrap=True,
     )
-=======
-        _serve(database, settings, began, anchor_places(stored.data_dir))
->>>>>>> wt-audit
 
 
 def _stop_like_ctrl_c() -> None:
@@ -186,8 +173,11 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _serve(
-<<<<<<< HEAD
-    database: Database, settings: ServerSettings, began: float, demo_door: DemoDoor | None = None
+    database: Database,
+    settings: ServerSettings,
+    began: float,
+    places: anchors.Places,
+    demo_door: DemoDoor | None = None,
 ) -> None:
     backup.clear_leftovers(database)
     app = create_app(settings, database, revision=schema.status(database).head, demo=demo_door)
@@ -200,17 +190,6 @@ def _serve(
             ssl_certfile=settings.tls_cert,
             ssl_keyfile=settings.tls_key,
         )
-=======
-    database: Database, settings: ServerSettings, began: float, places: anchors.Places
-) -> None:
-    config = uvicorn.Config(
-        create_app(settings, database, revision=schema.status(database).head),
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=5,
->>>>>>> wt-audit
     )
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     scheme = "https" if settings.has_tls else "http"
@@ -223,18 +202,17 @@ def _serve(
         stopping = Event()
         if database.cluster is not None:
             Thread(target=database.cluster.keep_running, args=(stopping,), daemon=True).start()
-<<<<<<< HEAD
         Thread(
             target=every_night,
             args=(database, stopping),
             kwargs={"timezone": settings.timezone},
-=======
+            daemon=True,
+        ).start()
         every_s = audit_settings().anchor_every_s
         Thread(
             target=anchors.keep_anchoring,
             args=(database, places, stopping),
             kwargs={"every_s": every_s},
->>>>>>> wt-audit
             daemon=True,
         ).start()
         try:

@@ -285,6 +285,8 @@ class Cluster:
             "maintenance_work_mem = 256MB",
             "max_wal_size = 2GB",
             "random_page_cost = 1.1",
+            # Entries of mere reads reach the disk after three times this at the latest.
+            "wal_writer_delay = 50ms",
             "jit = off",
             "timezone = 'UTC'",
             "log_timezone = 'UTC'",

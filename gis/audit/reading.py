@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +19,7 @@ from gis.audit.canonical import FIELDS, HASH_BYTES, decode, genesis
 from gis.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 HEADER: Final = b"PGCOPY\n\xff\r\n\0"
 HEADER_BYTES: Final = len(HEADER) + 8
@@ -28,7 +27,7 @@ TRAILER: Final = b"\xff\xff"
 HASH_PART: Final = 4 + HASH_BYTES
 TOLD_EVERY: Final = 5_000
 TOLD_BREACHES: Final = 1_000
-"""Of one piece of the log; where all is broken the first ones tell."""
+"""Where all is broken the first ones tell."""
 _SEQ: Final = struct.Struct(">q")
 
 
@@ -69,190 +68,176 @@ class Claim:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A part of the log, from one (stream, seq) up to, not including, another; None: the end."""
-
-    start: tuple[str, int]
-    stop: tuple[str, int] | None
-
-
 @dataclass(slots=True)
 class Read:
-    """What a piece showed: how much was read, what is wrong, and where each stream ended."""
+    """What the log showed: how much was read, what is wrong, and where each stream ended."""
 
     rows: int = 0
     breaches: list[Breach] = field(default_factory=list)
     ends: dict[str, tuple[int, bytes]] = field(default_factory=dict)
 
 
-def read_piece(
+def read_log(
     connection: Any,
-    piece: Piece,
     claims: Mapping[str, Sequence[Claim]],
     told: Callable[[int], None] = lambda _: None,
 ) -> Read:
-    """Check one piece of the log over a psycopg connection, in its present transaction.
+    """Check the whole log over a psycopg connection, in its present transaction.
 
     Parameters
     ----------
     claims
-        Of each stream, in order; those whose last entry lies in the piece are checked.
+        What anchors say of each stream, in order.
     told
-        Called with the number of entries since it was called last.
+        Called with the number of entries that were read, now and then.
     """
-    stream, seq = piece.start
-    where = sql.SQL("(stream, seq) >= ({}, {})").format(stream, seq - 1)
-    if piece.stop is not None:
-        where += sql.SQL(" AND (stream, seq) < ({}, {})").format(*piece.stop)
     query = sql.SQL(
-        "COPY (SELECT {columns}, hash FROM audit_log WHERE {where} ORDER BY stream, seq) "
+        "COPY (SELECT {columns}, hash FROM audit_log ORDER BY stream, seq) "
         "TO STDOUT (FORMAT binary, ENCODING 'UTF8')"
-    ).format(columns=sql.SQL(", ").join(map(sql.Identifier, FIELDS)), where=where)
-    chain = _Chain(claims, continues=piece.start if seq > 1 else None)
-    done = 0
+    ).format(columns=sql.SQL(", ").join(map(sql.Identifier, FIELDS)))
     with connection.cursor() as cursor, cursor.copy(query) as copy:
-        # Below psycopg's own iterator, which would take longer than all the rest.
-        next_message = connection.pgconn.get_copy_data
-        while True:
-            length, message = next_message(0)
-            if length <= 0:
-                raise Unavailable("the database broke off while the log was read; try again")
-            row = bytes(message)
-            if row.startswith(HEADER):
-                row = row[HEADER_BYTES:]
-            if row == TRAILER:
-                copy.read()
-                break
-            chain.add(row)
-            if chain.read.rows - done >= TOLD_EVERY:
-                told(chain.read.rows - done)
-                done = chain.read.rows
-    chain.end()
-    told(chain.read.rows - done)
-    return chain.read
+        found = _check(_rows(connection.pgconn.get_copy_data), claims, told)
+        # What is left is the end of the answer, which psycopg has to see.
+        copy.read()
+    told(found.rows)
+    return found
 
 
-class _Chain:
-    """The rows of a piece, one after another."""
+def _rows(next_message: Callable[[int], tuple[int, memoryview]]) -> Iterator[bytes]:
+    """Each row of the answer as it was sent.
 
-    def __init__(
-        self, claims: Mapping[str, Sequence[Claim]], continues: tuple[str, int] | None
-    ) -> None:
-        self.read = Read()
-        self._all_claims = claims
-        # No row begins like this: the first one begins a stream.
-        self._stream, self._prefix, self._seq_at = "", b"\xff", 0
-        self._expected, self._previous = 1, b""
-        self._leaves: list[bytes] = []
-        self._claims: Sequence[Claim] = ()
-        self._next_claim, self._claim_at = 0, 0
-        self._last_row = b""
-        if continues is not None:
-            # The row before the piece is read for its hash alone.
-            self._begin(continues[0], continues[1])
-            self._previous, self._expected = b"", continues[1] - 1
+    Below psycopg's own iterator, which would take longer than all the rest.
+    """
+    while True:
+        length, message = next_message(0)
+        if length <= 0:
+            raise Unavailable("the database broke off while the log was read; try again")
+        row = bytes(message)
+        if row.startswith(HEADER):
+            row = row[HEADER_BYTES:]
+        if row == TRAILER:
+            return
+        yield row
 
-    def _begin(self, stream: str, first: int) -> None:
-        self._stream = stream
-        name = stream.encode()
-        self._prefix = struct.pack(">hi", len(FIELDS) + 1, len(name)) + name
-        self._seq_at = len(self._prefix) + 4
-        self._expected, self._previous, self._last_row = 1, genesis(stream), b""
-        self._claims = self._all_claims.get(stream, ())
-        self._next_claim = bisect_left(self._claims, first, key=lambda each: each.last_seq)
-        self._set_claim()
 
-    def _set_claim(self) -> None:
-        self._leaves = []
-        rest = self._next_claim < len(self._claims)
-        self._claim_at = self._claims[self._next_claim].last_seq if rest else 0
-
-    def add(self, row: bytes) -> None:
-        """Check the next row."""
-        if not row.startswith(self._prefix):
-            self.end()
+def _check(
+    rows: Iterator[bytes], claims: Mapping[str, Sequence[Claim]], told: Callable[[int], None]
+) -> Read:
+    """Every row against the one before it; what is rare is left to the stream: this is the loop."""
+    sha256, number_at = hashlib.sha256, _SEQ.unpack_from
+    stream = _Stream("", {}, found := Read())
+    # No row begins like this: the first one begins a stream.
+    prefix, seq_at, expected, previous, until, last = b"\xff", 0, 1, b"", 0, b""
+    leaves: list[bytes] = []
+    count = 0
+    for row in rows:
+        if not row.startswith(prefix):
+            stream.end(expected - 1, previous)
             length = struct.unpack_from(">i", row, 2)[0]
-            self._begin(row[6 : 6 + length].decode(errors="replace"), 1)
-        seq = _SEQ.unpack_from(row, self._seq_at)[0]
+            stream = _Stream(row[6 : 6 + length].decode(errors="replace"), claims, found)
+            prefix, seq_at = row[: 6 + length], 6 + length + 4
+            expected, previous, last = 1, genesis(stream.name), b""
+            leaves, until = [], stream.next_claim()
+        seq = number_at(row, seq_at)[0]
         stored = row[-HASH_BYTES:]
-        if seq != self._expected:
-            self._out_of_order(seq, row)
-        elif not self._previous:
-            # What comes before this piece is another piece's to check.
-            self._previous, self._expected = stored, seq + 1
-            return
-        elif hashlib.sha256(b"\0" + self._previous + row[2:-HASH_PART]).digest() != stored:
-            self._breach(row, "its content was changed, or it does not follow the entry before it")
-        self._previous, self._expected, self._last_row = stored, seq + 1, row
-        self.read.rows += 1
-        if self._claim_at:
-            self._leaves.append(stored)
-            if seq >= self._claim_at:
-                self._check_claim(seq, stored)
+        if seq != expected:
+            stream.out_of_order(expected, seq, last, row)
+        elif sha256(b"\0" + previous + row[2:-HASH_PART]).digest() != stored:
+            stream.changed(row)
+        expected, previous, last = seq + 1, stored, row
+        count += 1
+        if until:
+            leaves.append(stored)
+            if seq >= until:
+                until = stream.check_claim(seq, stored, leaves)
+                leaves = []
+        if not count % TOLD_EVERY:
+            told(count)
+    stream.end(expected - 1, previous)
+    found.rows = count
+    return found
 
-    def _out_of_order(self, seq: int, row: bytes) -> None:
-        if seq < self._expected:
-            self._breach(row, "its number is there twice, or stands out of order")
+
+class _Stream:
+    """A stream as it is read: what anchors claim of it, and what is wrong with it."""
+
+    def __init__(self, name: str, claims: Mapping[str, Sequence[Claim]], found: Read) -> None:
+        self.name, self.found = name, found
+        self._claims = iter(claims.get(name, ())) if name else iter(())
+        self._claim: Claim | None = None
+
+    def next_claim(self) -> int:
+        """Go on to the next claim; the number of its last entry, 0 where there is none."""
+        self._claim = next(self._claims, None)
+        return self._claim.last_seq if self._claim else 0
+
+    def check_claim(self, seq: int, stored: bytes, leaves: Sequence[bytes]) -> int:
+        """Hold what was read against the claim that has been reached; go on to the next one."""
+        claim = self._claim
+        if claim is not None and claim.last_seq == seq:
+            is_whole = len(leaves) == claim.last_seq - claim.first_seq + 1
+            if stored != claim.head:
+                self._keep(_denied(self.name, claim))
+            elif is_whole and merkle.root(leaves) != claim.root:
+                self._keep(
+                    Breach(
+                        self.name,
+                        claim.first_seq,
+                        f"anchor {claim.number} has another root over the entries up to "
+                        f"{claim.last_seq}",
+                        at=claim.at,
+                    )
+                )
+            return self.next_claim()
+        # The entry that it ends with is missing: so it was said, and the anchor adds when.
+        while self._claim is not None and self._claim.last_seq <= seq:
+            self._keep(_denied(self.name, self._claim))
+            self.next_claim()
+        return self._claim.last_seq if self._claim else 0
+
+    def out_of_order(self, expected: int, seq: int, before: bytes, row: bytes) -> None:
+        """Name what is missing before a row, or that it is there twice."""
+        if seq < expected:
+            self._row(row, "its number is there twice, or stands out of order")
             return
-        first, last = self._expected, seq - 1
+        first, last = expected, seq - 1
         missing = f"entry {first} is" if first == last else f"entries {first} to {last} are"
-        before, after = self._decoded(self._last_row), self._decoded(row)
+        earlier, later = _decoded(before), _decoded(row)
         self._keep(
             Breach(
-                self._stream,
+                self.name,
                 first,
-                f"{missing} missing, after {_moment(before)} and before {_moment(after)}",
-                at=after["at"] if after else None,
+                f"{missing} missing, after {_moment(earlier)} and before {_moment(later)}",
+                at=later["at"] if later else None,
             )
         )
 
-    def _decoded(self, row: bytes) -> dict[str, Any] | None:
-        try:
-            return decode(row[2:-HASH_PART])
-        except ValueError:
-            return None
+    def changed(self, row: bytes) -> None:
+        """Name a row that is not the one that was chained."""
+        self._row(row, "its content was changed, or it does not follow the entry before it")
 
-    def _breach(self, row: bytes, reason: str) -> None:
-        about = self._decoded(row)
+    def _row(self, row: bytes, reason: str) -> None:
+        about = _decoded(row)
         if about is None:
-            self._keep(Breach(self._stream, None, f"{reason}; it cannot be read"))
+            self._keep(Breach(self.name, None, f"{reason}; it cannot be read"))
         else:
-            self._keep(Breach(self._stream, about["seq"], reason, about["id"], about["at"]))
+            self._keep(Breach(self.name, about["seq"], reason, about["id"], about["at"]))
 
     def _keep(self, breach: Breach) -> None:
-        if len(self.read.breaches) < TOLD_BREACHES:
-            self.read.breaches.append(breach)
+        if len(self.found.breaches) < TOLD_BREACHES:
+            self.found.breaches.append(breach)
 
-    def _check_claim(self, seq: int, stored: bytes) -> None:
-        claim = self._claims[self._next_claim]
-        if seq == claim.last_seq:
-            wanted = claim.last_seq - claim.first_seq + 1
-            if stored != claim.head:
-                self._keep(_denied(self._stream, claim))
-            elif len(self._leaves) == wanted and merkle.root(self._leaves) != claim.root:
-                self._keep(
-                    Breach(
-                        self._stream, claim.first_seq,
-                        f"anchor {claim.number} has another root over the entries up to "
-                        f"{claim.last_seq}", at=claim.at,
-                    )
-                )  # fmt: skip
-            self._next_claim += 1
-        else:
-            # The entry that it ends with is missing: so it was said, and the anchor adds when.
-            while (
-                self._next_claim < len(self._claims)
-                and self._claims[self._next_claim].last_seq <= seq
-            ):
-                self._keep(_denied(self._stream, self._claims[self._next_claim]))
-                self._next_claim += 1
-        self._set_claim()
+    def end(self, seq: int, stored: bytes) -> None:
+        """Note where it ended."""
+        if self.name:
+            self.found.ends[self.name] = seq, stored
 
-    def end(self) -> None:
-        """Close the stream that was read last."""
-        if self._stream and self._previous:
-            self.read.ends[self._stream] = self._expected - 1, self._previous
+
+def _decoded(row: bytes) -> dict[str, Any] | None:
+    try:
+        return decode(row[2:-HASH_PART])
+    except ValueError:
+        return None
 
 
 def _moment(entry: dict[str, Any] | None) -> str:

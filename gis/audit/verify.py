@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from queue import Empty
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import psycopg
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gis.audit import anchors
-from gis.audit.reading import Breach, Claim, Piece, Read, cut_back, read_piece
+from gis.audit.reading import Breach, Claim, cut_back, read_log
 from gis.audit.roots import NOTHING, Root, read_folder, standing
-from gis.database import OWNER_SCOPE, Database, execute
-from gis.errors import BadInput, Unavailable
+from gis.database import Database, execute
+from gis.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-PROCESSES: Final = 2
-SMALLEST_PIECE: Final = 100_000
-"""Entries; below that a process would start for longer than it works."""
-TOLD_S: Final = 0.2
+    from collections.abc import Callable, Mapping, Sequence, Set
+    from pathlib import Path
 
 
 @dataclass(slots=True)
@@ -58,11 +48,12 @@ def verify(
     database: Database,
     *,
     folders: Sequence[Path] = (),
-    keys: frozenset[bytes] | set[bytes] = frozenset(),
-    processes: int = PROCESSES,
+    keys: Set[bytes] = frozenset(),
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Report:
     """Work out every chain of the log, and compare its heads and anchors.
+
+    One process does: while it hashes, the server's makes ready what comes next.
 
     Parameters
     ----------
@@ -74,37 +65,22 @@ def verify(
     progress
         Called with the entries done and all there are.
     """
-    reading = database.engine.execution_options(isolation_level="REPEATABLE READ")
+    reading = database.engine.execution_options(
+        isolation_level="REPEATABLE READ", postgresql_readonly=True
+    )
     with Session(reading) as session:
-        execute(session, "SET TRANSACTION READ ONLY")
         execute(session, "SET LOCAL statement_timeout = 0")
-        return verify_within(
-            session,
-            folders=folders,
-            keys=keys,
-            read=lambda pieces, claims, told: _read_all(
-                database, session, pieces, claims, processes=processes, told=told
-            ),
-            progress=progress,
-            pieces=processes * 2,
-        )
-
-
-Reader = Callable[
-    ["Sequence[Piece]", "Mapping[str, Sequence[Claim]]", Callable[[int], None]], "list[Read]"
-]
+        return verify_within(session, folders=folders, keys=keys, progress=progress)
 
 
 def verify_within(
     session: Session,
     *,
     folders: Sequence[Path] = (),
-    keys: frozenset[bytes] | set[bytes] = frozenset(),
-    read: Reader | None = None,
+    keys: Set[bytes] = frozenset(),
     progress: Callable[[int, int], None] = lambda _done, _all: None,
-    pieces: int = 1,
 ) -> Report:
-    """The same within a transaction of the caller's, in this process."""
+    """The same within a transaction of the caller's."""
     began = time.monotonic()
     report = Report()
     roots = _roots(session, folders, keys, report)
@@ -117,27 +93,11 @@ def verify_within(
         for row in execute(session, "SELECT stream, seq, hash FROM audit_heads ORDER BY stream")
     }
     wanted = sum(seq for seq, _ in heads.values())
-    done = 0
-
-    def told(rows: int) -> None:
-        nonlocal done
-        done += rows
-        progress(done, max(wanted, done))
-
     driver = session.connection().connection.driver_connection
-    own: Reader = lambda parts, all_claims, say: [  # noqa: E731
-        read_piece(driver, each, all_claims, say) for each in parts
-    ]
-    found = (read or own)(_pieces(heads, claims, pieces), claims, told)
-    ends: dict[str, tuple[int, bytes]] = {}
-    for each in found:
-        report.rows += each.rows
-        report.breaches += each.breaches
-        for stream, end in each.ends.items():
-            # Of two pieces of a stream, where the later one ended.
-            ends[stream] = max(end, ends.get(stream, end))
-    report.streams, report.anchored = len(ends), sum(map(len, claims.values()))
-    _compare(report, heads, ends, claims)
+    found = read_log(driver, claims, lambda done: progress(done, max(done, wanted)))
+    report.rows, report.breaches = found.rows, report.breaches + found.breaches
+    report.streams, report.anchored = len(found.ends), sum(map(len, claims.values()))
+    _compare(report, heads, found.ends, claims)
     report.breaches += _purposes(session)
     report.breaches = sorted(set(report.breaches), key=_order)
     report.seconds = round(time.monotonic() - began, 3)
@@ -199,7 +159,7 @@ def _purposes(session: Session) -> list[Breach]:
 
 
 def _roots(
-    session: Session, folders: Sequence[Path], keys: frozenset[bytes] | set[bytes], report: Report
+    session: Session, folders: Sequence[Path], keys: Set[bytes], report: Report
 ) -> list[Root]:
     """All anchors that are known, those outside before those of the database; breaches of them."""
     kept = anchors.kept_roots(session)
@@ -261,9 +221,7 @@ def _merge(known: dict[int, Root], roots: Sequence[Root], place: str, report: Re
             )
 
 
-def _check_lines(
-    roots: Sequence[Root], place: str, keys: frozenset[bytes] | set[bytes], report: Report
-) -> None:
+def _check_lines(roots: Sequence[Root], place: str, keys: Set[bytes], report: Report) -> None:
     """That lines follow one another and are signed; the last one of a key vouches for the rest."""
     before: Root | None = None
     for place_in, each in enumerate(roots):
@@ -299,97 +257,3 @@ def _check_lines(
                 )
             )  # fmt: skip
         before = each
-
-
-# -- pieces ---------------------------------------------------------------------------------
-
-
-def _pieces(
-    heads: Mapping[str, tuple[int, bytes]], claims: Mapping[str, Sequence[Claim]], wanted: int
-) -> list[Piece]:
-    """Parts of about the same size that together are the whole log.
-
-    A stream is cut only after an entry that an anchor ends with, so that no root spans two parts;
-    beyond the last anchor anywhere.
-    """
-    rows = sum(seq for seq, _ in heads.values())
-    share = max(SMALLEST_PIECE, rows // wanted + 1)
-    cuts: list[tuple[str, int]] = []
-    since = 0
-    for stream in sorted(heads, key=lambda name: name.encode()):
-        seq, done = heads[stream][0], 0
-        ends = [each.last_seq for each in claims.get(stream, ()) if each.last_seq < seq]
-        anchored = claims[stream][-1].last_seq if claims.get(stream) else 0
-        while since + seq - done > share:
-            at = done + share - since
-            if at < anchored:
-                at = next((end for end in ends if end >= at), seq)
-            if at >= seq:
-                break
-            cuts.append((stream, at + 1))
-            done, since = at, 0
-        since += seq - done
-    starts = [("", 1), *cuts]
-    return [Piece(start, stop) for start, stop in zip(starts, [*starts[1:], None], strict=True)]
-
-
-def _read_all(
-    database: Database,
-    session: Session,
-    pieces: Sequence[Piece],
-    claims: Mapping[str, Sequence[Claim]],
-    *,
-    processes: int,
-    told: Callable[[int], None],
-) -> list[Read]:
-    if processes < 2 or len(pieces) < 2:
-        driver = session.connection().connection.driver_connection
-        return [read_piece(driver, each, claims, told) for each in pieces]
-    # All of them see what this transaction sees.
-    snapshot = str(execute(session, "SELECT pg_export_snapshot()").scalar_one())
-    context = multiprocessing.get_context("spawn")
-    answers = context.Queue()
-    url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    workers = [
-        context.Process(
-            target=_work,
-            args=(url, snapshot, list(pieces[place::processes]), dict(claims), answers),
-            daemon=True,
-        )
-        for place in range(min(processes, len(pieces)))
-    ]
-    for each in workers:
-        each.start()
-    found: list[Read] = []
-    try:
-        while len(found) < len(pieces):
-            try:
-                answer = answers.get(timeout=1)
-            except Empty:
-                if any(each.exitcode for each in workers):
-                    raise Unavailable("a process of the verification died; run it again") from None
-                continue
-            if isinstance(answer, str):
-                raise Unavailable(f"the verification broke off: {answer}")
-            if isinstance(answer, int):
-                told(answer)
-            else:
-                found.append(answer)
-    finally:
-        for each in workers:
-            each.terminate()
-            each.join()
-    return found
-
-
-def _work(
-    url: str, snapshot: str, pieces: list[Piece], claims: dict[str, list[Claim]], answers: Any
-) -> None:
-    try:
-        with psycopg.connect(url, options=f"{OWNER_SCOPE} -c statement_timeout=0") as connection:
-            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            connection.execute(psycopg.sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
-            for each in pieces:
-                answers.put(read_piece(connection, each, claims, answers.put))
-    except (psycopg.Error, sa.exc.SQLAlchemyError, OSError) as error:
-        answers.put(str(error))

@@ -121,6 +121,7 @@ DECLARE
     head audit_heads%ROWTYPE;
     r audit_log%ROWTYPE;
     county text;
+    before bigint;
     entry jsonb;
     salt bytea;
 BEGIN
@@ -147,12 +148,13 @@ BEGIN
         r.stream := format('%s.%s.%s', COALESCE(r.county_code, '-'),
                            to_char(moment AT TIME ZONE 'UTC', 'YYYYMM'),
                            lpad(shard::text, 2, '0'));
-        SELECT * INTO head FROM audit_heads WHERE stream = r.stream FOR UPDATE;
+        SELECT * INTO head FROM audit_heads WHERE stream = r.stream;
         IF NOT FOUND THEN
             INSERT INTO audit_heads (stream, county_code, seq, hash, at)
             VALUES (r.stream, r.county_code, 0, wangge_audit_genesis(r.stream), moment)
             RETURNING * INTO head;
         END IF;
+        before := head.seq;
         FOR entry IN
             SELECT e FROM jsonb_array_elements(entries) WITH ORDINALITY AS t (e, place)
             WHERE COALESCE(e ->> 'county_code', '') = county
@@ -188,7 +190,11 @@ BEGIN
             head.hash := r.hash;
         END LOOP;
         UPDATE audit_heads SET seq = head.seq, hash = head.hash, at = moment
-        WHERE stream = r.stream;
+        WHERE stream = r.stream AND seq = before;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'another has extended stream % of the audit log', r.stream
+                USING ERRCODE = 'serialization_failure';
+        END IF;
     END LOOP;
 END
 $$;

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 from api.app import create_app
 from api.settings import ServerSettings
@@ -34,13 +35,29 @@ class Town:
     county: factories.County
 
 
+def everything(database: Database) -> dict[str, str]:
+    """Headers of a caller who sees the whole place and may do everything.
+
+    What a test of an endpoint needs; who may do less is the subject of the access matrix.
+    """
+    with database.transaction() as session:
+        session.execute(
+            sa.text(
+                "INSERT INTO roles (key, name_zh, name_en, place) VALUES ('all', '全', 'all', 99)"
+            )
+        )
+        session.execute(sa.text("INSERT INTO role_rights SELECT 'all', key FROM rights"))
+        secret = factories.key(session, factories.account(session, "all", login="tester"))
+    return {"Authorization": f"Bearer {secret}"}
+
+
 @contextmanager
 def serve(database: Database) -> Iterator[Town]:
     """A county in the database, and the application that serves it."""
     with database.transaction() as session:
         county = factories.county(session)
     app = create_app(ServerSettings(), database)
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app, headers=everything(database), raise_server_exceptions=False) as client:
         yield Town(client, database, county)
 
 

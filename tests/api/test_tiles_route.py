@@ -29,7 +29,7 @@ def test_tile_is_what_the_service_makes(town: Town) -> None:
     answer = get(town, f"grids/{HERE}?at=2026-03-01T00:00:00Z")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/vnd.mapbox-vector-tile"
-    assert answer.headers["vary"] == "Accept-Encoding"
+    assert answer.headers["vary"] == "Accept-Encoding, Cookie, Authorization"
     assert "no-cache" in answer.headers["cache-control"]
     assert b"grids" in answer.content
     assert "content-encoding" not in answer.headers
@@ -66,7 +66,7 @@ def test_known_tile_is_not_sent_again(town: Town) -> None:
         answer = get(town, f"grids/{HERE}", if_none_match=known)
         assert (answer.status_code, answer.content) == (304, b""), known
         assert answer.headers["etag"] == tag
-        assert answer.headers["vary"] == "Accept-Encoding"
+        assert answer.headers["vary"] == "Accept-Encoding, Cookie, Authorization"
     assert get(town, f"grids/{HERE}", if_none_match='"other"').status_code == 200
 
 

@@ -106,6 +106,8 @@ def create_app(
         app.include_router(module.router)
     if demo is not None:
         app.include_router(demo_routes.router)
+    if app.state.provider is not None:
+        app.include_router(oidc.flow)
     viewer = Path(str(files("maps").joinpath("viewer")))
     app.mount("/viewer", StaticFiles(directory=viewer), name="viewer")
 

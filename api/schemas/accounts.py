@@ -31,6 +31,13 @@ class Strict(BaseModel):
 class SignInBody(Strict):
     """Who signs in, with what; ``code`` where the account has a second factor."""
 
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {"login": "wang.yi", "password": "copper ferry lantern", "code": "123456"}
+        },
+    )
+
     login: Login
     password: Password
     code: Code | None = None
@@ -111,6 +118,11 @@ class RecoveryOut(BaseModel):
 
 class AccountBody(Strict):
     """A new account. Its role is for the security administrator to give."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"login": "wang.yi", "name": "王一", "area_code": ""}},
+    )
 
     login: Login
     name: Annotated[Text, StringConstraints(min_length=1, max_length=100)]

@@ -17,7 +17,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.httpx_client import OAuth2Client
 from joserfc import jwt
@@ -155,7 +155,7 @@ class Provider:
                 )
         except OAuthError as error:
             raise SignInRefused(REFUSED) from error
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx2.HTTPError, ValueError) as error:
             raise Unavailable("the provider does not answer as one") from error
         token = answer.get("id_token")
         if not isinstance(token, str):
@@ -224,13 +224,13 @@ class Provider:
 
     def _get(self, address: str) -> dict[str, Any]:
         try:
-            answer = httpx.get(
+            answer = httpx2.get(
                 address, timeout=PATIENCE_S, follow_redirects=False, trust_env=False
             ).raise_for_status()
             if len(answer.content) > LARGEST_ANSWER:
                 raise ValueError("too large")
             document = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx2.HTTPError, ValueError) as error:
             raise Unavailable("the provider does not answer as one") from error
         if not isinstance(document, dict):
             raise Unavailable("the provider does not answer as one")

@@ -22,7 +22,7 @@ from tests.api.conftest import TestClient, everything
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import httpx
+    import httpx2
 
     from gis.cluster import Cluster
     from tests.api.conftest import Town
@@ -38,7 +38,7 @@ SECURITY = {
 }
 
 
-def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+def problem(answer: httpx2.Response, status: int) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     told = answer.json()
@@ -52,7 +52,7 @@ def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     return told
 
 
-def secured(answer: httpx.Response) -> None:
+def secured(answer: httpx2.Response) -> None:
     for name, value in SECURITY.items():
         assert answer.headers.get_list(name) == [value], (name, answer.url)
     assert len(answer.headers.get_list("content-security-policy")) == 1

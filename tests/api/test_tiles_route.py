@@ -10,7 +10,7 @@ import pytest
 from maps import tiles
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
     from tests.api.conftest import Town
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HERE, EMPTY = "10/844/368", "10/830/440"
 
 
-def get(town: Town, address: str, **headers: str) -> httpx.Response:
+def get(town: Town, address: str, **headers: str) -> httpx2.Response:
     given = {"accept-encoding": "identity"} | {
         name.replace("_", "-"): value for name, value in headers.items()
     }

@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.auth import COOKIE
@@ -41,7 +41,7 @@ TOKEN = "GEHEIM-token-0123456789"
 class Live:
     """The service in a process of its own, and what it writes."""
 
-    client: httpx.Client
+    client: httpx2.Client
     process: subprocess.Popen[bytes]
     written: Path
     database: Database
@@ -77,7 +77,7 @@ def live(
         try:
             address = _address(process, written)
             headers = {"Authorization": f"Bearer {key}"}
-            with httpx.Client(base_url=address, headers=headers, timeout=60) as client:
+            with httpx2.Client(base_url=address, headers=headers, timeout=60) as client:
                 document = client.get("/openapi.json").json()
                 yield Live(client, process, written, database, document)
         finally:

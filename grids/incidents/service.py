@@ -231,9 +231,10 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
 
 def _replayed(earlier: Incident | None, report: Report) -> Stored:
     if earlier is None or earlier.id != report.id or earlier.request_sha256 != report.digest():
-        # In the same words for one that the caller sees and one that it does not.
+        # In words of the report's own: the same for one that the caller sees and one that it does not.
+        number = f", or number {report.external_id} of its source," if report.external_id else ""
         raise IncidentConflict(
-            "the id, or the number of its source, was used before for another report: "
+            f"id {report.id}{number} was used before for another report: "
             "send a new id for a new incident"
         )
     return Stored(earlier, None, is_new=False)

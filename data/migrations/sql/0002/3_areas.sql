@@ -200,7 +200,8 @@ CREATE TRIGGER assignments_areas AFTER INSERT OR UPDATE OF area_code, person_id 
 CREATE TRIGGER leaves_areas AFTER INSERT OR UPDATE OF person_id, deputy_id ON leaves
     FOR EACH ROW EXECUTE FUNCTION wangge_leave_areas();
 
--- Incidents: the unit of the grid they were given, else that of their place, else the county
+-- Incidents: the unit of the grid they were given, else that of their place; without a place, that
+-- of the account which took it down, else the county
 
 CREATE FUNCTION wangge_area_of_incident() RETURNS trigger
     LANGUAGE plpgsql
@@ -209,7 +210,10 @@ BEGIN
     NEW.area_code := COALESCE(
         (SELECT s.unit_code FROM grid_shapes AS s
          WHERE s.edition_id = NEW.edition_id AND s.grid_id = NEW.grid_id),
-        CASE WHEN NEW.geom IS NOT NULL THEN wangge_unit_of(NEW.geom, NEW.county_code) END,
+        CASE
+            WHEN NEW.geom IS NOT NULL THEN wangge_unit_of(NEW.geom, NEW.county_code)
+            WHEN starts_with(wangge_lo(), NEW.county_code) THEN wangge_lo()
+        END,
         NEW.county_code
     );
     RETURN NEW;

@@ -78,6 +78,9 @@ BEGIN
     -- Policies hold for the owner of this function too: nothing is seen before it looks.
     PERFORM set_config('wangge.lo', '0', true), set_config('wangge.hi', ':', true),
         set_config('wangge.rights', '*', true);
+    -- Nor is anything left of somebody who was let in before, in the same transaction.
+    PERFORM set_config('wangge.also', '', true), set_config('wangge.account', '', true),
+        set_config('wangge.person', '', true), set_config('wangge.grids', '', true);
     IF session_hash IS NOT NULL THEN
         SELECT * INTO found_session FROM sessions WHERE token_hash = session_hash;
         IF NOT FOUND THEN

@@ -20,7 +20,6 @@ from sqlalchemy.orm import Session
 from api.dependencies import get_database
 from boundaries.access import Caller, Credential, enter
 from boundaries.errors import NotAllowed, NotSignedIn
-from gis import audit
 from gis.database import Database
 from gis.errors import TooMany
 
@@ -136,20 +135,6 @@ def _check_same_site(request: Request, token: str) -> None:
         )
 
 
-def _context(caller: Caller, request: Request) -> audit.Context:
-    """Who is named in the audit log for what this request does."""
-    return audit.Context(
-        actor=caller.login,
-        account_id=caller.account_id,
-        role=caller.role,
-        area=caller.scope.area,
-        also=caller.scope.also,
-        origin=request.client.host if request.client else "",
-        session_id=caller.session_id,
-        key_id=caller.key_id,
-    )
-
-
 def needs(*rights: str, before_password: bool = False, heavy: bool = False) -> Any:
     """What a route asks of its caller: ``access: Annotated[Access, needs("incidents.read")]``.
 
@@ -173,8 +158,8 @@ def needs(*rights: str, before_password: bool = False, heavy: bool = False) -> A
     ) -> Iterator[Access]:
         credential = credential_of(request)
         with database.service_transaction(heavy=heavy) as session:
-            caller = enter(session, credential)
-            audit.come_in(session, _context(caller, request))
+            origin = request.client.host if request.client else ""
+            caller = enter(session, credential, origin=origin)
             if caller.key_id is not None and caller.per_minute is not None:
                 limits: RateLimits = request.app.state.rate_limits
                 limits.take(caller.key_id, caller.per_minute)

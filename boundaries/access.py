@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from boundaries.errors import NotAllowed, NotSignedIn
+from gis import audit
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -136,8 +137,15 @@ class Caller:
             )
 
 
-def enter(session: Session, credential: Credential) -> Caller:
+def enter(session: Session, credential: Credential, *, origin: str = "") -> Caller:
     """Let a caller in: from here on the transaction sees its area and what its role allows.
+
+    What is entered in the audit log from here on is entered under its name.
+
+    Parameters
+    ----------
+    origin
+        Network address that it calls from.
 
     Raises
     ------
@@ -153,7 +161,7 @@ def enter(session: Session, credential: Credential) -> Caller:
     ).one()
     if row.reason is not None:
         raise NotSignedIn(WHY[row.reason])
-    return Caller(
+    caller = Caller(
         account_id=row.account_id,
         login=row.login,
         name=row.name,
@@ -166,6 +174,20 @@ def enter(session: Session, credential: Credential) -> Caller:
         key_id=row.key_id,
         per_minute=row.per_minute,
     )
+    audit.come_in(
+        session,
+        audit.Context(
+            actor=caller.login,
+            account_id=caller.account_id,
+            role=caller.role,
+            area=caller.scope.area,
+            also=caller.scope.also,
+            origin=origin,
+            session_id=caller.session_id,
+            key_id=caller.key_id,
+        ),
+    )
+    return caller
 
 
 def sight(session: Session) -> tuple[str | None, ...]:

@@ -22,7 +22,12 @@ def index(access: Manager) -> KeysOut:
     return KeysOut(keys=[KeyOut.of(*each) for each in repository.keys(access.session)])
 
 
-@router.post("", status_code=201, summary="Issue an API key")
+@router.post(
+    "",
+    status_code=201,
+    summary="Issue an API key",
+    responses={404: {"description": "There is no such account in the caller's area"}},
+)
 def issue(body: KeyBody, access: Manager, response: Response) -> NewKeyOut:
     """The key is told once, in this answer. It never reaches further than its account."""
     account = repository.account(access.session, body.login)

@@ -30,7 +30,12 @@ def index(
     )
 
 
-@router.post("", status_code=201, summary="Give access to another area")
+@router.post(
+    "",
+    status_code=201,
+    summary="Give access to another area",
+    responses={404: {"description": "There is no such account in the caller's area"}},
+)
 def give(body: GrantBody, access: Giver) -> GrantOut:
     """For a time and a reason, with the rights that the account's role has."""
     account = repository.account(access.session, body.login)

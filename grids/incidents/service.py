@@ -228,7 +228,7 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
 
 def _replayed(earlier: Incident | None, report: Report) -> Stored:
     if earlier is None or earlier.id != report.id or earlier.request_sha256 != report.digest():
-        # In words of the report's own: the same for one that the caller sees and one that it does not.
+        # In words of the report's own: the same whether or not the caller sees that other one.
         number = f", or number {report.external_id} of its source," if report.external_id else ""
         raise IncidentConflict(
             f"id {report.id}{number} was used before for another report: "

@@ -178,7 +178,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"))
     parser.add_argument("--seconds", type=int, default=10, help="of each measure of writes")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="of the log that is verified")
+    parser.add_argument("--rows", type=int, default=500_000, help="of the log that is verified")
     parser.add_argument("--rounds", type=int, default=500, help="requests of each kind")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="wangge-bench-", dir=chosen.folder) as name:

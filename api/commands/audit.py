@@ -235,22 +235,15 @@ def _unusual(
         )
     if as_json:
         print_json([{name: getattr(each, name) for name in each.__slots__} for each in found])
-    elif not found:
+        return
+    if not found:
         out.print(f"nothing unusual from {first.isoformat()} to {last.isoformat()}")
-    else:
-        print_table(
-            ["rule", "who", "role", "object", "from (UTC)", "to (UTC)", "ids", "why"],
-            (
-                (
-                    each.rule,
-                    each.actor,
-                    each.role,
-                    " ".join(filter(None, (each.object_kind, each.object_id))),
-                    f"{each.first.astimezone(UTC):%Y-%m-%d %H:%M}",
-                    f"{each.last.astimezone(UTC):%Y-%m-%d %H:%M}",
-                    f"{each.first_id}-{each.last_id}",
-                    f"{each.why['zh']} / {each.why['en']}",
-                )
-                for each in found
-            ),
+    for each in found:
+        what = " ".join(filter(None, (each.object_kind, each.object_id)))
+        since, until = (f"{at.astimezone(UTC):%Y-%m-%d %H:%M}" for at in (each.first, each.last))
+        out.print(
+            f"{each.rule:8} {each.actor} ({each.role or '-'}) {what}  {since} to {until} UTC, "
+            f"entries {each.first_id}-{each.last_id}\n"
+            f"         {each.why['zh']}\n         {each.why['en']}",
+            markup=False,
         )

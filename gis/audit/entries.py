@@ -246,6 +246,7 @@ def read(
                 "detail": common | _checked(more),
             },
             context,
+            # Whatever else it is called (an export, a reveal) waits for the disk.
             durable=action not in {"read", "search"},
         )
 
@@ -267,8 +268,8 @@ def _county(area: str) -> str | None:
 def _code(name: str, text: str) -> str:
     if not is_code(text):
         raise ValueError(
-            f"'{name}' of an audit entry holds text: name the object by its id; what fields hold "
-            "never enters the log"
+            f"'{name}' of an audit entry holds text: give an id or a code; what fields hold never "
+            "enters the log, and what somebody wrote goes into its purpose"
         )
     return text
 

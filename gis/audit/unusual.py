@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 READING: Final = ("read", "search", "export", "reveal")
+"""Ways of reading: an action, or the last word of one (``person.reveal``)."""
 RULES: Final = ("night", "mass", "outside", "reveal")
 """In the order of the report; a query and a table of thresholds each."""
 

@@ -95,7 +95,7 @@ def test_the_same_person_again(session: Session) -> None:
         enter(session, NOON, action="reveal", object_id=f"other-{day}")
         enter(session, NOON, action="reveal", object_id="p1", actor=f"colleague-{day}")
     assert found(session, "reveal") == []
-    enter(session, NOON + timedelta(days=10), action="reveal", object_id="p1")
+    enter(session, NOON + timedelta(days=10), action="person.reveal", object_id="p1")
     (one,) = found(session, "reveal")
     assert (one.actor, one.object_id, one.entries) == ("wang", "p1", 3)
 

@@ -8,7 +8,7 @@ FROM (
            CASE
                WHEN detail ? 'outside' THEN (detail ->> 'outside')::bigint
                -- A change says its county only; within one's own county nothing is known.
-               WHEN action <> ALL(:reading) AND county_code IS NOT NULL
+               WHEN substring(action FROM '[^.]*$') <> ALL(:reading) AND county_code IS NOT NULL
                    AND NOT starts_with(county_code, split_part(scope, ',', 1))
                    AND NOT starts_with(split_part(scope, ',', 1), county_code)
                    THEN coalesce(count, 1)

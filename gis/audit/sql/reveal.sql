@@ -8,7 +8,8 @@ FROM (
         RANGE BETWEEN make_interval(days => :days) PRECEDING AND CURRENT ROW
     ) AS near
     FROM audit_log
-    WHERE at >= :start AND at < :end AND action = 'reveal' AND object_id <> ''
+    WHERE at >= :start AND at < :end AND substring(action FROM '[^.]*$') = 'reveal'
+        AND object_id <> ''
 ) AS revealed
 GROUP BY actor, object_kind, object_id
 HAVING max(near) >= :times

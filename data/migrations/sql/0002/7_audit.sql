@@ -121,6 +121,7 @@ DECLARE
     head audit_heads%ROWTYPE;
     r audit_log%ROWTYPE;
     county text;
+    counties text[] := '{}';
     before bigint;
     entry jsonb;
     salt bytea;
@@ -140,10 +141,14 @@ BEGIN
     END IF;
     r.at := moment;
     r.xid := pg_current_xact_id();
-    FOR county IN
-        SELECT DISTINCT COALESCE(e ->> 'county_code', '') FROM jsonb_array_elements(entries) AS e
-        ORDER BY 1
-    LOOP
+    -- Loops, not queries: an executor's start costs more than an entry.
+    FOR place IN 0 .. jsonb_array_length(entries) - 1 LOOP
+        county := COALESCE(entries -> place ->> 'county_code', '');
+        IF county <> ALL(counties) THEN
+            counties := counties || county;
+        END IF;
+    END LOOP;
+    FOREACH county IN ARRAY counties LOOP
         r.county_code := NULLIF(county, '');
         r.stream := format('%s.%s.%s', COALESCE(r.county_code, '-'),
                            to_char(moment AT TIME ZONE 'UTC', 'YYYYMM'),
@@ -155,11 +160,9 @@ BEGIN
             RETURNING * INTO head;
         END IF;
         before := head.seq;
-        FOR entry IN
-            SELECT e FROM jsonb_array_elements(entries) WITH ORDINALITY AS t (e, place)
-            WHERE COALESCE(e ->> 'county_code', '') = county
-            ORDER BY place
-        LOOP
+        FOR place IN 0 .. jsonb_array_length(entries) - 1 LOOP
+            entry := entries -> place;
+            CONTINUE WHEN COALESCE(entry ->> 'county_code', '') <> county;
             r.seq := head.seq + 1;
             r.id := nextval('audit_log_id_seq');
             r.actor := entry ->> 'actor';

@@ -79,8 +79,7 @@ def test_no_query_reads_a_table_from_end_to_end(
 
 @pytest.mark.parametrize(
     "name",
-    # Not the join of 1,000 points, which would take ten seconds of reading.
-    ["bbox", "incidents in a box", "tile of incidents, z12", "locate"],
+    ["bbox", "incidents in a box", "tile of incidents, z12", "1,000 points to grids", "locate"],
 )
 def test_without_the_leakproof_flag_it_would(
     big: tuple[Database, dict[int, str]], name: str

@@ -38,7 +38,7 @@ def index(
 )
 def give(body: GrantBody, access: Giver) -> GrantOut:
     """For a time and a reason, with the rights that the account's role has."""
-    account = repository.account(access.session, body.login)
+    account = repository.named_account(access.session, body.login)
     grant = grants.give(
         access.session,
         account,

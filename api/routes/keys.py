@@ -30,7 +30,7 @@ def index(access: Manager) -> KeysOut:
 )
 def issue(body: KeyBody, access: Manager, response: Response) -> NewKeyOut:
     """The key is told once, in this answer. It never reaches further than its account."""
-    account = repository.account(access.session, body.login)
+    account = repository.named_account(access.session, body.login)
     key, secret = credentials.issue_key(
         access.session,
         account,

@@ -221,7 +221,12 @@ def change_password(
     )
 
 
-@router.post("/totp", status_code=201, summary="Begin a second factor")
+@router.post(
+    "/totp",
+    status_code=201,
+    summary="Begin a second factor",
+    responses={409: {"description": "There is one already: remove it first"}},
+)
 def begin_totp(
     body: ConfirmBody,
     request: Request,
@@ -238,7 +243,11 @@ def begin_totp(
     return TotpOut(secret=secret, address=address, qr=qr_rows(address))
 
 
-@router.put("/totp", summary="Confirm a second factor")
+@router.put(
+    "/totp",
+    summary="Confirm a second factor",
+    responses={409: {"description": "None was begun, or it is on already"}},
+)
 def confirm_totp(body: CodeBody, access: Owner, keyring: KeyringIn) -> RecoveryOut:
     """Turn it on with a first code; the recovery codes are told once. Other sessions end."""
     own = _own(access)

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPBearer
 from sqlalchemy.orm import Session
 
 from api.dependencies import get_database
@@ -24,6 +26,17 @@ from gis.errors import TooMany
 COOKIE: Final = "wangge_session"
 CSRF_HEADER: Final = "X-CSRF-Token"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+KEY_SCHEME: Final = HTTPBearer(
+    auto_error=False, scheme_name="API key", description="Of an integrator's program"
+)
+SESSION_SCHEME: Final = APIKeyCookie(
+    name=COOKIE,
+    auto_error=False,
+    scheme_name="session",
+    description=f"Of a person who signed in; what changes something also needs {CSRF_HEADER}",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +107,27 @@ def credential_of(request: Request) -> Credential:
     return Credential.of(token, is_key=False)
 
 
+def refuse_other_sites(request: Request) -> None:
+    """Refuse what the browser says that a page of another site has asked for.
+
+    Raises
+    ------
+    NotAllowed
+        Another site asked.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if site is not None:
+        is_ours = site in {"same-origin", "none"}
+    else:
+        # Browsers that do not say so name the origin; programs name neither.
+        is_ours = origin is None or urlsplit(origin).netloc == request.headers.get("Host")
+    if not is_ours:
+        raise NotAllowed("another site asked for this, and only wangge's own pages may")
+
+
 def _check_same_site(request: Request, token: str) -> None:
+    refuse_other_sites(request)
     sent = request.headers.get(CSRF_HEADER, "")
     if not hmac.compare_digest(sent.encode(), csrf_token(token).encode()):
         raise NotAllowed(
@@ -102,22 +135,35 @@ def _check_same_site(request: Request, token: str) -> None:
         )
 
 
-def needs(*rights: str) -> Any:
+def needs(*rights: str, before_password: bool = False, heavy: bool = False) -> Any:
     """What a route asks of its caller: ``access: Annotated[Access, needs("incidents.read")]``.
 
     With several rights, any of them will do; with none, whoever is signed in. Every route has one,
     or is named as public by the test of the access matrix.
+
+    Parameters
+    ----------
+    before_password
+        Whether somebody may ask whose one-time password is still to be changed.
+    heavy
+        Whether the work has more time than a request otherwise.
     """
 
     def access(
-        request: Request, database: Annotated[Database, Depends(get_database)]
+        request: Request,
+        database: Annotated[Database, Depends(get_database)],
+        # For the document only: ``credential_of`` reads them.
+        _key: Annotated[object, Security(KEY_SCHEME)],
+        _session: Annotated[object, Security(SESSION_SCHEME)],
     ) -> Iterator[Access]:
         credential = credential_of(request)
-        with database.service_transaction() as session:
+        with database.service_transaction(heavy=heavy) as session:
             caller = enter(session, credential)
             if caller.key_id is not None and caller.per_minute is not None:
                 limits: RateLimits = request.app.state.rate_limits
                 limits.take(caller.key_id, caller.per_minute)
+            if not before_password:
+                caller.require_own_password()
             if rights:
                 caller.require(*rights)
             yield Access(caller, session)

@@ -13,7 +13,7 @@ from rich.markup import escape
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from typer.core import TyperGroup
 
-from gis.errors import BadInput, Missing, WanggeError
+from gis.errors import BadInput, Missing, WanggeError, listed
 
 # Name, module that holds its typer application, and its line in the help.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -25,6 +25,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "people": ("api.commands.people:app", "Assign workers to grids, record leaves"),
     "locate": ("api.commands.locate:app", "Which grid a place belongs to, and who answers"),
     "heatmap": ("api.commands.heatmap:app", "Density of incidents: HTML, PNG, GeoTIFF, contours"),
+    "retention": ("api.commands.retention:app", "How long personal data is kept; what is due"),
+    "secrets": ("api.commands.secrets:app", "Keys that phones and id numbers are encrypted with"),
+    "accounts": ("api.commands.accounts:app", "Who may sign in, as what and where"),
+    "keys": ("api.commands.keys:app", "API keys of programs: issue, list, revoke"),
+    "grants": ("api.commands.grants:app", "Access to other areas for a time, and broken glass"),
     "crs": ("api.commands.crs:app", "Which coordinate system a layer is in"),
 }
 REFUSED, USAGE, MISSING = 1, 2, 3
@@ -84,9 +89,10 @@ def main() -> None:
             errors.print(f"  install it with:  {escape(error.install)}")
         sys.exit(MISSING)
     except BadInput as error:
-        for problem in error.problems[:SHOWN_PROBLEMS]:
-            errors.print(f"[bold red]refused[/] {escape(str(problem))}")
-        more = len(error.problems) - SHOWN_PROBLEMS
+        lines = listed(error.problems)
+        for line in lines[:SHOWN_PROBLEMS]:
+            errors.print(f"[bold red]refused[/] {escape(line)}")
+        more = len(lines) - SHOWN_PROBLEMS
         if more > 0:
             errors.print(f"... and {more} more")
         sys.exit(REFUSED)

@@ -109,6 +109,17 @@ class Caller:
         """Whether it has a right."""
         return right in self.rights
 
+    def require_own_password(self) -> None:
+        """Refuse everything while its password is one that was given to it.
+
+        Raises
+        ------
+        NotAllowed
+            It has to be changed first.
+        """
+        if self.must_change_password:
+            raise NotAllowed("change the password first: this one was given for a single use")
+
     def require(self, *rights: str) -> None:
         """Refuse when it has none of them.
 
@@ -117,8 +128,7 @@ class Caller:
         NotAllowed
             Says which right is missing, never what is there.
         """
-        if self.must_change_password:
-            raise NotAllowed("change the password first: this one was given for a single use")
+        self.require_own_password()
         if not any(right in self.rights for right in rights):
             raise NotAllowed(
                 f"the role {self.role or 'of this account'} does not allow it "

@@ -23,3 +23,27 @@ class NotSignedIn(Unauthenticated):
 
 class NotAllowed(Forbidden):
     """The caller's role has no such right."""
+
+
+class SignInRefused(Unauthenticated):
+    """Login or password are wrong, which of them is not said; or the account is closed."""
+
+
+class CodeNeeded(Unauthenticated):
+    """The password is right, and the account asks for a second factor."""
+
+
+class CodeRefused(Unauthenticated):
+    """The code of the second factor is wrong, too old, or was used before."""
+
+
+class AccountNotFound(NotFound):
+    """No account of that login or id, or none that the caller administers."""
+
+
+class AccountConflict(Conflict):
+    """The login or person has an account already, or the account is not in the state for it."""
+
+
+class GrantNotFound(NotFound):
+    """No such grant, session or key in force, or none that is the caller's to end."""

@@ -1,21 +1,18 @@
-"""Administrative units: which ones a place lies in, and the area a plan is drawn for."""
+"""Administrative units: which ones a place lies in."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import geopandas as gpd
-import sqlalchemy as sa
-
 from boundaries import repository
-from boundaries.errors import UnitNotFound
-from boundaries.models import AdminUnit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
+
+    from boundaries.models import AdminUnit
 
 LEVEL_DIGITS = (2, 4, 6, 9, 12)
 # Units of this source are invented; whatever shows them says so.
@@ -48,47 +45,3 @@ def chain(
         for unit in repository.units_by_code(session, ancestors(deepest), at):
             found[unit.level] = unit
     return [found[level] for level in sorted(found)]
-
-
-def planning_area(session: Session, area_code: str, at: datetime) -> gpd.GeoDataFrame:
-    """The units that a plan of this area is drawn in: its lowest level that has polygons.
-
-    Returns
-    -------
-    GeoDataFrame
-        Columns ``code``, ``name``, ``area_type``, ``geometry`` in EPSG:4326.
-
-    Raises
-    ------
-    UnitNotFound
-        No unit with a polygon under that code.
-    """
-    within = (
-        AdminUnit.code.startswith(area_code, autoescape=True),
-        AdminUnit.valid.contains(at),
-        AdminUnit.geom.is_not(None),
-    )
-    lowest = session.scalar(sa.select(sa.func.max(AdminUnit.level)).where(*within))
-    if lowest is None:
-        raise UnitNotFound(
-            f"no unit with a polygon under code {area_code}: import one with "
-            "'wangge import units FILE --commit'"
-        )
-    rows = session.execute(
-        sa.select(
-            AdminUnit.code,
-            AdminUnit.name,
-            AdminUnit.area_type,
-            sa.func.ST_AsBinary(AdminUnit.geom).label("wkb"),
-        )
-        .where(*within, AdminUnit.level == lowest)
-        .order_by(AdminUnit.code)
-    ).all()
-    return gpd.GeoDataFrame(
-        {
-            "code": [row.code for row in rows],
-            "name": [row.name for row in rows],
-            "area_type": [row.area_type for row in rows],
-        },
-        geometry=gpd.GeoSeries.from_wkb([bytes(row.wkb) for row in rows], crs=4326),
-    )

@@ -72,20 +72,33 @@ def upgrade(database: Database) -> SchemaStatus:
         The database holds a revision that this release does not know.
     """
     before = status(database)
-    if before.is_current:
-        hardening.apply(database)
-        return before
-    config = _config()
-    if before.current is not None and before.current not in revisions():
-        raise SchemaTooNew(
-            f"the database is at revision {before.current}, which this release "
-            f"(up to {before.head}) does not know: use the release that made it, or a newer one"
-        )
-    with database.engine.begin() as connection:
-        connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        if _current(connection) != before.head:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+    if not before.is_current:
+        with database.engine.begin() as connection:
+            upgrade_within(connection)
     hardening.apply(database)
     return before
+
+
+def upgrade_within(connection: sa.Connection) -> None:
+    """Migrate to this release in the transaction of a connection, which may then be rolled back.
+
+    Raises
+    ------
+    SchemaTooNew
+        The database holds a revision that this release does not know.
+    """
+    config = _config()
+    head = ScriptDirectory.from_config(config).get_current_head()
+    current = _current(connection)
+    if current == head:
+        return
+    if current is not None and current not in revisions():
+        raise SchemaTooNew(
+            f"the database is at revision {current}, which this release "
+            f"(up to {head}) does not know: use the release that made it, or a newer one"
+        )
+    connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+    if _current(connection) != head:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -24,7 +24,7 @@ class ColumnClass(StrEnum):
     INTERNAL = "internal"
     PERSONAL = "personal"
     SENSITIVE = "sensitive"
-    SECRET_CANDIDATE = "secret_candidate"
+    SECRET_CANDIDATE = "secret_candidate"  # noqa: S105 - of the state, not of ours
     CREDENTIAL = "credential"
 
 

@@ -188,6 +188,10 @@ class Cluster:
 
     # -- life -------------------------------------------------------------------------------
 
+    def exists(self) -> bool:
+        """Whether the folder holds a cluster already."""
+        return (self.pgdata / "PG_VERSION").exists()
+
     def is_running(self) -> bool:
         """Whether a server of this folder answers for its process id."""
         return self._server_pid() is not None
@@ -218,7 +222,7 @@ class Cluster:
         self._make_folder()
         with self._exclusive("start.lock"):
             self._hold()
-            if not (self.pgdata / "PG_VERSION").exists():
+            if not self.exists():
                 self._initdb()
             if not self.is_running():
                 self._start_server()
@@ -285,8 +289,10 @@ class Cluster:
             "timezone = 'UTC'",
             "log_timezone = 'UTC'",
             "log_line_prefix = '%m [%p] '",
-            # A statement's text can hold an address or a name; the log is no place for them.
+            # A statement's text, and the row that an error shows, can hold an address or a name;
+            # the log is no place for them.
             "log_min_error_statement = panic",
+            "log_error_verbosity = terse",
             "log_parameter_max_length = 0",
             "log_parameter_max_length_on_error = 0",
         ]

@@ -78,7 +78,7 @@ class Database:
     """
 
     def __init__(self, url: str, settings: DatabaseSettings, cluster: Cluster | None = None):
-        self.cluster = cluster
+        self.cluster, self.settings = cluster, settings
         self.url = sa.make_url(url)
         self.engine = _engine(self.url, settings, OWNER_SCOPE)
         if cluster is not None:
@@ -88,9 +88,15 @@ class Database:
             options = ""
         else:
             service_url, options = self.url, f"-c role={SERVICE_ROLE}"
-        # No message of the database's own may tell of rows that a policy hides.
-        options += " -c client_min_messages=error"
-        self.service = _engine(service_url, settings, options)
+        # No message of the database's own may tell of rows that a policy hides, and no request
+        # waits long for another's lock or keeps its own.
+        options += (
+            " -c client_min_messages=error -c lock_timeout=5s"
+            " -c idle_in_transaction_session_timeout=60s"
+        )
+        self._heavy_s = settings.statement_timeout_s
+        quick_s = min(settings.request_timeout_s, settings.statement_timeout_s)
+        self.service = _engine(service_url, settings, options, timeout_s=quick_s)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         self._service_sessions = sessionmaker(self.service, expire_on_commit=False)
 
@@ -137,19 +143,19 @@ class Database:
         """
         with self._sessions.begin() as session:
             if timeout_s is not None:
-                session.execute(
-                    sa.text("SELECT set_config('statement_timeout', :ms, true)"),
-                    {"ms": str(int(timeout_s * 1000))},
-                )
+                _limit(session, timeout_s)
             yield session
 
     @contextmanager
-    def service_transaction(self) -> Iterator[Session]:
+    def service_transaction(self, *, heavy: bool = False) -> Iterator[Session]:
         """One transaction of the service; nothing is seen in it until a caller is let in.
 
-        See ``boundaries.access.enter``.
+        See ``boundaries.access.enter``. Heavy work, as a picture of all incidents, has the time
+        of ``statement_timeout_s``, everything else that of ``request_timeout_s``.
         """
         with self._service_sessions.begin() as session:
+            if heavy:
+                _limit(session, self._heavy_s)
             yield session
 
     def dispose(self) -> None:
@@ -175,10 +181,21 @@ class Database:
         self.close()
 
 
-def _engine(url: sa.URL, settings: DatabaseSettings, options: str) -> sa.Engine:
-    timeout_ms = int(settings.statement_timeout_s * 1000)
+def _limit(session: Session, timeout_s: float) -> None:
+    session.execute(
+        sa.text("SELECT set_config('statement_timeout', :ms, true)"),
+        {"ms": str(int(timeout_s * 1000))},
+    )
+
+
+def _engine(
+    url: sa.URL, settings: DatabaseSettings, options: str, *, timeout_s: float | None = None
+) -> sa.Engine:
+    timeout_ms = int((timeout_s or settings.statement_timeout_s) * 1000)
     return sa.create_engine(
         url,
+        # Values of a statement are people's: no error may bring them into a log.
+        hide_parameters=True,
         pool_size=settings.pool_size,
         max_overflow=settings.pool_size,
         pool_pre_ping=True,
@@ -196,7 +213,16 @@ def _normal_url(text: str) -> str:
             "WANGGE_DATABASE_URL is not a PostgreSQL address",
             "Write postgresql://user:password@host:5432/name",
         )
-    return f"postgresql+psycopg://{rest}"
+    url = sa.make_url(f"postgresql+psycopg://{rest}")
+    if "@" in (url.host or ""):
+        raise BadInput(
+            "WANGGE_DATABASE_URL has an @ in its name or password",
+            "Write it there as %40, a slash as %2F and a colon as %3A",
+        )
+    if "password" in url.query:
+        # Where it stands it would be shown with the address, and in the arguments of programs.
+        url = url.set(password=str(url.query["password"])).difference_update_query(["password"])
+    return url.render_as_string(hide_password=False)
 
 
 def execute(session: Session, sql: str, **values: Any) -> sa.Result[Any]:

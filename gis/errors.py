@@ -19,7 +19,11 @@ Packages derive their own from these. ``api/errors.py`` maps each kind to an HTT
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
+
+ROWS_NAMED: Final = 5
+"""Rows of one problem that are named before the others are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,32 @@ class Problem:
 
     def __str__(self) -> str:
         """Where, what and what to do, in one line."""
-        place = [self.source] if self.source else []
-        if self.row is not None:
-            place.append(f"row {self.row}")
-        if self.field:
-            place.append(f"field {self.field}")
-        text = f"{', '.join(place)}: {self.reason}" if place else self.reason
+        return self.line("" if self.row is None else f"row {self.row}")
+
+    def line(self, rows: str) -> str:
+        """The same of other rows, in these words."""
+        field = f"field {self.field}" if self.field else ""
+        place = ", ".join(part for part in (self.source, rows, field) if part)
+        text = f"{place}: {self.reason}" if place else self.reason
         return f"{text}. {self.remedy}" if self.remedy else text
+
+
+def listed(problems: Iterable[Problem]) -> list[str]:
+    """Each problem in a line; those that differ in nothing but their row in one."""
+    together: dict[Problem, list[int]] = {}
+    for each in problems:
+        rows = together.setdefault(replace(each, row=None), [])
+        if each.row is not None:
+            rows.append(each.row)
+    return [problem.line(_rows(rows)) for problem, rows in together.items()]
+
+
+def _rows(rows: Sequence[int]) -> str:
+    if len(rows) <= 1:
+        return "".join(f"row {row}" for row in rows)
+    named = ", ".join(str(row) for row in rows[:ROWS_NAMED])
+    more = len(rows) - ROWS_NAMED
+    return f"rows {named}" + (f" and {more:,} more" if more > 0 else "")
 
 
 class WanggeError(Exception):

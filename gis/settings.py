@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from gis.secret_files import SecretSettings
 
 
 def default_data_dir() -> Path:
@@ -20,7 +22,7 @@ def default_data_dir() -> Path:
     return Path(base) / "wangge"
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(SecretSettings):
     """The database: a foreign one by its URL, else the embedded cluster in ``data_dir``."""
 
     model_config = SettingsConfigDict(env_prefix="WANGGE_")
@@ -44,7 +46,13 @@ class DatabaseSettings(BaseSettings):
     )
     pool_size: int = Field(default=8, ge=1, le=100, description="Connections kept per process")
     statement_timeout_s: float = Field(
-        default=30, gt=0, le=3600, description="No statement of a request runs longer"
+        default=30,
+        gt=0,
+        le=3600,
+        description="No statement runs longer: of the command line, and of heavy requests (maps)",
+    )
+    request_timeout_s: float = Field(
+        default=10, gt=0, le=3600, description="No statement of any other request runs longer"
     )
     durable: bool = Field(
         default=True,

@@ -21,5 +21,9 @@ class AssignmentConflict(Conflict):
     """The person or the grid is already taken for that time."""
 
 
+class AssignmentNotFound(NotFound):
+    """The person does not answer for that at that time."""
+
+
 class PersonNotFound(NotFound):
     """No such person."""

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import geopandas as gpd
 import sqlalchemy as sa
 
+from gis.errors import BadInput
 from grids import service
 from grids.models import GridShape
 from grids.redistricting import AREA_TYPES, draw
+from grids.redistricting.checks import figure_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,11 +47,19 @@ def draw_draft(
     Returns
     -------
     The plan in EPSG:4326, and the draft.
+
+    Raises
+    ------
+    BadInput
+        Target or tolerance, or a layer of the area, cannot be used.
     """
+    asked = (300 if target is None else target, 0.1 if tolerance is None else tolerance)
+    if problems := list(figure_problems(*asked)):
+        raise BadInput(problems)
     now = datetime.now(UTC)
     area, buildings, barriers = service.planning_input(session, area_code, now)
     norms = [AREA_TYPES[kind or "urban"] for kind in area["area_type"]]
-    area["target"] = [target or norm.target for norm in norms]
+    area["target"] = [norm.target if target is None else target for norm in norms]
     area["tolerance"] = [norm.tolerance if tolerance is None else tolerance for norm in norms]
     plan = draw(area, buildings, barriers, seed=seed, progress=progress)
     names = dict(zip(area["code"], area["name"], strict=True))

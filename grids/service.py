@@ -12,7 +12,7 @@ import shapely
 import sqlalchemy as sa
 from geoalchemy2.shape import from_shape
 
-from boundaries import editions, service
+from boundaries import areas, editions
 from boundaries.models import AdminUnit, Edition
 from gis import audit
 from gis.crs import from_wgs84_geometry, metric_crs
@@ -51,7 +51,7 @@ def planning_input(
     area, buildings, barriers
         EPSG:4326; buildings have ``id`` and ``households``, barriers ``kind``.
     """
-    area = service.planning_area(session, area_code, at)
+    area = areas.planning_area(session, area_code, at)
     box = sa.func.ST_MakeEnvelope(*area.total_bounds, 4326)
     buildings = session.execute(
         sa.select(Building.id, Building.households, sa.func.ST_AsBinary(Building.geom).label("wkb"))
@@ -223,7 +223,7 @@ def check(session: Session, edition: Edition, at: datetime) -> list[Problem]:
         .where(GridShape.edition_id == edition.id)
         .order_by(GridShape.code)
     ).all()
-    area = service.planning_area(session, edition.area_code, at)
+    area = areas.planning_area(session, edition.area_code, at)
     return tiling_problems(
         [row.code for row in rows],
         [row.unit_code for row in rows],
@@ -351,6 +351,18 @@ def rollback(session: Session, edition_id: int, *, actor: str, note: str = "") -
         It is not the one in force, or there is none before it.
     """
     edition = editions.get(session, edition_id)
+    now = datetime.now(UTC)
+    first, last = (edition.valid.lower, edition.valid.upper) if edition.valid else (None, None)
+    if edition.status != "draft" and first is not None and first > now:
+        raise RollbackRefused(
+            f"edition {edition.id} is in force from {first.isoformat()} on: before that there is "
+            "nothing to roll back"
+        )
+    if edition.status == "superseded" and last is not None and last > now:
+        raise RollbackRefused(
+            f"edition {edition.id} is in force until {last.isoformat()}, when another takes its "
+            "place: until then nothing else can"
+        )
     if edition.status != "active":
         raise RollbackRefused(
             f"edition {edition.id} is {edition.status}: only the one in force can be rolled back"

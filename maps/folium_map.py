@@ -23,7 +23,7 @@ from maps.heatmap_text import Language, word
 from maps.output import replacing
 from maps.palettes import (
     NOT_KNOWN,
-    NOT_KNOWN_STRIPE,
+    NOT_KNOWN_MARK,
     hatched,
     hex_colour,
     labels,
@@ -32,9 +32,9 @@ from maps.palettes import (
     over,
     ramp,
     rgba,
+    stippled,
 )
-from maps.raster import inside_area, mercator_values, png_bytes
-from maps.smoothing import Bbox
+from maps.raster import mercator_gaps, mercator_values, png_bytes
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -45,7 +45,7 @@ MAX_POINTS = 20_000
 """More points than that make a page that browsers open slowly and nobody can read."""
 
 _LEAFLET = Path(__file__).parent / "vendor" / "leaflet-1.9.4"
-_PICTURE_PX = 1600
+_PICTURE_PX, _MAX_PICTURE_PX = 1600, 4096
 _OPACITY = 0.8
 _INSIDE = (251, 250, 246)
 _OUTSIDE = "#e4e5e3"
@@ -65,7 +65,8 @@ def write_html(
     """Write the map as one HTML file with everything in it.
 
     Leaflet is inlined, there are no base map tiles: the area, the outlines of the grids and the
-    density are all there is, and no request leaves the file.
+    density are all there is, and no request leaves the file. It opens where most of the events
+    are; a button shows the whole area.
 
     Parameters
     ----------
@@ -88,7 +89,6 @@ def write_html(
     """
     _check(path, language, points)
     used = nice_breaks(heatmap.maximum) if breaks is None else breaks
-    west, south, east, north = heatmap.bounds
     page = folium.Map(
         tiles=None,
         prefer_canvas=True,
@@ -103,13 +103,13 @@ def write_html(
     _inline_leaflet(page)
     if heatmap.area is not None:
         _add_area(page, heatmap)
-    if used or heatmap.has_gaps:
+    if used or heatmap.no_data.any() or heatmap.hidden.any():
         _add_density(page, heatmap, used)
     if grids is not None:
         _add_grids(page, grids)
     if points is not None:
         _add_points(page, *points)
-    _View((west, south, east, north)).add_to(page)
+    _View(heatmap).add_to(page)
     languages = text.LANGUAGES if language == "both" else (language,)
     root = _figure(page)
     root.html.add_child(Element(_panel(heatmap, languages, used)))
@@ -139,27 +139,39 @@ def _check(
 
 
 class _View(MacroElement):
-    """Shows the whole map beside the panel (below it on a phone), with a metric scale bar."""
+    """Shows the map beside the panel (below it on a phone), with a metric scale bar.
+
+    It opens where most of the events are; the buttons of the panel show that and the whole.
+    """
 
     _template = Template(
         """{% macro script(this, kwargs) %}
         (function (map) {
-          const wide = window.innerWidth > 600;
-          map.fitBounds({{ this.corners }}, {
-            paddingTopLeft: wide ? [316, 24] : [12, Math.round(0.45 * window.innerHeight) + 24],
-            paddingBottomRight: [24, 44],
-            animate: false,
+          const views = {{ this.views }};
+          const show = function (name) {
+            const wide = window.innerWidth > 600;
+            map.fitBounds(views[name], {
+              paddingTopLeft: wide ? [316, 24] : [12, Math.round(0.45 * window.innerHeight) + 24],
+              paddingBottomRight: [24, 44],
+              animate: false,
+            });
+          };
+          show("bulk" in views ? "bulk" : "whole");
+          document.querySelectorAll("#wangge-panel [data-view]").forEach(function (button) {
+            button.addEventListener("click", function () { show(button.dataset.view); });
           });
           L.control.scale({imperial: false, maxWidth: 160, position: "bottomright"}).addTo(map);
         })({{ this._parent.get_name() }});
         {% endmacro %}"""
     )
 
-    def __init__(self, bounds: Bbox) -> None:
+    def __init__(self, heatmap: Heatmap) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._name = "View"
-        west, south, east, north = bounds
-        self.corners = [[south, west], [north, east]]
+        boxes = {"whole": heatmap.bounds, "bulk": heatmap.bulk_bounds}
+        self.views = {
+            name: [[box[1], box[0]], [box[3], box[2]]] for name, box in boxes.items() if box
+        }
 
 
 def _figure(page: folium.Map) -> Figure:
@@ -209,11 +221,12 @@ def _add_area(page: folium.Map, heatmap: Heatmap) -> None:
 
 
 def _add_density(page: folium.Map, heatmap: Heatmap, breaks: list[float]) -> None:
-    values, bounds = mercator_values(heatmap, _PICTURE_PX)
+    width = min(_MAX_PICTURE_PX, max(_PICTURE_PX, heatmap.values.shape[1]))
+    values, bounds = mercator_values(heatmap, width)
     picture = rgba(values, breaks, opacity=_OPACITY)
-    if heatmap.has_gaps:
-        gaps = np.isnan(values) & inside_area(heatmap, values.shape, bounds)
-        picture[gaps] = hatched(gaps)[gaps]
+    no_data, hidden = mercator_gaps(heatmap, width)
+    picture[no_data] = stippled(no_data)[no_data]
+    picture[hidden] = hatched(hidden)[hidden]
     data = base64.b64encode(png_bytes(picture)).decode("ascii")
     west, south, east, north = bounds
     folium.raster_layers.ImageOverlay(
@@ -235,6 +248,9 @@ def _add_grids(page: folium.Map, grids: gpd.GeoDataFrame) -> None:
     frame = frame[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
     if frame.empty:
         return
+    for name in shown:
+        # The tooltip takes its words for markup.
+        frame[name] = frame[name].map(lambda word: html.escape(str(word)), na_action="ignore")
     folium.GeoJson(
         _geojson(frame),
         name="grids",
@@ -281,20 +297,23 @@ def _part(heatmap: Heatmap, language: Language, breaks: list[float]) -> str:
     def escape(words: str) -> str:
         return html.escape(words)
 
-    subtitle = [heatmap.place, heatmap.category, text.period(heatmap, language)]
     rows = [
         (hex_colour(over(colour, _INSIDE, _OPACITY)), label)
         for colour, label in zip(ramp(len(breaks)) if breaks else [], labels(breaks), strict=True)
     ][::-1]
     if breaks:
         rows.append((hex_colour(_INSIDE), f"{word('below', language)} {number(breaks[0])}"))
-    elif not heatmap.suppressed:
+    elif np.isfinite(heatmap.values).any():
         rows.append((hex_colour(_INSIDE), "0"))
+    ground, mark = hex_colour(NOT_KNOWN), hex_colour(NOT_KNOWN_MARK)
+    if heatmap.no_data.any():
+        dots = f"radial-gradient(circle, {mark} 1px, {ground} 1.5px) 0 0 / 6px 6px"
+        rows.append((dots, word("no_data", language)))
+    if heatmap.hidden.any():
+        stripes = f"{mark} 0 2px, {ground} 2px 6px"
+        rows.append((f"repeating-linear-gradient(-45deg, {stripes})", word("hidden", language)))
     if heatmap.area is not None:
         rows.append((_OUTSIDE, word("outside", language)))
-    if heatmap.has_gaps:
-        stripes = f"{hex_colour(NOT_KNOWN_STRIPE)} 0 2px, {hex_colour(NOT_KNOWN)} 2px 6px"
-        rows.append((f"repeating-linear-gradient(-45deg, {stripes})", word("not_known", language)))
     legend = "".join(
         f'<li><i style="background:{colour}"></i>{escape(label)}</li>' for colour, label in rows
     )
@@ -312,12 +331,19 @@ def _part(heatmap: Heatmap, language: Language, breaks: list[float]) -> str:
     table = "".join(
         f"<dt>{word(key, language)}</dt><dd>{escape(value)}</dd>" for key, value in facts if value
     )
+    views = ""
+    if heatmap.bulk_m is not None:
+        buttons = "".join(
+            f'<button type="button" data-view="{view}">{word(view, language)}</button>'
+            for view in ("bulk", "whole")
+        )
+        views = f'<p class="views"><span>{word("show", language)}</span>{buttons}</p>'
     strong = ' class="strong"' if heatmap.suppressed else ""
     sentences = "".join(f"<p{strong}>{escape(s)}</p>" for s in text.notes(heatmap, language))
     return (
         f"<h1>{escape(text.heading(heatmap, language))}</h1>"
-        f"<p class='sub'>{escape(' · '.join(part for part in subtitle if part))}</p>"
-        f"<h2>{escape(text.unit(heatmap, language))}</h2><ul>{legend}</ul>"
+        f"<p class='sub'>{escape(' · '.join(text.subtitle(heatmap, language)))}</p>"
+        f"{views}<h2>{escape(text.unit(heatmap, language))}</h2><ul>{legend}</ul>"
         f"<dl>{table}</dl>{sentences}"
     )
 
@@ -344,11 +370,14 @@ html, body { margin: 0; height: 100%; }
   margin: 10px 0 6px; }
 #wangge-panel dt { color: #4a535e; }
 #wangge-panel dd { margin: 0; overflow-wrap: anywhere; }
-#wangge-language { position: absolute; right: 12px; top: 13px; font: inherit; font-size: 12px;
-  padding: 2px 7px; cursor: pointer; border: 1px solid #7d8590; border-radius: 4px;
-  background: #fff; color: #1d2430; }
+#wangge-panel .views { display: flex; align-items: center; gap: 6px; margin-top: 8px; }
+#wangge-panel button { font: inherit; font-size: 12px; padding: 2px 7px; min-height: 24px;
+  cursor: pointer; border: 1px solid #7d8590; border-radius: 4px; background: #fff;
+  color: #1d2430; }
+#wangge-panel button:hover { background: #e8f1fa; }
+#wangge-language { position: absolute; right: 12px; top: 13px; }
 @media (max-width: 600px) { #wangge-panel { max-height: 45vh; } }
-@media print { #wangge-language, .leaflet-control-zoom { display: none; } }
+@media print { #wangge-panel button, .views, .leaflet-control-zoom { display: none; } }
 """
 
 _SCRIPT = """<script>

@@ -19,6 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from gis.crs import metric_crs
 from gis.errors import BadInput, Problem
+from maps.bulk import bulk_box
 from maps.heatmap_checks import (
     Area,
     Households,
@@ -36,7 +37,8 @@ DAYS_PER_PERIOD = 30
 """Densities are given per 30 days, however long the period."""
 
 MIN_EVENTS = 5
-"""k of the disclosure rule: a map of fewer events is left blank (design 7.4)."""
+"""k of the disclosure rule (design 7.4): where a map is shared, one of fewer events is left blank,
+and so is every rate that fewer lie under the kernel of."""
 
 MIN_HOUSEHOLDS_UNDER_KERNEL = 20
 """Households within the kernel's effective area (4 pi bandwidth^2) below which no rate is given."""
@@ -53,12 +55,19 @@ class Heatmap:
     ----------
     values
         Shape (ny, nx), float64, row 0 south, at cell centres: events per km^2 per 30 days, or per
-        1,000 households per 30 days. NaN where nothing is said: outside the area, with too few
-        households for a rate, or everywhere if `suppressed`.
+        1,000 households per 30 days. NaN where nothing is said: outside the area, `no_data` and
+        `hidden`.
+    no_data, hidden
+        Same shape: where in the area there is no value because too few households live there for a
+        rate, and where there is one that a shared map must not show (fewer than 5 events; the
+        whole area if `suppressed`).
     bbox_m
         West, south, east, north outer edges of the raster in `crs`, metres.
     crs
         Local metric CRS (easting, northing).
+    bulk_m
+        Box like `bbox_m` around most of the events; None if it would be nearly the whole, or tell
+        where few events were.
     cell_m, bandwidth_m
         Side of a cell and standard deviation of the Gaussian kernel, metres.
     start, end
@@ -71,18 +80,25 @@ class Heatmap:
         Events left out: outside the area, or with no coordinates.
     per
         What the density is relative to.
+    shared
+        Whether the map leaves the case team, so that small counts are hidden.
     suppressed
-        True if there were 1 to 4 events and the map leaves the case team.
+        True if it is shared and there were 1 to 4 events.
     area
         The polygons events can happen in, WGS 84; None if no area was given.
     title, category, place, source
         Names to be printed; empty ones are left out.
+    category_en, place_en
+        The same in English, for a map in that language; empty: as above.
     made_on
         When it was computed, aware.
     """
 
     values: Floats
+    no_data: Mask
+    hidden: Mask
     bbox_m: Bbox
+    bulk_m: Bbox | None
     crs: CRS
     cell_m: float
     bandwidth_m: float
@@ -93,23 +109,21 @@ class Heatmap:
     n_outside: int
     n_without_place: int
     per: Per
+    shared: bool
     suppressed: bool
     area: BaseGeometry | None
     title: str
     category: str
     place: str
     source: str
+    category_en: str
+    place_en: str
     made_on: datetime
 
     @property
     def days(self) -> float:
         """Length of the period in days."""
         return (self.end - self.start).total_seconds() / _DAY_S
-
-    @property
-    def has_gaps(self) -> bool:
-        """Whether some of the area has no value: too few households, or suppressed."""
-        return self.suppressed or self.per == "households"
 
     @property
     def maximum(self) -> float:
@@ -119,8 +133,16 @@ class Heatmap:
     @property
     def bounds(self) -> Bbox:
         """West, south, east, north of the raster in WGS 84 degrees."""
+        return self._degrees(self.bbox_m)
+
+    @property
+    def bulk_bounds(self) -> Bbox | None:
+        """`bulk_m` in WGS 84 degrees."""
+        return None if self.bulk_m is None else self._degrees(self.bulk_m)
+
+    def _degrees(self, box: Bbox) -> Bbox:
         to_wgs84 = Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
-        west, south, east, north = to_wgs84.transform_bounds(*self.bbox_m, densify_pts=21)
+        west, south, east, north = to_wgs84.transform_bounds(*box, densify_pts=21)
         return west, south, east, north
 
 
@@ -141,6 +163,8 @@ def build(
     category: str = "",
     place: str = "",
     source: str = "",
+    category_en: str = "",
+    place_en: str = "",
     made_on: datetime | None = None,
 ) -> Heatmap:
     """Make the heat map of events that happened from `start` up to, not including, `end`.
@@ -167,9 +191,11 @@ def build(
         IANA zone of the dates shown.
     case_team
         True only for readers who may see single cases. Otherwise a map of 1 to 4 events is left
-        blank and says so.
+        blank, a rate is hidden where fewer than 5 events lie near, and the map says so.
     title, category, place, source
         Printed as they are.
+    category_en, place_en
+        Printed instead on a map in English.
     made_on
         Aware; now if left out.
 
@@ -234,9 +260,11 @@ def build(
         mask = _mask_of(projected, bbox, shape, cell_m)
 
     if suppressed:
-        values = np.full(shape, np.nan)
+        nothing = np.full(shape, np.nan)
+        everywhere = np.ones(shape, dtype=np.bool_) if mask is None else mask
+        surface = _Surface(nothing, nothing, np.zeros(shape, dtype=np.bool_), everywhere)
     else:
-        values = _values(
+        surface = _surface(
             xy,
             bbox=bbox,
             shape=shape,
@@ -245,12 +273,16 @@ def build(
             households=households,
             to_metres=to_metres,
             polygon=polygon,
+            shared=not case_team,
         )
-        values *= DAYS_PER_PERIOD * _DAY_S / (end - start).total_seconds()
+    values = surface.values * (DAYS_PER_PERIOD * _DAY_S / (end - start).total_seconds())
     values.flags.writeable = False
     return Heatmap(
         values=values,
+        no_data=surface.no_data,
+        hidden=surface.hidden,
         bbox_m=bbox,
+        bulk_m=bulk_box(surface.events, bbox, 2 * bandwidth_m),
         crs=crs,
         cell_m=float(cell_m),
         bandwidth_m=float(bandwidth_m),
@@ -261,17 +293,30 @@ def build(
         n_outside=n_outside,
         n_without_place=n_without_place,
         per=per,
+        shared=not case_team,
         suppressed=suppressed,
         area=polygon,
         title=title,
         category=category,
         place=place,
         source=source,
+        category_en=category_en,
+        place_en=place_en,
         made_on=made,
     )
 
 
-def _values(
+@dataclass(frozen=True, slots=True, eq=False)
+class _Surface:
+    """Values over the whole period, the events per m^2 they come of, and where there are none."""
+
+    values: Floats
+    events: Floats
+    no_data: Mask
+    hidden: Mask
+
+
+def _surface(
     xy: Floats,
     *,
     bbox: Bbox,
@@ -281,10 +326,13 @@ def _values(
     households: Households | None,
     to_metres: Transformer,
     polygon: BaseGeometry | None,
-) -> Floats:
+    shared: bool,
+) -> _Surface:
     """Return events per km^2, or per 1,000 households, over the whole period."""
+    nowhere = np.zeros(shape, dtype=np.bool_)
     if households is None:
-        return density(xy, bbox, shape, bandwidth_m, mask=mask) * 1e6
+        events = density(xy, bbox, shape, bandwidth_m, mask=mask)
+        return _Surface(events * 1e6, events, nowhere, nowhere)
     lons, lats = coordinates(households[0], households[1], "households lon", "households lat")
     counts = np.asarray(households[2], dtype=np.float64)
     known = np.isfinite(lons) & np.isfinite(lats)
@@ -294,12 +342,16 @@ def _values(
     exposed = density(homes, bbox, shape, bandwidth_m, weights=counts[known])
     # Events and households lose the same share over an edge, so the ratio needs no correction.
     events = density(xy, bbox, shape, bandwidth_m)
-    enough = exposed * 4 * math.pi * bandwidth_m**2 >= MIN_HOUSEHOLDS_UNDER_KERNEL
-    if mask is not None:
-        enough &= mask
+    inside = ~nowhere if mask is None else mask
+    enough = inside & (exposed * 4 * math.pi * bandwidth_m**2 >= MIN_HOUSEHOLDS_UNDER_KERNEL)
+    hidden = nowhere
+    if shared and len(xy):
+        # The sum of the kernel's weights with 1 at its middle, so never more than the events that
+        # lie near: where a rate is shown, at least five made it.
+        hidden = enough & (events * 2 * math.pi * bandwidth_m**2 < MIN_EVENTS)
     rates = np.full(shape, np.nan)
-    np.divide(1000 * events, exposed, out=rates, where=enough)
-    return rates
+    np.divide(1000 * events, exposed, out=rates, where=enough & ~hidden)
+    return _Surface(rates, np.where(inside, events, 0), inside & ~enough, hidden)
 
 
 def _raster(box: Bbox, cell_m: float) -> tuple[Bbox, tuple[int, int]]:

@@ -32,7 +32,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "made_by": ("制图", "Made by"),
     "below": ("低于", "below"),
     "outside": ("区域外", "outside the area"),
-    "not_known": ("无数据或不予显示", "no data or not shown"),
+    "no_data": ("无数据", "no data"),
+    "hidden": (f"不予显示（少于{MIN_EVENTS}件）", f"hidden (fewer than {MIN_EVENTS})"),
+    "show": ("显示范围", "Show"),
+    "bulk": ("事件集中处", "most incidents"),
+    "whole": ("全域", "whole area"),
     "grids": ("网格边界", "Grid borders"),
     "units": ("行政区边界", "Unit borders"),
     "roads": ("道路", "Roads"),
@@ -54,6 +58,14 @@ def word(key: str, language: Language) -> str:
 def heading(heatmap: Heatmap, language: Language) -> str:
     """Return the title, or the words "heat map of incidents" when it has none."""
     return heatmap.title or word("heading", language)
+
+
+def subtitle(heatmap: Heatmap, language: Language) -> list[str]:
+    """Return place, category and period, as far as they are known."""
+    place, category = heatmap.place, heatmap.category
+    if language == "en":
+        place, category = heatmap.place_en or place, heatmap.category_en or category
+    return [part for part in (place, category, period(heatmap, language)) if part]
 
 
 def unit(heatmap: Heatmap, language: Language) -> str:
@@ -90,8 +102,17 @@ def _day_zh(day: object) -> str:
 def count(heatmap: Heatmap, language: Language) -> str:
     """Return the number of events on the map, or that it is too small to be given."""
     if heatmap.n is None:
-        return f"少于{MIN_EVENTS}件" if language == "zh" else f"fewer than {MIN_EVENTS}"
+        return _few(language)
     return f"{heatmap.n:,}"
+
+
+def number_of(heatmap: Heatmap, events: int, language: Language) -> str:
+    """Return a number of events that are not on the map; a small one is not given where shared."""
+    return _few(language) if heatmap.shared and 0 < events < MIN_EVENTS else f"{events:,}"
+
+
+def _few(language: Language) -> str:
+    return f"少于{MIN_EVENTS}件" if language == "zh" else f"fewer than {MIN_EVENTS}"
 
 
 def notes(heatmap: Heatmap, language: Language) -> list[str]:
@@ -121,19 +142,25 @@ def notes(heatmap: Heatmap, language: Language) -> list[str]:
             else f"No rate where fewer than {MIN_HOUSEHOLDS_UNDER_KERNEL} households "
             "lie under the kernel."
         )
+        if heatmap.shared and heatmap.n:
+            sentences.append(
+                f"对外提供的图：核范围内事件少于{MIN_EVENTS}件处不予显示。"
+                if chinese
+                else f"A shared map: rates of fewer than {MIN_EVENTS} incidents under the kernel "
+                "are hidden."
+            )
     left_out = []
-    if heatmap.n_outside:
-        left_out.append(
-            f"区域外{heatmap.n_outside:,}件"
-            if chinese
-            else f"{heatmap.n_outside:,} outside the area"
-        )
-    if heatmap.n_without_place:
-        left_out.append(
-            f"无坐标{heatmap.n_without_place:,}件"
-            if chinese
-            else f"{heatmap.n_without_place:,} without coordinates"
-        )
+    for events, chinese_words, english_words in (
+        (heatmap.n_outside, "区域外", "outside the area"),
+        (heatmap.n_without_place, "无坐标", "without coordinates"),
+    ):
+        if events:
+            number = number_of(heatmap, events, language)
+            left_out.append(
+                f"{chinese_words}{number.removesuffix('件')}件"
+                if chinese
+                else f"{number} {english_words}"
+            )
     if left_out:
         sentences.append(
             f"未计入：{'、'.join(left_out)}。"

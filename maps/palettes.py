@@ -22,8 +22,8 @@ CLASSES = 6
 """Classes of a density map: as many as a reader can match with a legend."""
 
 NOT_KNOWN: Rgb = (238, 238, 236)
-NOT_KNOWN_STRIPE: Rgb = (150, 154, 160)
-"""Ground and stripes of places with no value."""
+NOT_KNOWN_MARK: Rgb = (150, 154, 160)
+"""Ground of places without a value on the map, and the stripes or dots on it."""
 
 # Lightness, chroma and hue (degrees) in OKLab along the ramp; lightness falls evenly. The points
 # were chosen here by eye to stay within what screens and printers can show.
@@ -138,13 +138,29 @@ def rgba(
 def hatched(where: npt.NDArray[np.bool_], *, period_px: int = 9) -> npt.NDArray[np.uint8]:
     """Return a picture with grey diagonal stripes where asked, transparent elsewhere.
 
-    Stripes mean "not known or not shown", which must not be mistaken for a low value.
+    Stripes mean "not shown, because it is a small count", which is no low value.
     """
     row, column = np.indices(where.shape)
-    stripe = (row + column) % period_px < period_px / 4
+    return _patterned(where, np.asarray((row + column) % period_px < period_px / 4))
+
+
+def stippled(where: npt.NDArray[np.bool_], *, period_px: int = 9) -> npt.NDArray[np.uint8]:
+    """Return a picture with grey dots where asked, transparent elsewhere.
+
+    Dots mean "there is no value", which is neither a low value nor a hidden one.
+    """
+    row, column = np.indices(where.shape)
+    dot_px = max(2, period_px // 4)
+    # Every other row of dots is shifted by half a period.
+    shifted = column + (row // period_px) % 2 * (period_px // 2)
+    dot = (row % period_px < dot_px) & (shifted % period_px < dot_px)
+    return _patterned(where, np.asarray(dot))
+
+
+def _patterned(where: npt.NDArray[np.bool_], mark: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
     picture = np.zeros((*where.shape, 4), dtype=np.uint8)
     picture[where] = (*NOT_KNOWN, 255)
-    picture[where & stripe] = (*NOT_KNOWN_STRIPE, 255)
+    picture[where & mark] = (*NOT_KNOWN_MARK, 255)
     return picture
 
 

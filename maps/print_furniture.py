@@ -16,7 +16,7 @@ from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
 from maps.fonts import font_properties
-from maps.palettes import NOT_KNOWN, NOT_KNOWN_STRIPE, hex_colour, number
+from maps.palettes import NOT_KNOWN, NOT_KNOWN_MARK, hex_colour, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 INK = "#1d2430"
 GREY = "#5b6470"
 PAPER = "#ffffff"
-HATCHED = "hatched"
-"""Stands for a colour where `swatch` is to draw the stripes of "not known"."""
+HATCHED, STIPPLED = "hatched", "stippled"
+"""Stand for a colour where `swatch` is to draw the stripes of "hidden", the dots of "no data"."""
 
 
 def scale_bar(axes: Axes) -> None:
@@ -111,16 +111,16 @@ def swatch(figure: Figure, x: float, y: float, colour: str, *, line: float = 0) 
             Line2D([x, x + 0.032], [y - 0.0135] * 2, color=colour, linewidth=max(line, 0.8))
         )
         return
-    is_hatched = colour == HATCHED
+    pattern = {HATCHED: "/////", STIPPLED: "...."}.get(colour)
     figure.add_artist(
         Rectangle(
             (x, y - 0.026),
             0.032,
             0.025,
             transform=figure.transFigure,
-            facecolor=hex_colour(NOT_KNOWN) if is_hatched else colour,
-            edgecolor=hex_colour(NOT_KNOWN_STRIPE) if is_hatched else GREY,
-            hatch="/////" if is_hatched else None,
+            facecolor=hex_colour(NOT_KNOWN) if pattern else colour,
+            edgecolor=hex_colour(NOT_KNOWN_MARK) if pattern else GREY,
+            hatch=pattern,
             linewidth=0.5,
         )
     )

@@ -24,9 +24,19 @@ from maps.fonts import font_properties
 from maps.heatmap import Heatmap
 from maps.heatmap_text import Language, word
 from maps.output import replacing
-from maps.palettes import hatched, hex_colour, labels, nice_breaks, number, over, ramp, rgba
-from maps.print_furniture import GREY, HATCHED, INK, PAPER
-from maps.raster import sample
+from maps.palettes import (
+    hatched,
+    hex_colour,
+    labels,
+    nice_breaks,
+    number,
+    over,
+    ramp,
+    rgba,
+    stippled,
+)
+from maps.print_furniture import GREY, HATCHED, INK, PAPER, STIPPLED
+from maps.raster import gaps, sample
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -184,9 +194,10 @@ def _draw_density(sheet: _Sheet, outline: BaseGeometry | None) -> None:
     y = top - (np.arange(ny) + 0.5) * (top - bottom) / ny
     values = sample(heatmap, *np.meshgrid(x, y), beyond_edge=outline is not None)
     picture = rgba(values, sheet.breaks, opacity=_OPACITY)
-    if heatmap.has_gaps:
-        gaps = np.isnan(values)
-        picture[gaps] = hatched(gaps, period_px=14)[gaps]
+    if heatmap.no_data.any() or heatmap.hidden.any():
+        no_data, hidden = gaps(heatmap, *np.meshgrid(x, y))
+        picture[no_data] = stippled(no_data, period_px=14)[no_data]
+        picture[hidden] = hatched(hidden, period_px=14)[hidden]
     image = axes.imshow(
         picture,
         extent=(left, right, bottom, top),
@@ -220,11 +231,10 @@ def _draw_title(sheet: _Sheet) -> None:
         va="center",
         fontproperties=font_properties(20, bold=True),
     )
-    parts = [heatmap.place, heatmap.category, text.period(heatmap, language)]
     figure.text(
         _MAP[0],
         0.897,
-        "  ·  ".join(part for part in parts if part),
+        "  ·  ".join(text.subtitle(heatmap, language)),
         color=GREY,
         va="center",
         fontproperties=font_properties(11),
@@ -248,12 +258,14 @@ def _draw_legend(sheet: _Sheet) -> None:
     ][::-1]
     if sheet.breaks:
         rows.append((_INSIDE, f"{word('below', language)} {number(sheet.breaks[0])}"))
-    elif not heatmap.suppressed:
+    elif np.isfinite(heatmap.values).any():
         rows.append((_INSIDE, "0"))
+    if heatmap.no_data.any():
+        rows.append((STIPPLED, word("no_data", language)))
+    if heatmap.hidden.any():
+        rows.append((HATCHED, word("hidden", language)))
     if heatmap.area is not None:
         rows.append((_OUTSIDE, word("outside", language)))
-    if heatmap.has_gaps:
-        rows.append((HATCHED, word("not_known", language)))
     for colour, label in rows:
         furniture.swatch(figure, _COLUMN_X, y, colour)
         figure.text(

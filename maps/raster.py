@@ -16,10 +16,10 @@ from shapely import MultiPolygon, Polygon
 
 from gis.errors import BadInput, Problem
 from maps.heatmap import Heatmap
-from maps.heatmap_text import period, unit
+from maps.heatmap_text import notes, number_of, period, unit
 from maps.output import replacing
 from maps.palettes import nice_breaks, rgba
-from maps.smoothing import Bbox, Floats
+from maps.smoothing import Bbox, Floats, Mask
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -28,6 +28,9 @@ Rgba = npt.NDArray[np.uint8]
 
 MAX_PICTURE_PX = 8192
 """Longest side of a picture."""
+
+OPACITY = 0.75
+"""Of the colours of a picture that is laid over a map, unless another is asked for."""
 
 _LATTICE_PX = 16  # Pixels between exactly transformed points; between them it is interpolated.
 
@@ -76,12 +79,47 @@ def sample(heatmap: Heatmap, x_m: Floats, y_m: Floats, *, beyond_edge: bool = Fa
     return result
 
 
+def gaps(heatmap: Heatmap, x_m: Floats, y_m: Floats) -> tuple[Mask, Mask]:
+    """Return at which places there is no data, and at which a value is hidden.
+
+    Up to one cell beyond the edge of the area as well, for pictures that are cut along the exact
+    outline.
+
+    Parameters
+    ----------
+    x_m, y_m
+        Places in the CRS of the heat map, any shape.
+    """
+    ny, nx = heatmap.values.shape
+    west, south = heatmap.bbox_m[:2]
+    column = np.floor((np.asarray(x_m) - west) / heatmap.cell_m).astype(np.int64)
+    row = np.floor((np.asarray(y_m) - south) / heatmap.cell_m).astype(np.int64)
+    on_raster = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
+    at = np.clip(row, 0, ny - 1), np.clip(column, 0, nx - 1)
+    outside = np.isnan(heatmap.values) & ~heatmap.no_data & ~heatmap.hidden
+    # Hidden last: an edge cell between both kinds must not be taken for missing data.
+    hidden = heatmap.hidden | (outside & _grown(heatmap.hidden))
+    no_data = heatmap.no_data | (outside & _grown(heatmap.no_data) & ~hidden)
+    return no_data[at] & on_raster, hidden[at] & on_raster
+
+
+def _grown(mask: Mask) -> Mask:
+    """Return a mask with the eight neighbours of its cells."""
+    padded = np.pad(mask, 1)
+    ny, nx = mask.shape
+    grown = np.zeros_like(mask)
+    for dy in range(3):
+        for dx in range(3):
+            grown |= padded[dy : dy + ny, dx : dx + nx]
+    return grown
+
+
 def to_mercator(
     heatmap: Heatmap,
     width: int = 1024,
     *,
     breaks: list[float] | None = None,
-    opacity: float = 0.75,
+    opacity: float = OPACITY,
 ) -> tuple[Rgba, Bbox]:
     """Return the coloured density on a Web Mercator pixel grid.
 
@@ -109,6 +147,20 @@ def to_mercator(
 
 def mercator_values(heatmap: Heatmap, width: int) -> tuple[Floats, Bbox]:
     """Return the density on a Web Mercator pixel grid, row 0 north, and its bounds in degrees."""
+    x, y, bounds = _mercator_places(heatmap, width)
+    return sample(heatmap, x, y), bounds
+
+
+def mercator_gaps(heatmap: Heatmap, width: int) -> tuple[Mask, Mask]:
+    """Return the `gaps` on the pixel grid of `mercator_values`, cut along the area."""
+    x, y, bounds = _mercator_places(heatmap, width)
+    inside = inside_area(heatmap, x.shape, bounds)
+    no_data, hidden = gaps(heatmap, x, y)
+    return no_data & inside, hidden & inside
+
+
+def _mercator_places(heatmap: Heatmap, width: int) -> tuple[Floats, Floats, Bbox]:
+    """Return where the pixels lie in the CRS of the heat map, and the bounds in degrees."""
     west, south, east, north = _mercator_box(heatmap)
     height = max(1, round(width * (north - south) / (east - west)))
     if not 1 <= width <= MAX_PICTURE_PX or height > MAX_PICTURE_PX:
@@ -125,7 +177,7 @@ def mercator_values(heatmap: Heatmap, width: int) -> tuple[Floats, Bbox]:
     x, y = _transform_lattice(to_metric, columns, rows)
     to_wgs84 = Transformer.from_crs("EPSG:3857", "EPSG:4326", always_xy=True)
     lon, lat = to_wgs84.transform([west, east], [south, north])
-    return sample(heatmap, x, y), (lon[0], lat[0], lon[1], lat[1])
+    return x, y, (lon[0], lat[0], lon[1], lat[1])
 
 
 def inside_area(heatmap: Heatmap, shape: tuple[int, ...], bounds: Bbox) -> npt.NDArray[np.bool_]:
@@ -244,8 +296,9 @@ def tags(heatmap: Heatmap) -> dict[str, str]:
         "PERIOD_START": heatmap.start.isoformat(),
         "PERIOD_END_EXCLUSIVE": heatmap.end.isoformat(),
         "N": "fewer than 5" if heatmap.n is None else str(heatmap.n),
-        "N_OUTSIDE": str(heatmap.n_outside),
-        "N_WITHOUT_PLACE": str(heatmap.n_without_place),
+        "N_OUTSIDE": number_of(heatmap, heatmap.n_outside, "en"),
+        "N_WITHOUT_PLACE": number_of(heatmap, heatmap.n_without_place, "en"),
+        "NOTES": " ".join(notes(heatmap, "en")),
         "SOURCE": heatmap.source,
         "MADE_ON": heatmap.made_on.isoformat(),
     }

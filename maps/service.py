@@ -39,7 +39,6 @@ def incident_heatmap(
     timezone: str = "Asia/Shanghai",
     case_team: bool = True,
     title: str = "",
-    language: str = "zh",
 ) -> Heatmap:
     """The density of incidents over the counties that are known.
 
@@ -58,10 +57,7 @@ def incident_heatmap(
     BadInput
         No incident matches, or what ``maps.heatmap.build`` refuses.
     """
-    names = {
-        each.code: each.name_zh if language == "zh" else each.name_en
-        for each in repository.categories(session)
-    }
+    names = {each.code: each for each in repository.categories(session)}
     unknown = [code for code in wanted.categories if code not in names]
     if unknown:
         raise BadInput(
@@ -107,8 +103,10 @@ def incident_heatmap(
         title=title,
         timezone=timezone,
         case_team=case_team,
-        category="、".join(names[code] for code in wanted.categories),
-        place=_place(counties, language),
+        category="、".join(names[code].name_zh for code in wanted.categories),
+        category_en=", ".join(names[code].name_en for code in wanted.categories),
+        place=_place(counties, "zh"),
+        place_en=_place(counties, "en"),
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+import xdist.scheduler
 from hypothesis import HealthCheck, settings
 from sqlalchemy.orm import Session
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parent.parent
 REAL_DATA = Path(os.environ.get("WANGGE_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
 MEMORY = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
+
+# The processes that tests start need not compile every module anew, as in ./run.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile(
     "wangge",
@@ -44,14 +48,31 @@ def pytest_report_header() -> str:
     )
 
 
+class ByModule(xdist.scheduler.LoadScopeScheduling):
+    """A module stays in one worker, so that what it sets up for all its tests is set up once.
+
+    xdist's own groups are marks that it writes into the test's id, which pytest 9.2 no longer
+    lets it do: each test then goes to whichever worker is free, and nothing says so.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        # One Chromium at a time: two on two cores time each other out.
+        is_browser = "mark.browser" in (REPOSITORY / module).read_text(encoding="utf-8")
+        return "browser" if is_browser else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByModule:
+    config.option.loadscopereorder = False  # in the order below
+    return ByModule(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     missing = pytest.mark.skip(reason="REAL DATA IS NOT HERE: set WANGGE_REAL_DATA")
     # The long ones first, so that no worker is left alone with them at the end.
     items.sort(key=lambda item: not any(map(item.get_closest_marker, ("slow", "browser"))))
     for item in items:
-        if item.get_closest_marker("browser"):
-            # One Chromium at a time: two on two cores time each other out.
-            item.add_marker(pytest.mark.xdist_group("browser"))
         if item.get_closest_marker("real") and not REAL_DATA.is_dir():
             item.add_marker(missing)
 

@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+import secrets
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,14 +21,13 @@ import geopandas as gpd
 import sqlalchemy as sa
 from shapely import box
 
-from boundaries.accounts import credentials
-from boundaries.accounts.models import Account
+from boundaries.access import Credential
+from boundaries.accounts import credentials, signing_in
+from boundaries.accounts.models import Account, ApiKey
 from grids import service
 from grids.people import service as people
 
 if TYPE_CHECKING:
-    import uuid
-
     from sqlalchemy.orm import Session
 
 COUNTY = "990121"
@@ -128,6 +129,11 @@ def county(session: Session, *, since: datetime = SINCE, source: str = "test") -
     return County(edition.id, grids, workers)
 
 
+def uuid_of(number: int) -> uuid.UUID:
+    """An id that a test can tell by its last figure."""
+    return uuid.UUID(int=number)
+
+
 def account(
     session: Session,
     role: str | None,
@@ -153,11 +159,30 @@ def account(
 
 def token(session: Session, who: Account) -> str:
     """The token of a session of an account."""
-    return credentials.open_session(session, who, second_factor=True)[1]
+    return signing_in.open_session(session, who, by="totp").token
 
 
-def key(session: Session, who: Account, *, per_minute: int = 1_000_000) -> str:
-    """An API key of an account."""
-    return credentials.issue_key(
-        session, who, "test", author="test", lasts=timedelta(days=1), per_minute=per_minute
-    )[1]
+def key(
+    session: Session,
+    who: Account,
+    *,
+    per_minute: int = 1_000_000,
+    rights: list[str] | None = None,
+    area: str | None = None,
+) -> str:
+    """An API key of an account, whatever its role."""
+    secret = credentials.KEY_PREFIX + secrets.token_urlsafe()
+    session.add(
+        ApiKey(
+            account_id=who.id,
+            name="test",
+            key_hash=Credential.of(secret, is_key=True).hash,
+            per_minute=per_minute,
+            rights=rights,
+            area_code=area,
+            expires_at=datetime.now(UTC) + timedelta(days=1),
+            created_by="test",
+        )
+    )
+    session.flush()
+    return secret

@@ -20,17 +20,15 @@ def _root() -> None:
     """Which coordinate system a layer is in."""
 
 
-@app.command(epilog="Example: wangge crs check counties.geojson --against surveyed.gpkg")
+@app.command(epilog="Example: wangge crs check counties.geojson --against 'surveyed.gpkg|counties'")
 def check(
-    file: Annotated[Path, typer.Argument(help="The layer in doubt")],
+    file: Annotated[Path, typer.Argument(help="The layer in doubt: FILE or 'FILE|LAYER'")],
     against: Annotated[Path, typer.Option(help="A layer of the same place, known to be WGS 84")],
-    layer: Annotated[str | None, typer.Option(help="Layer of the file in doubt")] = None,
-    against_layer: Annotated[str | None, typer.Option(help="Layer of the other file")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare a layer with one of the same place: WGS 84, GCJ-02, BD-09, or axes swapped."""
-    doubtful = read_layer(file, layer=layer).to_crs(4326)
-    known = read_layer(against, layer=against_layer).to_crs(4326)
+    doubtful = read_layer(file).to_crs(4326)
+    known = read_layer(against).to_crs(4326)
     found = check_layer(doubtful.geometry.to_numpy(), known.geometry.to_numpy())
     if as_json:
         print_json(asdict(found))

@@ -11,8 +11,9 @@ import typer
 
 from api.commands.layers import read_layer, read_points, write_layer
 from api.commands.shared import DataDir, moment, open_database, out, server_settings
+from data.importers import columns
+from data.importers.moments import times
 from data.importers.report import Report
-from data.importers.values import times
 from gis.errors import BadInput, Problem
 from grids.incidents.repository import Filter
 from maps import heatmap_text, raster
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 app = typer.Typer(rich_markup_mode=None)
-TIME_NAMES = ("reported_at", "occurred_at", "time", "date", "时间", "日期")
+TIMES = ("reported_at", "occurred_at")
 
 
 @app.command(
@@ -66,7 +67,7 @@ def _heatmap(
     crs: Annotated[str, typer.Option(help="auto, wgs84, cgcs2000, gcj02, bd09, EPSG:n")] = "auto",
     timezone: Annotated[str | None, typer.Option(help="Zone of times without one")] = None,
     shared: Annotated[
-        bool, typer.Option("--shared", help="Leaves the case team: fewer than 5 events are hidden")
+        bool, typer.Option("--shared", help="Leaves the case team: counts under 5 are hidden")
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -95,7 +96,6 @@ def _heatmap(
                 timezone=timezone or server_settings().timezone,
                 case_team=not shared,
                 title=title,
-                language=language,
             )
             if outlines is None:
                 outlines = current_grids(session)
@@ -151,19 +151,20 @@ def _of_file(
 
 
 def _times(frame: pd.DataFrame, path: Path, name: str | None, timezone: str) -> pd.Series:
-    names = {str(column).lower(): column for column in frame.columns}
-    for each in [name.lower()] if name else TIME_NAMES:
-        if each in names:
-            report = Report("incidents", path.name, path.stem)
-            found = times(frame[names[each]], report, str(names[each]), timezone=timezone)
-            return pd.to_datetime(found, utc=True)
-    raise BadInput(
-        Problem(
-            "there is no column of times",
-            f"Name it with --time; there are: {', '.join(map(str, frame.columns))}",
-            source=path.name,
+    told = {"reported_at": name} if name is not None else {}
+    present = [str(column) for column in frame.columns]
+    found = columns.resolve("incidents", TIMES, present, told, file=path.name).columns
+    column = found.get("reported_at") or found.get("occurred_at")
+    if column is None:
+        raise BadInput(
+            Problem(
+                "there is no column of times",
+                f"Name it with --time; there are: {', '.join(present)}",
+                source=path.name,
+            )
         )
-    )
+    report = Report("incidents", path.name, path.stem)
+    return pd.to_datetime(times(frame[column], report, column, timezone=timezone), utc=True)
 
 
 def _write(made: Heatmap, path: Path, outlines: gpd.GeoDataFrame | None, language: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from api.commands.shared import (
     AsJson,
     DataDir,
     actor_name,
+    database_settings,
     open_database,
     out,
     progress,
@@ -21,8 +22,28 @@ from api.commands.shared import (
 from data.importers.columns import parse_map
 from data.importers.report import check_rejected_name
 from data.importers.run import KINDS, run_import
+from data.importers.wording import counted
+from gis.cluster import Cluster
+from gis.database import Database
 
 app = typer.Typer(rich_markup_mode=None)
+
+
+def _database(
+    data_dir: Path | None, *, commit: bool, wanted: bool
+) -> AbstractContextManager[Database | None]:
+    """The database to write to or look in; None where none is wanted, or a dry run finds none.
+
+    A dry run makes neither the embedded database nor tables in an empty one.
+    """
+    if not wanted:
+        return nullcontext()
+    if commit:
+        return open_database(data_dir)
+    settings = database_settings(data_dir)
+    if settings.database_url is None and not Cluster(settings.data_dir).exists():
+        return nullcontext()
+    return Database.open(settings)
 
 
 @app.command(
@@ -68,6 +89,22 @@ def _import(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse the whole file when one row is rejected")
     ] = False,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update", help="Correct records that are there by the fields of the file; add none"
+        ),
+    ] = False,
+    complete: Annotated[
+        bool,
+        typer.Option(
+            "--complete", help="The file is all of its source and county: take back what it lacks"
+        ),
+    ] = False,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="Take only these rows: COLUMN OP VALUE, OP = != < <= > >= in begins"),
+    ] = None,
     no_database: Annotated[
         bool, typer.Option("--no-database", help="Check the file alone")
     ] = False,
@@ -84,7 +121,7 @@ def _import(
     if rejected is not None:
         check_rejected_name(rejected)
     with (
-        nullcontext() if no_database else open_database(data_dir) as database,
+        _database(data_dir, commit=commit, wanted=not no_database) as database,
         progress.status("reading") as shown,
     ):
         report = run_import(
@@ -103,9 +140,17 @@ def _import(
             database=database,
             commit=commit,
             strict=strict,
+            update=update,
+            complete=complete,
+            where=where or (),
             actor=actor_name(actor),
             progress=lambda step, share: shown.update(f"{step} {share:.0%}"),
         )
+        if database is None and not no_database:
+            report.note(
+                "there is no database yet: only the file was checked, not what it refers to",
+                "--commit makes one.",
+            )
     written = None if rejected is None else report.write_rejected(rejected)
     nothing_kept = report.read > 0 and report.kept == 0
     if as_json:
@@ -116,9 +161,11 @@ def _import(
     for line in report.lines():
         out.print(line, markup=False)
     if written is not None:
-        out.print(f"{written} rejected rows are in {rejected}.", markup=False)
+        which = counted(written, "rejected row is", "rejected rows are")
+        out.print(f"{which} in {rejected}.", markup=False)
     if nothing_kept:
-        out.print("Nothing can be written: every row is rejected.")
+        every = "its only row is" if report.read == 1 else "every row is"
+        out.print(f"Nothing can be written: {every} rejected.")
         raise typer.Exit(1)
     if not commit:
         out.print("Nothing was written. Add --commit to write it.")

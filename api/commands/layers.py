@@ -1,4 +1,7 @@
-"""Layers in and out of files, for the commands that work without a database."""
+"""Layers in and out of files, for the commands that work without a database.
+
+A layer is named by its file, in a file of several as ``FILE|LAYER``, the way QGIS writes it.
+"""
 
 from __future__ import annotations
 
@@ -11,71 +14,91 @@ import pandas as pd
 import pyogrio
 import shapely
 
-from data.importers.reading import Table, read
-from gis.crs import parse_crs, to_wgs84, to_wgs84_geometry
+from data.importers import columns, placing, values
+from data.importers.layers import LayerNotChosen
+from data.importers.reading import Geometries, Table, read
+from data.importers.report import Report
+from gis.crs import to_wgs84
 from gis.errors import BadInput, Problem
 from maps.output import replacing
 
 WRITERS: Final = (".gpkg", ".geojson", ".parquet", ".csv")
-SHIFTED: Final = ("gcj02", "bd09")
-LON_NAMES: Final = ("lon", "lng", "long", "longitude", "x", "经度")
-LAT_NAMES: Final = ("lat", "latitude", "y", "纬度")
+PLACES: Final = {"lon": "longitudes", "lat": "latitudes"}
 
 
-def read_layer(path: Path, *, layer: str | None = None, crs: str = "auto") -> gpd.GeoDataFrame:
-    """A layer with geometry, in its own CRS; GCJ-02 and BD-09 come out as WGS 84.
+def read_layer(path: Path) -> gpd.GeoDataFrame:
+    """A layer with geometry, in its own CRS.
 
     Raises
     ------
     BadInput
-        No geometry, or no CRS declared and none given.
+        No geometry or one that cannot be read, no CRS declared, or several layers and none named.
     """
-    table = read(path, layer=layer)
+    table = _read(path)
+    problems = [
+        Problem(why, "Put each type of geometry in its own layer", path.name, row, "geometry")
+        for row, why in table.unread.items()
+    ]
     if table.geometry is None:
-        raise BadInput(
+        problems.append(
             Problem(
                 "the file has no geometry",
                 "Give a GeoPackage, GeoJSON, Shapefile or GeoParquet",
                 source=path.name,
             )
         )
-    geometry = table.geometry
-    if crs.lower() in SHIFTED:
-        return gpd.GeoDataFrame(table.frame, geometry=to_wgs84_geometry(geometry, crs), crs=4326)
-    declared = table.crs if crs == "auto" else parse_crs(crs).definition
-    if declared is None:
-        raise BadInput(
+    elif table.crs is None:
+        problems.append(
             Problem(
                 "the file names no coordinate system",
                 "Save it with the system its coordinates are in; a Shapefile keeps it in the .prj",
                 source=path.name,
             )
         )
-    return gpd.GeoDataFrame(table.frame, geometry=geometry, crs=declared)
+    if problems:
+        raise BadInput(problems)
+    return gpd.GeoDataFrame(table.frame, geometry=table.geometry, crs=table.crs)
+
+
+def _read(path: Path) -> Table:
+    """The table of ``FILE`` or ``FILE|LAYER``."""
+    file, _, layer = str(path).partition("|")
+    try:
+        if not layer or path.exists():  # the sign may be part of a file's name
+            return read(path)
+        return read(Path(file), layer=layer.removeprefix("layername="))
+    except LayerNotChosen as error:
+        raise BadInput(
+            error.problems[0].reason,
+            f"Name one, as in '{path.name}|LAYER'; it has: {error.names}.",
+        ) from None
 
 
 def read_points(
-    path: Path, *, lon: str | None, lat: str | None, crs: str, layer: str | None = None
+    path: Path, *, lon: str | None, lat: str | None, crs: str
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Rows of a file of points, and their WGS 84 longitudes and latitudes (NaN: none)."""
-    table = read(path, layer=layer)
-    if lon is None and lat is None and table.geometry is not None:
-        points = table.geometry
-        other = {
-            shape.geom_type for shape in points if shape is not None and shape.geom_type != "Point"
-        }
-        if other:
-            raise BadInput(
-                Problem(
-                    f"points are wanted, there are {', '.join(sorted(other))}", source=path.name
-                )
-            )
-        system = table.crs if crs == "auto" and table.crs else ("wgs84" if crs == "auto" else crs)
-        x, y = shapely.get_x(points), shapely.get_y(points)
+    """Rows of a file of points, and their WGS 84 longitudes and latitudes (NaN: none).
+
+    Parameters
+    ----------
+    lon, lat
+        Columns of the coordinates; None takes the geometry, else the columns of the usual names.
+    crs
+        ``auto`` (declared by the file), or a name for `gis.crs.parse_crs`.
+
+    Raises
+    ------
+    BadInput
+        No points or numbers, no telling which system, or a row that is no position in it.
+    """
+    table = _read(path)
+    points = table.geometry if lon is None and lat is None else None
+    if points is not None:
+        x, y = _of_points(points, path)
     else:
-        system = "wgs84" if crs == "auto" else crs
-        x = _numbers(table, path, lon, LON_NAMES, "--lon")
-        y = _numbers(table, path, lat, LAT_NAMES, "--lat")
+        x, y = _of_columns(table, path, lon, lat)
+    xy = np.column_stack([x, y])
+    system = placing.which_crs(table, told=crs, xy=xy, by_columns=points is None, file=path.name)
     wgs_lon, wgs_lat = to_wgs84(x, y, system)
     given = np.isfinite(x) & np.isfinite(y)
     lost = np.flatnonzero(given & ~(np.isfinite(wgs_lon) & np.isfinite(wgs_lat)))
@@ -96,30 +119,39 @@ def read_points(
     return table.frame, wgs_lon, wgs_lat
 
 
-def _numbers(
-    table: Table, path: Path, name: str | None, guesses: tuple[str, ...], option: str
-) -> np.ndarray:
-    names = {str(column).lower(): column for column in table.frame.columns}
-    wanted = [name.lower()] if name else list(guesses)
-    for each in wanted:
-        if each in names:
-            column = table.frame[names[each]]
-            numbers = pd.to_numeric(column, errors="coerce")
-            text = column.notna() & numbers.isna() & (column.astype(str).str.strip() != "")
-            if text.any():
-                raise BadInput(
-                    Problem(f"'{column[row]}' is no number", "Mend it, or leave it empty",
-                            source=path.name, row=place + 1, field=str(names[each]))
-                    for place, row in enumerate(column.index) if text[row]
-                )  # fmt: skip
-            return numbers.to_numpy(float)
-    raise BadInput(
+def _of_points(points: Geometries, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    types = {shape.geom_type for shape in points if shape is not None}
+    if other := types - {"Point"}:
+        reason = f"points are wanted, there are {', '.join(sorted(other))}"
+        raise BadInput(Problem(reason, source=path.name))
+    return shapely.get_x(points), shapely.get_y(points)
+
+
+def _of_columns(
+    table: Table, path: Path, lon: str | None, lat: str | None
+) -> tuple[np.ndarray, np.ndarray]:
+    present = [str(column) for column in table.frame.columns]
+    told = {name: column for name, column in (("lon", lon), ("lat", lat)) if column is not None}
+    found = columns.resolve("points", tuple(PLACES), present, told, file=path.name).columns
+    report = Report("points", path.name, path.stem)
+    problems = [
         Problem(
-            f"there is no column {name or ' or '.join(guesses[:4])}",
-            f"Name it with {option}; there are: {', '.join(map(str, table.frame.columns))}",
-            source=path.name,
+            f"there is no column of {what}",
+            f"Name it with --{name}. {columns.nearest_text(name, present, 'The columns are')}",
+            path.name,
         )
+        for name, what in PLACES.items()
+        if name not in found
+    ]
+    if problems:
+        raise BadInput(problems)
+    x, y = (
+        values.numbers(table.frame[found[name]], report, found[name], unit="degrees or metres")
+        for name in PLACES
     )
+    if report.problems:
+        raise BadInput(report.problems)
+    return x, y
 
 
 def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str) -> None:

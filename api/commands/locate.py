@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +17,7 @@ from api.commands.shared import AsJson, DataDir, moment, open_database, out, pri
 from api.schemas.places import LocateOut
 from gis.errors import BadInput, Problem
 from gis.locator import CHUNK, Locator
-from grids.incidents.responsibility import REASONS, Answer, answer, position
+from grids.incidents.responsibility import REASONS, Answer, Nearest, answer, position
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -37,8 +38,8 @@ def _locate(
         float | None, typer.Option(help="68 % radius of the position's error, metres")
     ] = None,
     at: Annotated[str | None, typer.Option(help="At which moment; now when left out")] = None,
-    grids: Annotated[Path | None, typer.Option(help="Layer of grids")] = None,
-    points: Annotated[Path | None, typer.Option(help="File of points")] = None,
+    grids: Annotated[Path | None, typer.Option(help="Layer of grids: FILE or 'FILE|LAYER'")] = None,
+    points: Annotated[Path | None, typer.Option(help="Points, the same")] = None,
     out_file: Annotated[Path | None, typer.Option("--out", help=".csv or .parquet")] = None,
     id_column: Annotated[str, typer.Option("--id", help="Column of the grids")] = "code",
     lon_column: Annotated[str | None, typer.Option("--lon", help="Column of the points")] = None,
@@ -87,7 +88,7 @@ def _tell(found: Answer) -> None:
     if found.grid is None:
         out.print(f"[bold]no grid[/]: {REASONS[found.reason][1]}")
         if found.nearest is not None:
-            out.print(f"nearest grid {found.nearest.code}, {found.nearest.distance_m:,.0f} m away")
+            out.print(_nearest(found.nearest), markup=False)
     else:
         grid = found.grid
         out.print(
@@ -102,6 +103,16 @@ def _tell(found: Answer) -> None:
         out.print(f"confidence {found.confidence:.1%}" + (": ask back" if found.ask_back else ""))
         for candidate in found.candidates[:5]:
             out.print(f"  {candidate.code} {candidate.share:.1%}")
+
+
+def _nearest(found: Nearest) -> str:
+    """The nearest grid by code and names, as ``示范村1 (Demo Village 1)``."""
+    names = [found.name] if found.name else []
+    if found.unit is not None:
+        other = f" ({found.unit.name_en})" if found.unit.name_en else ""
+        names.append(f"{found.unit.name}{other}")
+    words = " ".join([f"nearest grid {found.code}", ", ".join(names)]).rstrip()
+    return f"{words}, {found.distance_m:,.0f} m away"
 
 
 def _many(
@@ -124,7 +135,10 @@ def _many(
         )
     frame, lon, lat = read_points(points, lon=lon_column, lat=lat_column, crs=crs)
     ids = _ids(layer, grids, id_column)
-    locator = Locator.build(layer.geometry.to_numpy(), ids)
+    try:
+        locator = Locator.build(layer.geometry.to_numpy(), ids)
+    except BadInput as error:
+        raise BadInput(replace(each, source=grids.name) for each in error.problems) from None
     found = np.empty(len(lon), dtype=np.int64)
     for start in track(
         range(0, len(lon), CHUNK), description="locating", console=progress, transient=True

@@ -19,7 +19,7 @@ from api.commands.shared import (
     print_table,
 )
 from gis.errors import BadInput, Problem
-from grids.errors import PersonNotFound
+from grids.errors import AssignmentNotFound, PersonNotFound
 from grids.incidents.responsibility import REASONS, responsible
 from grids.people import service
 
@@ -76,6 +76,31 @@ def _person(session: Session, name: str, county: str, actor: str, *, new: bool) 
         if not new or "no persons" not in str(error):
             raise
         return service.add(session, name, county_code=county, actor=actor)
+
+
+@app.command(epilog="Example: wangge people relieve 王一 990121001001001 --at 2026-07-01")
+def relieve(
+    person: Annotated[str, typer.Argument(help="Name, or id in its source")],
+    grid: Annotated[str, typer.Argument(help="Code of the grid in force")],
+    at: Annotated[str | None, typer.Option(help="From when on; now when left out")] = None,
+    data_dir: DataDir = None,
+    actor: Actor = None,
+) -> None:
+    """Let a person no longer answer for a grid; what was answered before stays."""
+    when = moment(at, "--at") or datetime.now(UTC)
+    with open_database(data_dir) as database, database.transaction() as session:
+        shape = service.grid_by_code(session, grid, when)
+        who = service.person_by_name(session, person, shape.county_code)
+        held = [
+            each
+            for each in service.assignments_of(session, shape.grid_id, when)
+            if each.person_id == who.id
+        ]
+        if not held:
+            raise AssignmentNotFound(f"{who.name} does not answer for grid {grid} at that time")
+        for each in held:
+            service.relieve(session, each, actor=actor_name(actor), at=when)
+    out.print(f"{who.name} no longer answers for grid {grid} from {when.isoformat()}")
 
 
 @app.command(epilog="Example: wangge people leave 王一 2026-07-01 2026-07-08 --deputy 李二")

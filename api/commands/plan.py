@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import geopandas as gpd
-import pandas as pd
 import sqlalchemy as sa
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
-from api.commands.layers import read_layer, write_layer
+from api.commands.layers import WRITERS, write_layer
+from api.commands.plan_layers import read_plan_layers
 from api.commands.shared import (
     Actor,
     AsJson,
@@ -32,14 +33,19 @@ from grids import planning, service
 from grids.models import GridShape
 from grids.redistricting import draw as draw_plan
 from grids.redistricting import score as score_grids
+from grids.redistricting.plan import RULES
+from maps.plan_report import write_report
 
 if TYPE_CHECKING:
     from grids.redistricting import Plan, Score
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-Layers = Annotated[list[Path] | None, typer.Option("--barriers", help="May be repeated")]
-FINDINGS_SHOWN = 12
+Layers = Annotated[
+    list[Path] | None,
+    typer.Option("--barriers", help="Lines with 'kind', and bridges; may be repeated"),
+]
+SHOWN_OF_A_RULE = 3
 UNTOLD = {
     "area": "gaps, ground outside, and grids across the lines of units",
     "buildings": "buildings cut and households in no grid",
@@ -48,7 +54,7 @@ UNTOLD = {
 
 
 @app.command(
-    epilog="Example: wangge plan draw --area units.gpkg --buildings buildings.gpkg "
+    epilog="Example: wangge plan draw --area 'town.gpkg|units' --buildings 'town.gpkg|houses' "
     "--barriers roads.gpkg --out grids.gpkg    or, on the database: wangge plan draw --unit 990121"
 )
 def draw(
@@ -68,17 +74,22 @@ def draw(
         Path | None, typer.Option("--out", help="grids: .gpkg, .geojson, .parquet")
     ] = None,
     cells: Annotated[Path | None, typer.Option(help="Planning cells, the same formats")] = None,
+    report: Annotated[Path | None, typer.Option(help="Page of all findings: .html")] = None,
     title: Annotated[str | None, typer.Option(help="Of the draft edition")] = None,
     data_dir: DataDir = None,
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw balanced grids: from files to a file, or on the database to a draft edition."""
+    """Draw balanced grids: from files to a file, or on the database to a draft edition.
+
+    A layer of a file that has several is named behind a bar, in quotes: 'town.gpkg|units'.
+    """
     from_files = area is not None and buildings is not None and out_file is not None
     if from_files == (unit is not None):
         raise typer.BadParameter(
             "give either --area, --buildings and --out for files, or --unit CODE for the database"
         )
+    _check_endings(out_file, cells, report)
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -86,6 +97,7 @@ def draw(
         TaskProgressColumn(),
         console=progress,
         transient=True,
+        disable=not progress.is_terminal,
     ) as bar:
         task = bar.add_task("reading", total=1.0)
 
@@ -93,15 +105,15 @@ def draw(
             bar.update(task, description=stage, completed=share)
 
         if from_files and area and buildings and out_file:
-            plan = draw_plan(
-                read_layer(area),
-                read_layer(buildings),
-                _together(barriers),
-                target=target or 300,
-                tolerance=0.10 if tolerance is None else tolerance,
-                seed=seed,
-                progress=tell,
-            )
+            layers = read_plan_layers(area=area, buildings=buildings, barriers=barriers)
+            with layers.named():
+                plan = draw_plan(
+                    **layers.frames,
+                    target=300 if target is None else target,
+                    tolerance=0.10 if tolerance is None else tolerance,
+                    seed=seed,
+                    progress=tell,
+                )
             write_layer(plan.grids, out_file, layer="grids")
             if cells is not None:
                 write_layer(plan.cells, cells, layer="cells")
@@ -119,34 +131,28 @@ def draw(
                     progress=tell,
                 )
                 number = edition.id
-    _tell(plan, number, out_file, as_json=as_json)
+    if report is not None:
+        write_report(plan, report, title=title or "")
+    _tell(plan, number, out_file, report, as_json=as_json)
 
 
-def _together(paths: list[Path] | None) -> gpd.GeoDataFrame | None:
-    """All barrier layers as one, in the CRS of the first."""
-    if not paths:
-        return None
-    layers = []
-    for path in paths:
-        layer = read_layer(path)
-        if "kind" not in layer:
+def _check_endings(out_file: Path | None, cells: Path | None, report: Path | None) -> None:
+    """Refuse files that could not be written before minutes are spent on drawing."""
+    for option, path, endings in (
+        ("--out", out_file, WRITERS),
+        ("--cells", cells, WRITERS),
+        ("--report", report, (".html", ".htm")),
+    ):
+        if path is not None and path.suffix.lower() not in endings:
+            remedy = f"Use one of: {', '.join(endings)}"
             raise BadInput(
-                Problem(
-                    "there is no column 'kind'",
-                    "street, arterial, rail, river, wall, or bridge for points; "
-                    "'wangge import barriers' classes what other names say",
-                    source=path.name,
-                    field="kind",
-                )
+                Problem(f"cannot write '{path.suffix}'", remedy, path.name, None, option)
             )
-        layers.append(layer[["kind", layer.geometry.name]].rename_geometry("geometry"))
-    crs = layers[0].crs
-    return gpd.GeoDataFrame(
-        pd.concat([layer.to_crs(crs) for layer in layers], ignore_index=True), crs=crs
-    )
 
 
-def _tell(plan: Plan, edition: int | None, path: Path | None, *, as_json: bool) -> None:
+def _tell(
+    plan: Plan, edition: int | None, path: Path | None, report: Path | None, *, as_json: bool
+) -> None:
     about = {
         "grids": len(plan.grids),
         "households": int(plan.grids["households"].sum()),
@@ -159,22 +165,33 @@ def _tell(plan: Plan, edition: int | None, path: Path | None, *, as_json: bool) 
     if as_json:
         print_json({**about, "findings": [asdict(each) for each in plan.findings]})
         return
+    grids = "1 grid" if len(plan.grids) == 1 else f"{len(plan.grids):,} grids"
     out.print(
-        f"{about['grids']:,} grids of {about['households']:,} households; "
+        f"{grids} of {about['households']:,} households; "
         f"{plan.within_tolerance:.1%} within tolerance, mean deviation "
         f"{about['mean_deviation']:.1%}, mean compactness {about['mean_compactness']:.2f}"
     )
-    for each in plan.findings[:FINDINGS_SHOWN]:
-        out.print(f"  {each}", markup=False)
-    if len(plan.findings) > FINDINGS_SHOWN:
-        out.print(f"  ... and {len(plan.findings) - FINDINGS_SHOWN} more; --json lists all")
+    hidden = 0
+    for rule, listed in groupby(plan.findings, lambda each: each.rule):
+        found = list(listed)
+        out.print(f"  {RULES[rule][1]}: {len(found):,}")
+        for each in found[:SHOWN_OF_A_RULE]:
+            out.print(f"    {each.place}: {each.text}", markup=False)
+        if len(found) > SHOWN_OF_A_RULE:
+            out.print(f"    and {len(found) - SHOWN_OF_A_RULE:,} more")
+            hidden += len(found) - SHOWN_OF_A_RULE
+    if hidden and report is None:
+        out.print(f"--report FILE.html or --json lists all {len(plan.findings):,}")
     if edition is not None:
         out.print(f"draft edition {edition}; put it in force with: wangge plan publish {edition}")
-    if path is not None:
-        out.print(f"written to {path}")
+    for written in (path, report):
+        if written is not None:
+            out.print(f"written to {written}")
 
 
-@app.command(epilog="Example: wangge plan score grids.gpkg --target 300 --area units.gpkg --json")
+@app.command(
+    epilog="Example: wangge plan score grids.gpkg --target 300 --area 'town.gpkg|units' --json"
+)
 def score(
     grids: Annotated[Path, typer.Argument(help="Any layer of grids with 'households'")],
     target: Annotated[float, typer.Option(help="Households a grid should have")] = 300,
@@ -184,15 +201,13 @@ def score(
     barriers: Layers = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a layer of grids, drawn by the planner or by hand."""
-    found: Score = score_grids(
-        read_layer(grids),
-        target=target,
-        tolerance=tolerance,
-        buildings=read_layer(buildings) if buildings else None,
-        area=read_layer(area) if area else None,
-        barriers=_together(barriers),
-    )
+    """Measure a layer of grids, drawn by the planner or by hand.
+
+    A layer of a file that has several is named behind a bar, in quotes: 'town.gpkg|units'.
+    """
+    layers = read_plan_layers(grids=grids, area=area, buildings=buildings, barriers=barriers)
+    with layers.named():
+        found: Score = score_grids(**layers.frames, target=target, tolerance=tolerance)
     figures = asdict(found)
     if as_json:
         print_json(figures)
@@ -239,7 +254,12 @@ def list_editions(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     elif not listed:
         out.print("no editions yet: draw one with 'wangge plan draw --unit CODE'")
     else:
-        print_table(list(listed[0]), (list(each.values()) for each in listed))
+        print_table(list(listed[0]), (map(_to_the_second, each.values()) for each in listed))
+
+
+def _to_the_second(value: object) -> object:
+    """A time without its parts of a second; anything else as it is."""
+    return value.isoformat(" ", "seconds") if isinstance(value, datetime) else value
 
 
 @app.command(epilog="Example: wangge plan publish 3 --effective 2026-07-01")
@@ -285,13 +305,13 @@ def _tell_published(done: service.Published, *, as_json: bool) -> None:
             }
         )
         return
+    since = _to_the_second(edition.valid.lower if edition.valid else None)
     out.print(
-        f"edition {edition.id} of {edition.area_code} is in force from "
-        f"{edition.valid.lower if edition.valid else None}: {done.grids:,} grids, "
-        f"{done.kept:,} keep their identity"
+        f"edition {edition.id} of {edition.area_code} is in force from {since}: "
+        f"{done.grids:,} grids, {done.kept:,} keep their identity"
     )
     for old in done.replaced:
-        out.print(f"edition {old.id} is superseded")
+        out.print(f"edition {old.id} is superseded from then on")
     if done.unassigned:
         out.print(
             f"{done.unassigned:,} grids have nobody to answer for them: "

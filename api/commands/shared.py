@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import sys
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +25,8 @@ from gis.settings import DatabaseSettings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-out = Console(highlight=False, soft_wrap=True)
+# A pipe has no width at which tables would have to be cut.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 10_000)
 progress = Console(stderr=True, highlight=False)
 
 DataDir = Annotated[
@@ -46,7 +48,7 @@ def _named_settings() -> Iterator[None]:
         raise BadInput(
             Problem(
                 str(each["msg"]).removeprefix("Value error, "),
-                field=f"WANGGE_{str(each['loc'][0]).upper()}",
+                field=f"WANGGE_{str(each['loc'][0]).upper()}" if each["loc"] else None,
             )
             for each in error.errors()
         ) from None
@@ -105,8 +107,8 @@ def print_json(document: Any) -> None:
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A plain table; numbers to the right."""
+def print_table(headings: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
+    """A plain table; numbers to the right. In a pipe it is as wide as it is, and nothing is cut."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     listed = [tuple(row) for row in rows]
     for place, heading in enumerate(headings):

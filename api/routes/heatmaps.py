@@ -6,7 +6,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.auth import Access, needs
 from api.dependencies import PeriodIn, SettingsIn
@@ -25,7 +25,7 @@ Bandwidth = Annotated[
 ]
 
 
-Reading = Annotated[Access, needs("heatmaps.read")]
+Reading = Annotated[Access, needs("heatmaps.read", heavy=True)]
 
 
 class Both(BaseModel):
@@ -41,6 +41,7 @@ class HeatmapOut(BaseModel):
     bounds: tuple[float, float, float, float]
     image: str
     legend: list[dict[str, float | str | None]]
+    opacity: float = Field(description="Of the legend's colours in the picture, 0 to 1")
     unit: Both
     bandwidth_m: float
     start: str
@@ -65,7 +66,8 @@ def heatmap(
     made = _make(request, access, settings, period, category, bandwidth_m)
     _, bounds = raster.to_mercator(made, WIDTH)
     breaks = palettes.nice_breaks(made.maximum)
-    colours = [palettes.hex_colour(colour) for colour in palettes.ramp(len(breaks))]
+    ramp = palettes.ramp(len(breaks)) if breaks else []
+    colours = [palettes.hex_colour(colour) for colour in ramp]
     query = [("start", made.start.isoformat()), ("end", made.end.isoformat())]
     query += [("bandwidth_m", f"{bandwidth_m:g}")] + [("category", each) for each in category or ()]
     return HeatmapOut(
@@ -73,8 +75,9 @@ def heatmap(
         image=f"{request.url.path}.png?{urlencode(query)}",
         legend=[
             {"from": low, "to": high, "color": colour}
-            for low, high, colour in zip(breaks, [*breaks[1:], None], colours, strict=True)
+            for low, high, colour in zip(breaks, [*breaks, None][1:], colours, strict=True)
         ],
+        opacity=raster.OPACITY,
         unit=Both(zh=heatmap_text.unit(made, "zh"), en=heatmap_text.unit(made, "en")),
         bandwidth_m=bandwidth_m,
         start=made.start.isoformat(),

@@ -5,25 +5,29 @@ from __future__ import annotations
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from api.auth import Access, needs
-from api.dependencies import PeriodIn
+from api.dependencies import KeyringIn, PeriodIn
 from api.schemas.incidents import (
+    EXAMPLE_ID,
     EventOut,
     IncidentDetail,
     IncidentIn,
     IncidentOut,
     IncidentPage,
+    ReasonIn,
+    ReporterOut,
     StepIn,
 )
 from api.schemas.places import GridBrief, ResponsibleOut, Sentence
 from gis.errors import BadInput, Problem
-from grids.incidents import repository, service
+from grids.incidents import reporters, repository, service
 from grids.incidents.errors import IncidentNotFound
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 MAX_PAGE = 1000
+IncidentId = Annotated[uuid.UUID, Path(examples=[EXAMPLE_ID])]
 # Row-level security tells which incidents; these tell who may ask at all.
 Seeing = Annotated[Access, needs("incidents.read", "incidents.own", "incidents.report")]
 
@@ -41,6 +45,7 @@ Seeing = Annotated[Access, needs("incidents.read", "incidents.own", "incidents.r
 def report(
     body: IncidentIn,
     access: Annotated[Access, needs("incidents.report")],
+    keyring: KeyringIn,
     response: Response,
 ) -> IncidentDetail:
     """Store an incident with the grid and the worker who answer for its place now.
@@ -71,6 +76,9 @@ def report(
     )
     if not stored.is_new:
         response.status_code = 200
+    elif body.reporter is not None:
+        identity = reporters.Identity(body.reporter.name, body.reporter.phone)
+        reporters.keep(access.session, stored.incident, identity, keyring=keyring)
     response.headers["Location"] = f"/api/v1/incidents/{stored.incident.id}"
     return _detail(access, stored.incident.id)
 
@@ -79,9 +87,14 @@ def report(
 def index(
     access: Seeing,
     period: PeriodIn,
-    category: Annotated[list[str] | None, Query(description="May be repeated")] = None,
+    category: Annotated[
+        list[str] | None, Query(description="May be repeated", examples=[["neighbour"]])
+    ] = None,
     bbox: Annotated[
-        str | None, Query(description="west,south,east,north in WGS 84 degrees")
+        str | None,
+        Query(
+            description="west,south,east,north in WGS 84 degrees", examples=["116.2,44.7,118,45.2"]
+        ),
     ] = None,
     review: Annotated[
         bool | None, Query(description="true: only those a person has to look at")
@@ -109,7 +122,7 @@ def index(
 
 
 @router.get("/{incident_id}", summary="One incident with its history")
-def show(incident_id: uuid.UUID, access: Seeing) -> IncidentDetail:
+def show(incident_id: IncidentId, access: Seeing) -> IncidentDetail:
     """Grid and responsible person are those of its report time."""
     return _detail(access, incident_id)
 
@@ -121,13 +134,29 @@ def show(incident_id: uuid.UUID, access: Seeing) -> IncidentDetail:
     responses={409: {"description": "The state machine has no such step from where it is"}},
 )
 def step(
-    incident_id: uuid.UUID,
+    incident_id: IncidentId,
     body: StepIn,
     access: Annotated[Access, needs("incidents.step")],
 ) -> IncidentDetail:
     """Add an event; the incident's state follows it."""
     service.step(access.session, incident_id, body.to_state, actor=access.actor, note=body.note)
     return _detail(access, incident_id)
+
+
+@router.post("/{incident_id}/reporter/reveal", summary="Who reported it, for a reason")
+def reveal_reporter(
+    incident_id: uuid.UUID,
+    body: ReasonIn,
+    access: Annotated[Access, needs("reporters.reveal")],
+    keyring: KeyringIn,
+    response: Response,
+) -> ReporterOut:
+    """Logged with who asked and why. Answers are never cached."""
+    response.headers["Cache-Control"] = "no-store"
+    who = reporters.reveal(
+        access.session, incident_id, reason=body.reason, keyring=keyring, actor=access.actor
+    )
+    return ReporterOut(name=who.name, phone=who.phone)
 
 
 def _detail(access: Access, incident_id: uuid.UUID) -> IncidentDetail:
@@ -144,6 +173,11 @@ def _detail(access: Access, incident_id: uuid.UUID) -> IncidentDetail:
         address=row.incident.address if told else None,
         source=row.incident.source,
         external_id=row.incident.external_id,
+        reporter_phone_last4=(
+            reporters.last4(access.session, incident_id)
+            if access.caller.may("reporters.read")
+            else None
+        ),
         events=[
             EventOut.of(each, with_note=told)
             for each in repository.events(access.session, incident_id)

@@ -6,18 +6,21 @@ import gzip
 import hashlib
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.auth import Access, needs
 from api.dependencies import MomentIn, PeriodIn
 from maps import tiles
 
 router = APIRouter(prefix="/tiles", tags=["tiles"])
+LayerName = Annotated[str, Path(examples=["grids"])]
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
 
 
 @router.get("/{layer}", summary="TileJSON of a layer")
-def tilejson(layer: str, request: Request, access: Annotated[Access, needs()]) -> dict[str, Any]:
+def tilejson(
+    layer: LayerName, request: Request, access: Annotated[Access, needs()]
+) -> dict[str, Any]:
     """What is in the layer, and the address of its tiles."""
     _require(access, layer)
     return tiles.tilejson(layer, str(request.base_url))
@@ -30,10 +33,10 @@ def tilejson(layer: str, request: Request, access: Annotated[Access, needs()]) -
     responses={200: {"content": {MEDIA_TYPE: {}}}, 204: {"description": "Nothing there"}},
 )
 def tile(
-    layer: str,
-    z: int,
-    x: int,
-    y: int,
+    layer: LayerName,
+    z: Annotated[int, Path(examples=[12])],
+    x: Annotated[int, Path(examples=[3379])],
+    y: Annotated[int, Path(examples=[1469])],
     request: Request,
     access: Annotated[Access, needs()],
     at: MomentIn,
@@ -49,6 +52,7 @@ def tile(
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {
         "ETag": f"W/{tag}",
+        # Tiles hold ids and counts, no names: kept by this browser, and never shown unasked.
         "Cache-Control": "private, no-cache",
         "Vary": "Accept-Encoding",
     }

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from boundaries.models import AdminUnit, Edition
-from grids.incidents.responsibility import REASONS, Answer, Responsible
+from grids.incidents.responsibility import REASONS, Answer, Nearest, Responsible
 from grids.models import GridShape
 
 
@@ -123,8 +123,20 @@ class NearestOut(BaseModel):
 
     grid_id: int
     code: str
+    name: str
+    unit: Unit | None = Field(description="Its village or community, where that is known")
     distance_m: float
-    unit_code: str
+
+    @classmethod
+    def of(cls, nearest: Nearest) -> NearestOut:
+        """From the answer's row."""
+        return cls(
+            grid_id=nearest.grid_id,
+            code=nearest.code,
+            name=nearest.name,
+            unit=Unit.of(nearest.unit) if nearest.unit else None,
+            distance_m=nearest.distance_m,
+        )
 
 
 class LocateOut(BaseModel):
@@ -147,7 +159,6 @@ class LocateOut(BaseModel):
     @classmethod
     def of(cls, answer: Answer, crs: str) -> LocateOut:
         """From the service's answer."""
-        nearest = answer.nearest
         return cls(
             at=answer.at,
             point=PointOut(lon=answer.lon, lat=answer.lat, crs=crs),
@@ -164,12 +175,5 @@ class LocateOut(BaseModel):
                 for each in answer.candidates
             ],
             ask_back=answer.ask_back,
-            nearest=NearestOut(
-                grid_id=nearest.grid_id,
-                code=nearest.code,
-                distance_m=nearest.distance_m,
-                unit_code=nearest.unit_code,
-            )
-            if nearest
-            else None,
+            nearest=NearestOut.of(answer.nearest) if answer.nearest else None,
         )

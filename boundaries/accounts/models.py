@@ -74,8 +74,6 @@ class Account(Base):
         ARRAY(sa.LargeBinary), server_default="{}", deferred=True
     )
     external_subject: Mapped[str | None] = mapped_column(sa.Text, unique=True)
-    failed_attempts: Mapped[int] = mapped_column(sa.SmallInteger, server_default="0")
-    locked_until: Mapped[datetime | None] = mapped_column(Moment)
     last_signed_in_at: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=sa.func.now())
     created_by: Mapped[str] = mapped_column(sa.Text)

@@ -11,6 +11,7 @@ import shapely
 
 from data.importers import osm, values, writing
 from data.importers.lines import crossings
+from data.importers.wording import counted, verb
 from data.importers.work import Kind, Work, county_of, stable_ids
 from gis.database import execute
 
@@ -39,8 +40,10 @@ WORDS: Final = {
     for word in words
 }  # fmt: skip
 # What a shape of each kind may be drawn as; everything else is a mistake of the layer.
+_A: Final = {kind: f"{'an' if kind == 'arterial' else 'a'} {kind}" for kind in KINDS}
 _OUTLINED: Final = ("river", "wall")
 _CROSSED: Final = ("river", "rail")
+_NO_UPDATE: Final = "Send the whole file again under the same --source: changed rows change it."
 _STORED: Final = ("county_code", "source", "external_id", "kind", "name", "geom")
 
 
@@ -82,8 +85,8 @@ def _own_ids(work: Work, frame: pd.DataFrame) -> pd.DataFrame:
     ]
     work.report.add(
         "repaired",
-        f"{int(doubled.sum())} rows share their id with others; each was given one of its own from "
-        "its geometry",
+        f"{int(doubled.sum())} rows have ids that stand several times; each was given one of its "
+        "own from its geometry",
         field=work.field("id"),
     )
     again = frame["external_id"].duplicated()
@@ -105,14 +108,16 @@ def _fitting(work: Work, frame: pd.DataFrame) -> pd.DataFrame:
     for row in frame.index[~fits]:
         work.report.reject(
             [row],
-            f"a {frame.at[row, 'kind']} cannot be drawn as a {types[row]}",
+            f"{_A[frame.at[row, 'kind']]} cannot be drawn as a {types[row].lower()}",
             "Draw it as a line.",
             field="geometry",
             group="the barrier is not drawn as a line",
         )
     outlines = int((polygon & frame["kind"].isin(_OUTLINED)).sum())
     if outlines:
-        work.report.note(f"{outlines} areas (water, walled ground) became lines along their edge")
+        which = counted(outlines, "area (water, walled ground) became a line along its edge",
+                        "areas (water, walled ground) became lines along their edges")  # fmt: skip
+        work.report.note(which)
     return frame[fits]
 
 
@@ -137,7 +142,11 @@ def _lines(work: Work, frame: pd.DataFrame) -> pd.DataFrame:
         for identity, n, k in zip(out["external_id"], each, order, strict=True)
     ]
     if len(out) > len(frame):
-        work.report.note(f"{int((np.bincount(index) > 1).sum())} multipart lines were taken apart")
+        many_parts = int((np.bincount(index) > 1).sum())
+        work.report.note(
+            counted(many_parts, "line of several parts was", "lines of several parts were")
+            + " taken apart"
+        )
     return out
 
 
@@ -145,12 +154,50 @@ def store(work: Work, session: Session) -> None:
     """Write the lines, then the bridges at the river and rail lines that they cross."""
     county = county_of(work, session)
     lines, bridges = work.records["lines"], work.records["bridges"]
-    bridges = _on_lines(work, bridges, _crossed_lines(session, lines, bridges, county))
+    crossed = _crossed_lines(session, lines, bridges, county)
+    if not len(crossed) and not work.options.commit and not _knows_lines(session, county):
+        unchecked(work, f"county {county} has no river or rail line yet")
+        bridges = _drawn(bridges)
+    bridges = _on_lines(work, bridges, crossed)
     records = pd.concat([part for part in (lines, bridges) if len(part)] or [lines])
     if records.empty:
         return
     records = records.assign(county_code=county, source=work.options.source)
-    writing.write(session, "barriers", records, _STORED, work.report, among="kind")
+    writing.write(session, work, "barriers", records, _STORED, among="kind")
+
+
+def unchecked(work: Work, why: str = "there is no database to look in") -> None:
+    """Say which bridges could not be held against the river and rail lines that they cross."""
+    bridges = work.records["bridges"]
+    count = len(bridges) - len(_drawn(bridges))
+    if count:
+        which = counted(count, "bridge is", "bridges are")
+        work.report.add(
+            "warned",
+            f"{which} drawn as an area or line, and it was not checked what "
+            f"{verb(count, 'it crosses', 'they cross')}: {why}",
+            "Commit the rivers and rails first and try again, or send them in the same file, as a "
+            "layer of its own.",
+            field="geometry",
+        )
+
+
+def _drawn(bridges: pd.DataFrame) -> pd.DataFrame:
+    """The bridges that are drawn as points."""
+    shapes = np.array(list(bridges["geom"]), dtype=object)
+    return bridges[shapely.get_type_id(shapes) == 0]
+
+
+def _knows_lines(session: Session, county: str | None) -> bool:
+    return bool(
+        execute(
+            session,
+            "SELECT EXISTS (SELECT FROM barriers WHERE county_code = :county "
+            "AND kind = ANY(:kinds))",
+            county=county,
+            kinds=list(_CROSSED),
+        ).scalar_one()
+    )
 
 
 def _crossed_lines(
@@ -175,8 +222,8 @@ def _on_lines(work: Work, bridges: pd.DataFrame, lines: Any) -> pd.DataFrame:
     """Bridges as points: drawn ones as they are, areas and lines at what they cross."""
     if bridges.empty:
         return bridges
-    drawn = bridges["geom"].map(lambda shape: shape.geom_type == "Point")
-    wide = bridges[~drawn]
+    drawn = _drawn(bridges)
+    wide = bridges.drop(drawn.index)
     if wide.empty:
         return bridges
     tree = shapely.STRtree(lines)
@@ -191,7 +238,8 @@ def _on_lines(work: Work, bridges: pd.DataFrame, lines: Any) -> pd.DataFrame:
     if lost:
         work.report.reject(
             lost, "the bridge crosses no river or rail line that is known",
-            "Import the rivers and rails first; bridges over streets are no barrier's crossing.",
+            "Import the rivers and rails first, and commit them; a bridge over a street crosses no "
+            "barrier and is not needed.",
             field="geometry",
         )  # fmt: skip
     index = [row for row, _ in rows]
@@ -203,11 +251,13 @@ def _on_lines(work: Work, bridges: pd.DataFrame, lines: Any) -> pd.DataFrame:
         identity if n == 1 else f"{identity}/{k}"
         for identity, n, k in zip(points["external_id"], each, order, strict=True)
     ]
-    work.report.note(
-        f"{len(wide) - len(lost)} bridges drawn as areas or lines became {len(points)} points on "
-        "the river and rail lines that they cross"
-    )
-    return pd.concat([bridges[drawn], points])
+    if len(points):
+        which = counted(len(wide) - len(lost), "bridge drawn as an area or line became",
+                        "bridges drawn as areas or lines became")  # fmt: skip
+        work.report.note(
+            f"{which} {counted(len(points), 'point')} on the river and rail lines crossed"
+        )
+    return pd.concat([drawn, points])
 
 
 KIND: Final = Kind(
@@ -220,6 +270,9 @@ KIND: Final = Kind(
     from_osm=osm.barriers,
     layers=("barrier", "lines", "roads", "streets"),
     companions=("bridges",),
+    no_update=_NO_UPDATE,
+    takes_back=True,
+    unchecked=unchecked,
 )
 BRIDGES: Final = Kind(
     name="bridges",
@@ -229,4 +282,7 @@ BRIDGES: Final = Kind(
     prepare=prepare,
     store=store,
     layers=("bridge", "crossings"),
+    no_update=_NO_UPDATE,
+    takes_back=True,
+    unchecked=unchecked,
 )

@@ -35,7 +35,7 @@ def prepare(work: Work) -> None:
         work.column("side"), work.report, work.field("side"), _SIDES, allowed=("left", "right")
     )
     lacking = frame["our_side"].isna() & work.report.stands(frame.index)
-    if lacking.any():
+    if lacking.any() and not work.options.update:
         work.report.reject(
             frame.index[lacking], "it is not said on which side of the line we are",
             "Write left or right (左, 右) as seen along the line, or --map side==left.",
@@ -50,7 +50,7 @@ def store(work: Work, session: Session) -> None:
     frame = work.records["borders"].assign(
         county_code=county_of(work, session), source=work.options.source
     )
-    writing.write(session, "border_lines", frame, _STORED, work.report)
+    writing.write(session, work, "border_lines", frame, _STORED)
 
 
 KIND: Final = Kind(
@@ -61,4 +61,6 @@ KIND: Final = Kind(
     prepare=prepare,
     store=store,
     layers=("border", "border_lines", "国界", "边境线"),
+    corrects={"name": "name", "side": "our_side"},
+    takes_back=True,
 )

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from data.importers import osm, values, writing
+from data.importers import geometry_checks, moments, osm, values, writing
 from data.importers.columns import nearest_text
+from data.importers.wording import counted
 from data.importers.work import Kind, Work, county_of, put_together, stable_ids
 from gis.database import execute
-from gis.errors import BadInput
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -27,6 +27,8 @@ _STORED: Final = (
     "county_code", "source", "external_id", "unit_code", "name", "address", "kind", "floors",
     "households_registered", "households_resident", "households_occupied", "counted_on", "geom",
 )  # fmt: skip
+# The largest halls and hospitals cover a few hectares; nobody lives in a larger one.
+LARGE_HA: Final = 5.0
 _REMEDY_PARTS: Final = "Make the rows of one building agree, or give each its own id."
 
 
@@ -40,7 +42,7 @@ def prepare(work: Work) -> None:
     frame["floors"] = values.objects(_floors(work), frame.index)
     for name in COUNTS:
         frame[name] = values.counts(work.column(name), report, work.field(name))
-    frame["counted_on"] = values.dates(
+    frame["counted_on"] = moments.dates(
         work.column("counted_on"), report, work.field("counted_on"), timezone=work.options.timezone
     )
     frame["unit_code"] = values.objects(_unit_codes(work), frame.index)
@@ -52,7 +54,7 @@ def prepare(work: Work) -> None:
             "Say --map households_registered=COLUMN if it counts registered ones.",
             field=work.field("households"),
         )
-    elif not any(work.has(name) for name in COUNTS):
+    elif not work.options.update and not any(work.has(name) for name in COUNTS):
         names = [] if report.raw is None else [str(name) for name in report.raw.columns]
         report.add(
             "warned",
@@ -62,7 +64,43 @@ def prepare(work: Work) -> None:
     frame = frame.drop(columns="households")
     frame["geom"] = work.geom
     frame = frame[report.stands(frame.index)]
+    _warn_of_empty_counts(work, frame)
+    _warn_of_large(work, frame)
     work.records["buildings"] = _merged(work, frame)
+
+
+def _warn_of_empty_counts(work: Work, frame: pd.DataFrame) -> None:
+    """Say how many buildings count 0 households because no cell says how many."""
+    given = [name for name in COUNTS if work.has(name)]
+    if not given or work.options.update:
+        return
+    empty = frame.index[frame[list(COUNTS[1:])].isna().all(axis=1)]
+    if len(empty):
+        first = ", ".join(map(str, empty[:5]))
+        which = counted(len(empty), "row has no household count and counts",
+                        "rows have no household count and count")  # fmt: skip
+        work.report.add(
+            "warned",
+            f"{which} as 0 households ({'rows' if len(empty) > 1 else 'row'} {first}"
+            f"{', ...' if len(empty) > 5 else ''})",
+            f"If that is right, say --default {given[0]}=0.",
+            field=work.field(given[0]),
+        )
+
+
+def _warn_of_large(work: Work, frame: pd.DataFrame) -> None:
+    """Name the footprints so large that they are rather plots, blocks or whole villages."""
+    shapes = np.array(list(frame["geom"]), dtype=object)
+    hectares = geometry_checks.areas_m2(shapes) / 10_000 if len(shapes) else np.empty(0)
+    large = hectares > LARGE_HA
+    if large.any():
+        work.report.add(
+            "warned", [f"the footprint covers {ha:,.1f} ha" for ha in hectares[large]],
+            "Is it a building, or a plot or block? No grid can part the households of one "
+            "footprint.",
+            rows=frame.index[large], field="geometry",
+            group=f"the footprint covers more than {LARGE_HA:g} ha",
+        )  # fmt: skip
 
 
 def _floors(work: Work) -> list[int | None]:
@@ -140,8 +178,8 @@ def _merged(work: Work, frame: pd.DataFrame) -> pd.DataFrame:
             )
             bad += [(row, why) for row in group.index]
             continue
-        shape = shapely.union_all(list(group["geom"]))
-        if shape.geom_type not in ("Polygon", "MultiPolygon", "Point"):
+        shape = shapely.union_all(list(group["geom"])) if group["geom"].notna().any() else None
+        if shape is not None and shape.geom_type not in ("Polygon", "MultiPolygon", "Point"):
             bad += [(row, f"the id {identity!r} stands at several points") for row in group.index]
             continue
         keep[group.index[0]] = shape
@@ -153,8 +191,8 @@ def _merged(work: Work, frame: pd.DataFrame) -> pd.DataFrame:
     if keep:
         report.add(
             "repaired",
-            f"{len(merged_rows)} rows of {len(keep)} repeated ids are parts of one building each: "
-            "put together, households counted once",
+            f"{len(merged_rows)} rows of {counted(len(keep), 'repeated id')}: the parts of a "
+            "building were put together, its households counted once",
             field=work.field("id"),
         )
     return put_together(frame, doubled, keep)
@@ -182,18 +220,26 @@ def store(work: Work, session: Session) -> None:
         )
         frame = frame[~foreign]
     if frame.empty:
-        raise BadInput(report.problems)
+        return
     for name in ("households_registered", "households_resident", "households_occupied"):
         frame[name] = pd.Series(
             writing.whole(frame[name].to_numpy(dtype=float)), index=frame.index, dtype=object
         )
-    writing.stage(session, "buildings", frame[list(_STORED)])
-    writing.refuse_invalid(session, report)
-    locate_units(session)
-    writing.count(report, writing.merge(session, "buildings", _STORED))
+    frame, columns = writing.given(work, frame, _STORED)
+    if "geom" in columns and "unit_code" not in columns:
+        # Where a building was moved to decides its unit anew.
+        frame, columns = frame.assign(unit_code=None), (*columns, "unit_code")
+    writing.stage(session, "buildings", frame[list(columns)])
+    if "geom" in columns:
+        writing.refuse_invalid(session, report)
+        locate_units(session)
+    writing.count(report, writing.merge(session, work, "buildings", columns))
+    if work.options.update:
+        return
     nowhere = execute(session, "SELECT count(*) FROM incoming WHERE unit_code IS NULL").scalar_one()
     if nowhere:
-        report.note(f"{nowhere} buildings stand in no village or community that is known")
+        which = counted(nowhere, "building stands", "buildings stand")
+        report.note(f"{which} in no village or community that is known")
 
 
 def locate_units(session: Session) -> None:
@@ -225,4 +271,10 @@ KIND: Final = Kind(
     store=store,
     from_osm=osm.buildings,
     layers=("building", "parcels", "houses", "楼栋", "建筑", "房屋"),
+    corrects={
+        "name": "name", "address": "address", "unit": "unit_code", "kind": "kind",
+        "floors": "floors", "households": "households_resident",
+        **{name: name for name in COUNTS[1:]}, "counted_on": "counted_on",
+    },
+    takes_back=True,
 )  # fmt: skip

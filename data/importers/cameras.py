@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from data.importers import osm, values, writing
+from data.importers.wording import counted, verb
 from data.importers.work import Kind, Work, county_of, own_ids
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ def prepare(work: Work) -> None:
     frame["kind"] = kinds.mask(kinds == "dome", np.where(np.isnan(heading), "ptz", "fixed"))
     if dome.any():
         report.note(
-            f"{int(dome.sum())} dome cameras: those with a direction were taken as fixed, the "
-            "others as turning (ptz)",
+            f"{counted(int(dome.sum()), 'dome camera')}: taken as fixed where a direction is "
+            "given, else as turning (ptz)",
             field=work.field("kind"),
         )
     frame["heading_deg"] = heading
@@ -101,15 +102,17 @@ def prepare(work: Work) -> None:
     frame["geom"] = work.geom
     frame = frame[report.stands(frame.index)]
     count = int((frame["optics"] == "assumed").sum())
-    if count:
+    if count and not work.options.update:
         report.note(
-            f"{count} cameras have assumed optics (fixed {DEFAULTS['fixed'][0]:g}° and "
-            f"{DEFAULTS['fixed'][1]:g} m, ptz {DEFAULTS['ptz'][1]:g} m all round)",
+            f"{counted(count, 'camera has', 'cameras have')} assumed optics (fixed "
+            f"{DEFAULTS['fixed'][0]:g}° and {DEFAULTS['fixed'][1]:g} m, ptz "
+            f"{DEFAULTS['ptz'][1]:g} m all round)",
             "Give hfov_deg and range_m where they are known.",
         )
     blind = int(((frame["kind"] == "fixed") & frame["heading_deg"].isna()).sum())
-    if blind:
-        report.add("warned", f"{blind} fixed cameras do not say where they look")
+    if blind and not work.options.update:
+        those = counted(blind, "fixed camera does", "fixed cameras do")
+        report.add("warned", f"{those} not say where {verb(blind, 'it looks', 'they look')}")
     work.records["cameras"] = frame
 
 
@@ -179,7 +182,7 @@ def store(work: Work, session: Session) -> None:
     frame = work.records["cameras"].assign(
         county_code=county_of(work, session), source=work.options.source
     )
-    writing.write(session, "cameras", frame, _STORED, work.report)
+    writing.write(session, work, "cameras", frame, _STORED)
 
 
 KIND: Final = Kind(
@@ -194,4 +197,10 @@ KIND: Final = Kind(
     store=store,
     from_osm=osm.cameras,
     layers=("camera", "摄像头", "监控点位", "surveillance"),
+    corrects={
+        "name": "name", "kind": "kind", "heading_deg": "heading_deg", "direction": "heading_deg",
+        "hfov_deg": "hfov_deg", "range_m": "range_m", "height_m": "height_m",
+        "tilt_deg": "tilt_deg", "optics": "optics", "status": "status",
+    },
+    takes_back=True,
 )  # fmt: skip

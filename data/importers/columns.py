@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 NEVER_REASON: Final = "not kept: passwords, certificates and stream addresses are never imported"
-PERSONAL_REASON: Final = (
-    "not kept: phone and id numbers are stored only encrypted, which this release does not do"
-)
+SEALED: Final = frozenset({"phone", "id_number"})
+"""Fields that are kept encrypted."""
+PERSONAL_REASON: Final = "not kept: phones and id numbers are kept of workers only, encrypted"
 
 
 @cache
@@ -137,7 +137,13 @@ def resolve(
             columns[field] = column
     if problems:
         raise BadInput(problems)
-    refused = {c: why for c in present if (why := refusal(c)) and c not in columns.values()}
+    # Of those whose phones are kept, encrypted, they are no reason to refuse the column.
+    kept = {plain(guess) for field in fields if field in SEALED for guess in _in_order(kind, field)}
+    refused = {
+        c: why
+        for c in present
+        if (why := refusal(c)) and c not in columns.values() and plain(c) not in kept
+    }
     free = {
         plain(c): c for c in reversed(present) if c not in columns.values() and c not in refused
     }
@@ -184,8 +190,11 @@ def nearest_text(wanted: str, present: Sequence[str], otherwise: str) -> str:
     if not present:
         return "The file has no columns."
     by_plain = {plain(c): c for c in reversed(present)}
+    # Of two Chinese characters one is near enough, of seven letters three and a half are not.
+    cutoff = 0.5 if len(plain(wanted)) <= 3 else 0.6
     near = [
-        by_plain[n] for n in difflib.get_close_matches(plain(wanted), list(by_plain), 3, cutoff=0.5)
+        by_plain[n]
+        for n in difflib.get_close_matches(plain(wanted), list(by_plain), 3, cutoff=cutoff)
     ]
     if near:
         return f"The nearest names are: {', '.join(near)}."
@@ -196,7 +205,8 @@ def nearest_text(wanted: str, present: Sequence[str], otherwise: str) -> str:
 def missing(kind: str, field: str, present: Sequence[str], *, file: str) -> Problem:
     """The problem of a required column that was not found, with the nearest names there are."""
     candidates = [field, *guesses(kind, field)]
-    by_plain = {plain(c): c for c in reversed(present)}
+    # A single letter is near every name of two.
+    by_plain = {plain(c): c for c in reversed(present) if len(c) > 1 or not c.isascii()}
     near: list[str] = []
     for candidate in candidates:
         for hit in difflib.get_close_matches(plain(candidate), list(by_plain), 2, cutoff=0.6):

@@ -10,18 +10,19 @@ import pandas as pd
 import shapely
 
 from data.importers import units, values, writing
+from data.importers.wording import counted
 from data.importers.work import Kind, Work, county_of
 from gis.database import execute
-from gis.errors import BadInput
 from grids import service
+from grids.redistricting import AREA_TYPES
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
-# Households that a grid of each kind of area should have (design 4.2: norms are data).
-TARGETS: Final = {"urban": 300, "micro": 100, "rural": 40, "pastoral": 25}
+# Households that a grid of each kind of area should have.
+TARGETS: Final = {name: norm.target for name, norm in AREA_TYPES.items()}
 CODE_DIGITS: Final = 3
 
 
@@ -43,7 +44,7 @@ def prepare(work: Work) -> None:
         frame[name] = values.counts(work.column(name), report, work.field(name))
     frame["area_type"] = values.chosen(
         work.column("area_type"), report, work.field("area_type"), units.AREA_WORDS,
-        allowed=units.AREA_TYPES,
+        allowed=tuple(AREA_TYPES),
     )  # fmt: skip
     shapes = work.geom.copy()
     single = shapely.get_num_geometries(shapes) == 1
@@ -76,10 +77,12 @@ def store(work: Work, session: Session) -> None:
     assert county is not None
     frame = _with_units(work, session, county)
     if frame.empty:
-        raise BadInput(report.problems)
+        return
     frame = _counted(session, frame, county)
     frame["code"] = _codes(work, frame)
     frame = frame[report.stands(frame.index)]
+    if frame.empty:
+        return
     title = f"import of {work.options.source}"
     same = _same_draft(session, county, title, frame)
     if same is not None:
@@ -91,13 +94,16 @@ def store(work: Work, session: Session) -> None:
     )
     edition = service.save_draft(
         session, county, kept, title=title, author=work.options.actor,
-        note=f"{report.file}: {len(frame)} ready-made grids",
+        note=f"{report.file}: {counted(len(frame), 'ready-made grid')}",
         rules={"targets": TARGETS, "source": work.options.source},
     )  # fmt: skip
-    report.note(
-        f"the grids are draft edition {edition.id}; it answers nothing until it is published",
-        f"Look at it, then run: wangge plan publish {edition.id}",
-    )
+    if work.options.commit:
+        report.note(
+            f"the grids are draft edition {edition.id}; it answers nothing until it is published",
+            f"Look at it, then run: wangge plan publish {edition.id}",
+        )
+    else:
+        report.note("the grids would become a draft, which answers nothing until it is published")
     for problem in service.check(session, edition, _now(session)):
         report.add("warned", problem.reason, problem.remedy, field="geometry")
     writing.count(report, writing.Outcome(len(frame), 0, 0))
@@ -172,8 +178,8 @@ def _counted(session: Session, frame: pd.DataFrame, county: str) -> pd.DataFrame
     households = np.bincount(at, weights=homes[building], minlength=len(frame))
     buildings = np.bincount(at, minlength=len(frame)).astype(float)
     frame = frame.copy()
-    for name, counted in (("households", households), ("buildings", buildings)):
-        frame[name] = frame[name].where(frame[name].notna(), counted)
+    for name, found in (("households", households), ("buildings", buildings)):
+        frame[name] = frame[name].where(frame[name].notna(), found)
     return frame
 
 
@@ -198,10 +204,11 @@ def _codes(work: Work, frame: pd.DataFrame) -> pd.Series[Any]:
     if wrong.any():
         work.report.reject(
             frame.index[wrong],
-            [f"the code {c} does not begin with that of its unit, {u}" for c, u in
+            [f"the code {c} is that of a unit: a grid's has a number after it" if c == u
+             else f"the code {c} does not begin with that of its unit, {u}" for c, u in
              frame.assign(code=codes).loc[wrong, ["code", "unit"]].itertuples(index=False)],
-            "Correct the code or the unit.",
-            field=work.field("code"), group="the code does not begin with that of its unit",
+            "Correct the code or the unit, or leave the code empty to have it numbered.",
+            field=work.field("code"), group="the code does not fit its unit",
         )  # fmt: skip
     missing = codes.isna()
     if missing.any():
@@ -221,8 +228,8 @@ def _codes(work: Work, frame: pd.DataFrame) -> pd.Series[Any]:
             codes[row] = code
             taken.add(code)
         work.report.note(
-            f"{int(missing.sum())} grids had no code: numbered within their unit, west to east, "
-            "then north to south",
+            f"{counted(int(missing.sum()), 'grid')} had no code: numbered within the unit, west to "
+            "east, then north to south",
             field=work.field("code"),
         )
     return codes
@@ -267,4 +274,5 @@ KIND: Final = Kind(
     prepare=prepare,
     store=store,
     layers=("grid", "网格"),
+    no_update="Grids change by a new draft: send all of them again.",
 )

@@ -1,4 +1,4 @@
-"""What stands before every parser: size, kind of file, archives, depth of nesting."""
+"""What stands before every reader of files: size, kind of file, archives, depth of nesting."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-import numpy as np
-
+from gis import guards
 from gis.errors import BadInput, NotFound
 
 MAX_BYTES: Final = 2_000_000_000
@@ -20,8 +19,6 @@ MAX_BYTES: Final = 2_000_000_000
 MAX_RATIO: Final = 100
 RATIO_MATTERS_FROM: Final = 10_000_000
 MAX_MEMBERS: Final = 10_000
-# Geometry needs 8 (FeatureCollection ... MultiPolygon coordinates); parsers die at thousands.
-MAX_DEPTH: Final = 32
 CHUNK: Final = 1 << 20
 
 # What a file is, by how its name ends: our name of the format and GDAL's driver, None where we
@@ -54,6 +51,23 @@ FORMATS: Final[dict[str, tuple[str, str | None]]] = {
     ".dxf": ("dxf", "DXF"),
     ".osm.pbf": ("osm", "OSM"),
     ".pbf": ("osm", "OSM"),
+}
+# Files that offices have and that can be made into one of these.
+_CONVERT: Final[dict[str, str]] = {
+    **dict.fromkeys(
+        (".xls", ".et", ".ods", ".numbers"), "Open it in a spreadsheet and save it as .xlsx."
+    ),
+    **dict.fromkeys(
+        (".doc", ".docx", ".wps", ".pdf"),
+        "Copy its table into a spreadsheet and save that as .xlsx.",
+    ),
+    **dict.fromkeys((".rar", ".7z", ".tar", ".tgz"), "Unpack it and import the file in it."),
+    ".dwg": "Save it as .dxf in the program that drew it.",
+    ".mdb": "Export the table or layer as .xlsx or .gpkg.",
+    ".gdb": "Export the layer as .gpkg.",
+    **dict.fromkeys(
+        (".shx", ".dbf", ".prj", ".cpg"), "Name the .shp file; the others are read with it."
+    ),
 }
 _MAGIC: Final[dict[str, tuple[bytes, ...]]] = {
     "xlsx": (b"PK\x03\x04",),
@@ -118,7 +132,7 @@ def check_file(path: Path, *, max_bytes: int = MAX_BYTES) -> Checked:
         known = ", ".join(sorted(FORMATS))
         raise BadInput(
             f"{path.name}: files ending in {kind or 'nothing'!r} are not read",
-            f"Save it as one of {known}.",
+            _CONVERT.get(kind, f"Save it as one of {known}."),
         )
     if info.st_size == 0:
         raise BadInput(f"{path.name} is empty (0 bytes)", "Export it again.")
@@ -134,7 +148,13 @@ def check_file(path: Path, *, max_bytes: int = MAX_BYTES) -> Checked:
     if gzipped:
         _check_gzip(path, max_bytes)
     if name in ("xlsx", "zip"):
-        _check_zip(path, max_bytes)
+        names = _check_zip(path, max_bytes)
+        if name == "zip" and not any(each.lower().endswith(".shp") for each in names):
+            shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+            raise BadInput(
+                f"{path.name} holds no Shapefile (.shp)" + (f", but {shown}" if shown else ""),
+                "Unpack it and import the file in it.",
+            )
     if name in ("geojson", "geojsonseq"):
         _check_json(path, gzipped=gzipped)
     return Checked(path, name, driver, gzipped, info.st_size)
@@ -196,8 +216,8 @@ def _check_gzip(path: Path, max_bytes: int) -> None:
         raise BadInput(f"{path.name} is empty once unpacked", "Export it again.")
 
 
-def _check_zip(path: Path, max_bytes: int) -> None:
-    """Check names and sizes of all members without unpacking one.
+def _check_zip(path: Path, max_bytes: int) -> list[str]:
+    """Check names and sizes of all members without unpacking one; their names.
 
     The sizes are the archive's own word; the readers that follow stop at the size they were told.
     """
@@ -223,52 +243,26 @@ def _check_zip(path: Path, max_bytes: int) -> None:
     packed = max(1, sum(member.compress_size for member in members))
     if total > max_bytes or (total > RATIO_MATTERS_FROM and total > MAX_RATIO * packed):
         raise _bomb(path, total, packed)
+    return [member.filename for member in members]
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB" if count >= 1e6 else f"{max(1, round(count / 1e3))} kB"
 
 
 def _bomb(path: Path, total: int, packed: int) -> BadInput:
     return BadInput(
-        f"{path.name} swells from {packed / 1e6:.1f} MB to more than {total / 1e6:.0f} MB when "
-        "unpacked (a zip bomb?): refused",
+        f"{path.name} swells from {_size(packed)} to {_size(total)} or more when unpacked (a zip "
+        "bomb?): refused",
         f"Send the unpacked file, no larger than {MAX_BYTES / 1e9:.0f} GB.",
     )
 
 
 def _check_json(path: Path, *, gzipped: bool) -> None:
-    depth = 0
     with gzip.open(path) if gzipped else path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            data = np.frombuffer(chunk, dtype=np.uint8)
-            steps = ((data == 0x5B) | (data == 0x7B)).astype(np.int32)
-            steps -= (data == 0x5D) | (data == 0x7D)
-            levels = depth + np.cumsum(steps)
-            if levels.max(initial=0) > MAX_DEPTH:
-                # Brackets within texts were counted as well: count again, without them.
-                exact = nesting(_read_all(path, gzipped=gzipped))
-                if exact > MAX_DEPTH:
-                    raise BadInput(
-                        f"{path.name} is nested {exact} levels deep; geometry needs 8",
-                        "This is no file of map features; ask its sender.",
-                    )
-                return
-            depth = int(levels[-1])
-
-
-def _read_all(path: Path, *, gzipped: bool) -> bytes:
-    with gzip.open(path) if gzipped else path.open("rb") as file:
-        return file.read()
-
-
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{(]|[\]})]', re.DOTALL)
-
-
-def nesting(text: bytes) -> int:
-    """Deepest nesting of brackets of any kind outside double-quoted texts."""
-    depth = deepest = 0
-    for match in _TOKEN.finditer(text):
-        token = match.group()
-        if token in b"[{(":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif token in b"]})":
-            depth -= 1
-    return deepest
+        depth = guards.nesting_of_json(iter(lambda: file.read(CHUNK), b""), guards.GEOMETRY.depth)
+    if depth > guards.GEOMETRY.depth:
+        raise BadInput(
+            f"{path.name} is nested {depth} levels deep or more; geometry needs 8",
+            "This is no file of map features; ask its sender.",
+        )

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from data.importers import values
+from data.importers import moments, values
 from data.importers.columns import nearest_text
+from data.importers.wording import counted
 from data.importers.work import Kind, Work, county_of
 from gis import crs as gis_crs
 from gis.database import execute
@@ -45,10 +46,12 @@ def prepare(work: Work) -> None:
     for name in ("text", "address"):
         texts = values.texts(work.column(name))
         frame[name] = texts.where(texts.notna(), "")
+    # The time that decides who answers must be read; the others may be left out.
+    decisive = "reported_at" if work.has("reported_at") else "occurred_at"
     for name in ("occurred_at", "reported_at", "closed_at"):
-        frame[name] = values.times(
+        frame[name] = moments.times(
             work.column(name), report, work.field(name), timezone=work.options.timezone,
-            reject=name == "reported_at",
+            reject=name == decisive,
         )  # fmt: skip
     _settle_times(work, frame)
     frame["accuracy_m"] = values.numbers(
@@ -95,10 +98,13 @@ def _ids(work: Work) -> pd.Series[Any]:
         f"auto-{d}" if n == 0 else f"auto-{d}-{n + 1}" for d, n in zip(digests, repeat, strict=True)
     ]
     same = int((repeat > 0).sum())
-    twins = f"; {same} rows repeat another one in all columns and are kept as further incidents"
+    twins = "; " + counted(
+        same, "row repeats another one in all columns and is kept as a further incident",
+        "rows repeat another one in all columns and are kept as further incidents",
+    )  # fmt: skip
     work.report.note(
-        f"{int(lacking.sum())} rows have no id: one was made from the content of the row"
-        + (twins if same else ""),
+        f"{counted(int(lacking.sum()), 'row has', 'rows have')} no id: one was made from the "
+        "content of the row" + (twins if same else ""),
         "Give an id column with --map id=COLUMN, or a change of a row makes a new incident.",
         field=work.field("id"),
     )
@@ -128,7 +134,8 @@ def _settle_times(work: Work, frame: pd.DataFrame) -> None:
     filled = lacking & frame["reported_at"].notna()
     if filled.any():
         report.note(
-            f"{int(filled.sum())} rows name no time of report: the time it happened was taken",
+            f"{counted(int(filled.sum()), 'row names', 'rows name')} no time of report: the time "
+            "it happened was taken",
             field=work.field("reported_at"),
         )
     timeless = frame["reported_at"].isna() & report.stands(frame.index)
@@ -195,7 +202,7 @@ def _systems(work: Work) -> list[str | None]:
     unknown: dict[str, str] = {}
     for name in dict.fromkeys(given.dropna()):
         try:
-            gis_crs.parse_crs(name)
+            gis_crs.parse_name(name)
         except BadInput as error:
             unknown[name] = error.problems[0].reason
     bad = given.isin(list(unknown))
@@ -220,8 +227,21 @@ def store(work: Work, session: Session) -> None:
     recorded = record_many(session, frame, actor=work.options.actor)
     report.new = (report.new or 0) + recorded.new
     report.unchanged = (report.unchanged or 0) + recorded.unchanged
-    report.changed = report.changed or 0
+    report.changed = (report.changed or 0) + recorded.closed
     report.review = dict(recorded.review)
+    if recorded.closed:
+        report.note(
+            f"{recorded.closed} incidents stored before are closed now",
+            field=work.field("closed_at"),
+        )
+    if recorded.not_closed:
+        report.add(
+            "warned",
+            "it is closed in the file, but its steps here do not lead there: it stays open",
+            "Move it on by its own steps first.",
+            rows=frame.index[frame["external_id"].isin(recorded.not_closed)],
+            field=work.field("closed_at"),
+        )  # fmt: skip
     if recorded.conflicting:
         rows = frame.index[frame["external_id"].isin(recorded.conflicting)]
         report.add(
@@ -268,4 +288,5 @@ KIND: Final = Kind(
     store=store,
     layers=("incident", "events", "事件", "案件"),
     place_later=True,
+    no_update="An incident is never rewritten: add an event to it that says what is right.",
 )  # fmt: skip

@@ -13,6 +13,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+class LayerNotChosen(BadInput):
+    """A file has several layers and none of them was named.
+
+    Attributes
+    ----------
+    names
+        All of them, in one text.
+    """
+
+    def __init__(self, file: str, names: Sequence[str]) -> None:
+        self.names = ", ".join(names)
+        super().__init__(
+            f"{file} has {len(names)} layers and none was chosen",
+            f"Say --layer NAME; it has: {self.names}.",
+        )
+
+
 def pick(names: Sequence[str], wanted: str | None, preferred: Sequence[str]) -> str | None:
     """The layer wanted, the only one, or the first one preferred; None when there is no telling.
 
@@ -31,18 +48,16 @@ def choose(names: Sequence[str], wanted: str | None, preferred: Sequence[str], *
 
     Raises
     ------
+    LayerNotChosen
+        Several, and no telling which is meant.
     BadInput
-        Naming all layers, when there is none or no telling which.
+        None at all, or none of that name.
     """
     picked = pick(names, wanted, preferred)
     if picked is not None:
         return picked
     if not names:
         raise BadInput(f"{file} has no layer", "Export it again.")
-    listed = ", ".join(names)
     if wanted is not None:
-        raise BadInput(f"{file} has no layer {wanted!r}", f"It has: {listed}.")
-    raise BadInput(
-        f"{file} has {len(names)} layers and none was chosen",
-        f"Say --layer NAME; it has: {listed}.",
-    )
+        raise BadInput(f"{file} has no layer {wanted!r}", f"It has: {', '.join(names)}.")
+    raise LayerNotChosen(file, names)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
+from data.importers.wording import counted
+
 if TYPE_CHECKING:
     from data.importers.work import Geometries, Work
 
@@ -28,7 +30,8 @@ def single_lines(work: Work) -> Geometries:
         out[apart] = None
     joined = int(np.sum(many & ~apart))
     if joined:
-        work.report.note(f"{joined} lines in parts that meet were joined")
+        which = counted(joined, "line in parts that meet was", "lines in parts that meet were")
+        work.report.note(f"{which} joined")
     return out
 
 

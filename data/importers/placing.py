@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
-from data.importers import guards, values
+from data.importers import values
 from data.importers.geometry_checks import check, check_positions
 from data.importers.reading import read
+from data.importers.wording import counted
 from gis import crs as gis_crs
-from gis import crs_check
+from gis import crs_check, guards
 from gis.database import execute
 from gis.errors import BadInput, Problem
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 # Formats whose standard says WGS 84 when nothing else is said.
 _WGS84_BY_STANDARD: Final = frozenset({"geojson", "geojsonseq", "gpx", "kml", "osm"})
-MAX_WKT_DEPTH: Final = 8
 # A file where more than this share of positions has its axes swapped is swapped as a whole.
 SWAPPED_SHARE: Final = 0.5
 
@@ -40,8 +41,10 @@ def geometry_of(work: Work, table: Table) -> None:
     if table.geometry is not None:
         work.geom = table.geometry
         if table.unread:
+            # The rows of a second layer are numbered on after those of the first.
+            shift = int(work.frame.index[0]) - int(table.frame.index[0])
             work.report.reject(
-                list(table.unread), list(table.unread.values()),
+                [row + shift for row in table.unread], list(table.unread.values()),
                 "Put each type of geometry in its own layer.",
                 field="geometry", group="the geometry cannot be read",
             )  # fmt: skip
@@ -51,10 +54,10 @@ def geometry_of(work: Work, table: Table) -> None:
         work.geom = _from_wkt(work)
     elif work.has("lon") and work.has("lat") and "point" in work.kind.families:
         _from_lonlat(work)
-    elif work.kind.needs_place:
+    elif work.needs_place:
         raise BadInput(
             Problem(
-                f"{work.report.file} has no geometry: neither a geometry column nor WKT"
+                "it has no geometry: neither a geometry column nor WKT"
                 + (" nor longitude and latitude" if "point" in work.kind.families else ""),
                 "Say --map lon=COLUMN --map lat=COLUMN, --map wkt=COLUMN, or send a map layer. "
                 f"The columns are: {', '.join(map(str, table.frame.columns[:30]))}.",
@@ -70,9 +73,8 @@ def _from_wkt(work: Work) -> Any:
     for position, (row, text) in enumerate(series.items()):
         if text is None:
             continue
-        # Nested collections kill the parser, and the process with it.
-        if guards.nesting(text.encode()) > MAX_WKT_DEPTH:
-            bad.append((int(row), "the WKT is nested too deep"))
+        if (unfit := guards.fault(text, "wkt")) is not None:
+            bad.append((int(row), f"the geometry {unfit}"))
             continue
         try:
             out[position] = shapely.from_wkt(text)
@@ -115,45 +117,60 @@ def _coordinate(work: Work, name: str) -> Any:
 
 
 def source_crs(work: Work, table: Table) -> gis_crs.Crs:
-    """Which system the coordinates are in: told, declared, or set by the format's standard.
+    """Which system the coordinates are in; see `which_crs`. What was assumed is noted."""
+    report = work.report
+    xy = shapely.get_coordinates(work.geom)
+    by_columns = table.geometry is None and work.has("lon")
+    found = which_crs(table, told=work.options.crs, xy=xy, by_columns=by_columns, file=report.file)
+    if table.crs and work.options.crs != "auto":
+        declared = gis_crs.parse_crs(table.crs)
+        if declared.name not in (found.name, "wgs84"):
+            report.note(f"the file declares {declared.name}; {found.name} was told and is used")
+    elif by_columns and work.options.crs == "auto" and not work.has("crs"):
+        report.note(
+            "the coordinates name no system and were taken as WGS 84",
+            "Say --crs gcj02 for Amap and Tencent, bd09 for Baidu, EPSG:n for a survey.",
+        )
+    return found
+
+
+def which_crs(
+    table: Table, *, told: str, xy: NDArray[np.float64], by_columns: bool, file: str
+) -> gis_crs.Crs:
+    """The system that was told, else the declared one, else the one of the format's standard.
+
+    Parameters
+    ----------
+    told
+        What the user said; ``auto`` for nothing.
+    xy
+        (n, 2) coordinates as the file has them.
+    by_columns
+        They come from columns of longitude and latitude, which declare nothing: degrees are
+        taken as WGS 84.
 
     Raises
     ------
     BadInput
         Unknown name, or nothing is told nor declared where a guess could be wrong.
     """
-    report = work.report
-    declared = gis_crs.parse_crs(table.crs) if table.crs else None
-    if work.options.crs != "auto":
-        told = gis_crs.parse_crs(work.options.crs)
-        if declared is not None and declared.name not in (told.name, "wgs84"):
-            report.note(f"the file declares {declared.name}; {told.name} was told and is used")
-        return told
-    if declared is not None:
-        return declared
-    if table.format in _WGS84_BY_STANDARD:
+    if told != "auto":
+        return gis_crs.parse_crs(told)
+    if table.crs:
+        return gis_crs.parse_crs(table.crs)
+    known = xy[np.isfinite(xy).all(axis=1)]
+    # Most of them: a stray row is a matter of its own.
+    in_degrees = not len(known) or bool(np.median(np.abs(known).max(axis=1)) <= 360)
+    if table.format in _WGS84_BY_STANDARD or (by_columns and in_degrees):
         return gis_crs.parse_crs("wgs84")
-    by_columns = table.geometry is None and work.has("lon")
-    if by_columns and _in_degrees(work):
-        if not work.has("crs"):
-            report.note(
-                "the coordinates name no system and were taken as WGS 84",
-                "Say --crs gcj02 for Amap and Tencent, bd09 for Baidu, EPSG:n for a survey.",
-            )
-        return gis_crs.parse_crs("wgs84")
-    looks = "look like longitude and latitude" if _in_degrees(work) else "look like metres"
+    looks = "look like longitude and latitude" if in_degrees else "look like metres"
     raise BadInput(
         Problem(
-            f"{report.file} declares no coordinate system (no CRS); its coordinates {looks}",
+            f"it declares no coordinate system (no CRS); its coordinates {looks}",
             "Say --crs wgs84, cgcs2000, gcj02, bd09 or EPSG:n (3-degree zones are EPSG:4513-4554).",
-            report.file,
+            file,
         )
     )
-
-
-def _in_degrees(work: Work) -> bool:
-    bounds = shapely.total_bounds(work.geom)
-    return bool(np.nanmax(np.abs(bounds)) <= 360) if np.isfinite(bounds).any() else True
 
 
 def place(work: Work, table: Table, session: Session | None) -> None:
@@ -164,7 +181,7 @@ def place(work: Work, table: Table, session: Session | None) -> None:
     BadInput
         No system known, axes swapped in the whole file, or marked WGS 84 and found shifted.
     """
-    if not (shapely.is_missing(work.geom).all() and not work.kind.needs_place):
+    if not (shapely.is_missing(work.geom).all() and not work.needs_place):
         work.expected = expected_bounds(session, work.options.county)
         crs = source_crs(work, table)
         work.crs = crs.name
@@ -173,7 +190,7 @@ def place(work: Work, table: Table, session: Session | None) -> None:
             return
         work.geom = check(
             work.geom, work.rows, work.report, families=work.kind.families,
-            needed=work.kind.needs_place,
+            needed=work.needs_place,
         )  # fmt: skip
         _judge_shift(work, crs, session)
         work.geom = convert(work, crs)
@@ -222,9 +239,7 @@ def _reference(work: Work, session: Session | None) -> Any:
     if against is not None:
         table = read(against)
         if table.geometry is None:
-            raise BadInput(
-                Problem(f"{against.name} has no geometry to compare with", source=against.name)
-            )
+            raise BadInput(Problem("it has no geometry to compare with", source=against.name))
         return gis_crs.to_wgs84_geometry(table.geometry, table.crs or "wgs84")
     if session is None or work.kind.name != "units":
         return None
@@ -270,7 +285,8 @@ def _refuse_swapped(work: Work) -> None:
         told = "--map lon and --map lat" if work.has("lon") else "the axes of the export"
         raise BadInput(
             Problem(
-                f"{reason} in {len(swapped)} of {placed} rows (the first is {x:.5f}, {y:.5f})",
+                f"{reason} in {len(swapped)} of {counted(placed, 'row')} (the first is {x:.5f}, "
+                f"{y:.5f})",
                 f"Exchange {told}.",
                 work.report.file,
             )

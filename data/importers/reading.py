@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +19,7 @@ import shapely
 from numpy.typing import NDArray
 
 from data.importers import guards, layers, tables
+from gis import guards as gis_guards
 from gis.errors import BadInput
 
 if TYPE_CHECKING:
@@ -63,6 +64,17 @@ class Table:
     format: str
     unread: dict[int, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def only(self, kept: NDArray[np.bool_]) -> Table:
+        """The table with some of its rows, which keep their numbers."""
+        frame = self.frame[kept]
+        rows = set(frame.index)
+        return replace(
+            self,
+            frame=frame,
+            geometry=None if self.geometry is None else self.geometry[kept],
+            unread={row: why for row, why in self.unread.items() if row in rows},
+        )
 
 
 def read(
@@ -138,9 +150,8 @@ def _from_arrow(
     return Table(frame, geometry, crs, layer, list(names), checked.format, unread)
 
 
-# ISO and extended WKB types that shapely may be given. Collections nest, and enough levels of them
-# kill the process; curves it does not know.
-_WKB_TYPES: Final = frozenset(range(1, 7))
+# Coordinates are looked at when all are parsed, so that each finding names its row.
+_STRUCTURE: Final = replace(gis_guards.GEOMETRY, reach=np.inf)
 
 
 def from_wkb(values: list[bytes | None]) -> tuple[Geometries, dict[int, str]]:
@@ -151,14 +162,10 @@ def from_wkb(values: list[bytes | None]) -> tuple[Geometries, dict[int, str]]:
     for position, value in enumerate(values):
         if value is None:
             continue
-        order = "little" if value[:1] == b"\x01" else "big"
-        kind = int.from_bytes(value[1:5], order) & 0x1FFFFFFF  # type: ignore[arg-type]
-        if len(value) >= 9 and kind % 1000 in _WKB_TYPES:
-            plain.append(position)
-        elif kind % 1000 == 7:
-            unread[position + 1] = "the geometry is a collection of mixed types"
+        if (unfit := gis_guards.fault(value, "wkb", _STRUCTURE)) is not None:
+            unread[position + 1] = f"the geometry {unfit}"
         else:
-            unread[position + 1] = f"the geometry is of a type that is not read (WKB type {kind})"
+            plain.append(position)
     if plain:
         chosen = np.array(plain)
         with np.errstate(invalid="ignore"):  # NaN coordinates are looked for later, row by row
@@ -254,7 +261,11 @@ def ask_gdal(
             raise _died(checked.path.name, done)
         answer: dict[str, Any] = json.loads(done.stdout)
         if "error" in answer:
-            reason = answer["error"].replace(address, checked.path.name)
+            # What GDAL adds helps a programmer, not the sender of the file.
+            reason = answer["error"].replace(address, checked.path.name).partition("; It might")[0]
+            if "not recognized as being in a supported file format" in reason:
+                reason = "it is damaged, or not what its name says"
+            reason = reason.rstrip(".")
             raise BadInput(
                 f"{checked.path.name} cannot be read: {reason}",
                 "Open it in the program that made it and export it again.",

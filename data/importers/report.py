@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
+from data.importers.wording import counted, verb
 from gis.errors import BadInput, Problem
 
 if TYPE_CHECKING:
@@ -18,8 +19,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-Level = Literal["rejected", "repaired", "warned", "noted"]
+Level = Literal["rejected", "warned", "removed", "changed", "repaired", "noted"]
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 
+# Why an incident waits for a person to look at it.
+REVIEW_WORDS: Final = {
+    "no_place": "without a place",
+    "outside": "outside of every grid",
+    "no_edition": "from a time for which no grids are published",
+    "nobody": "in grids where nobody answered at the time",
+}
 # An Excel sheet that begins with one of these is run as a formula by the reader's spreadsheet.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -31,8 +40,9 @@ class Finding:
     Attributes
     ----------
     level
-        ``rejected``: the row is not kept. ``repaired``: kept with another value than the file's.
-        ``warned``: kept as it is, but a person should look. ``noted``: an assumption that was made.
+        ``rejected``: the row is not kept. ``warned``: kept as it is, but a person should look.
+        ``removed``: a stored record is taken back. ``changed``: a stored record gets another value.
+        ``repaired``: kept with another value than the file's. ``noted``: an assumption was made.
     group
         Words that alike findings share, for counting; the problem's reason may name the value.
     """
@@ -49,13 +59,17 @@ class Report:
     Attributes
     ----------
     read
-        Rows found in the file (after choosing the layer).
+        Rows taken from the file (after choosing the layer, and the rows by a filter).
+    left_out
+        Rows that the filter left out.
     new, changed, unchanged
         Records of the database; None when no database was asked. A row may make several records
         (a village also names its township) and several rows one (a building in parts).
     absent
-        Records of the same county and source that are in the database and not in this file; they
-        are left as they are.
+        Records of the same county and source that are in the database and not in this file, and
+        stay as they are.
+    removed
+        Records of the same county and source that a complete file lacks, and that go.
     review
         For incidents: rows kept for a person to place, by reason.
     committed
@@ -69,10 +83,12 @@ class Report:
     crs: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
     read: int = 0
+    left_out: int = 0
     new: int | None = None
     changed: int | None = None
     unchanged: int | None = None
     absent: int | None = None
+    removed: int | None = None
     review: dict[str, int] = field(default_factory=dict)
     committed: bool = False
     findings: list[Finding] = field(default_factory=list)
@@ -166,10 +182,9 @@ class Report:
         together: dict[tuple[Level, str], list[Finding]] = {}
         for finding in self.findings:
             together.setdefault((finding.level, finding.group), []).append(finding)
-        order = ["rejected", "warned", "repaired", "noted"]
         return sorted(
             ((level, group, len(found), found) for (level, group), found in together.items()),
-            key=lambda entry: (order.index(entry[0]), -entry[2]),
+            key=lambda entry: (LEVELS.index(entry[0]), -entry[2]),
         )
 
     def to_dict(self, *, limit: int | None = None) -> dict[str, Any]:
@@ -183,12 +198,14 @@ class Report:
             "columns": self.columns,
             "committed": self.committed,
             "read": self.read,
+            "left_out": self.left_out,
             "kept": self.kept,
             "rejected": self.rejected,
             "new": self.new,
             "changed": self.changed,
             "unchanged": self.unchanged,
             "absent": self.absent,
+            "removed": self.removed,
             "review": self.review,
             "findings": [
                 {
@@ -217,22 +234,34 @@ class Report:
         """The report for a terminal: counts, then each group with its first `limit` rows."""
         what = "written" if self.committed else "dry run, nothing written"
         text = [f"{self.kind} from {self.file} ({what})"]
-        text.append(f"  rows: {self.read} read, {self.kept} kept, {self.rejected} rejected")
+        left_out = f", {self.left_out} left out by --where" if self.left_out else ""
+        text.append(
+            f"  rows: {self.read} read, {self.kept} kept, {self.rejected} rejected{left_out}"
+        )
         if self.new is not None:
+            removed = f", {self.removed} removed" if self.removed else ""
             text.append(
                 f"  records: {self.new} new, {self.changed} changed, {self.unchanged} unchanged"
+                + removed
             )
         if self.absent:
+            which = counted(self.absent, "record", "records")
             text.append(
-                f"  {self.absent} of source {self.source!r} are in the database but not in this "
-                "file: left as they are"
+                f"  {which} of source {self.source!r} {verb(self.absent, 'is', 'are')} in the "
+                "database but not in this file, and "
+                f"{verb(self.absent, 'stays as it is', 'stay as they are')}"
             )
         if self.review:
-            listed = ", ".join(f"{n} {reason}" for reason, n in sorted(self.review.items()))
+            listed = ", ".join(
+                f"{n} {REVIEW_WORDS.get(reason, reason)}"
+                for reason, n in sorted(self.review.items())
+            )
             text.append(f"  kept for review: {listed}")
         for level, group, count, found in self.groups():
             if found[0].problem.row is None:
                 text.extend(f"  {level}: {_without_file(f.problem)}" for f in found[:limit])
+                if count > limit:
+                    text.append(f"      ... and {count - limit} more")
                 continue
             text.append(f"  {level}: {count} x {group}. {found[0].problem.remedy}".rstrip())
             for f in found[:limit]:

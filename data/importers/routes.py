@@ -52,7 +52,7 @@ def prepare(work: Work) -> None:
         ("means", DEFAULT_MEANS),
         ("interval_days", f"{DEFAULT_INTERVAL_DAYS} days"),
     ):
-        if not work.has(field):
+        if not work.has(field) and not work.options.update:
             report.add("warned", f"{field} is not said: {default} was assumed", field=field)
     frame["geom"] = single_lines(work)
     work.records["routes"] = frame[report.stands(frame.index)]
@@ -63,7 +63,7 @@ def store(work: Work, session: Session) -> None:
     frame = work.records["routes"].assign(
         county_code=county_of(work, session), source=work.options.source
     )
-    writing.write(session, "patrol_routes", frame, _STORED, work.report)
+    writing.write(session, work, "patrol_routes", frame, _STORED)
 
 
 def known_routes(session: Session, county: str | None) -> dict[str, list[int]]:
@@ -151,7 +151,9 @@ def store_checkpoints(work: Work, session: Session) -> None:
     writing.stage(session, "checkpoints", frame[list(columns)])
     writing.count(
         work.report,
-        writing.merge(session, "checkpoints", columns, key=("county_code", "route_id", "seq")),
+        writing.merge(
+            session, work, "checkpoints", columns, key=("county_code", "route_id", "seq")
+        ),
     )
 
 
@@ -163,6 +165,8 @@ KIND: Final = Kind(
     prepare=prepare,
     store=store,
     layers=("route", "patrol_routes", "巡逻路线"),
+    corrects={"name": "name", "means": "means", "interval_days": "interval_days"},
+    takes_back=True,
     companions=("checkpoints",),
 )
 CHECKPOINTS: Final = Kind(
@@ -174,4 +178,5 @@ CHECKPOINTS: Final = Kind(
     prepare=prepare_checkpoints,
     store=store_checkpoints,
     layers=("checkpoint", "卡点"),
+    no_update="Send it again: the number on its route tells which checkpoint a row changes.",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from data import schema
 from data.importers import (
     barriers,
     borders,
     buildings,
     cameras,
     columns,
+    filters,
     grids,
     guards,
     incidents,
@@ -83,6 +85,9 @@ def run_import(
     database: Database | None = None,
     commit: bool = False,
     strict: bool = False,
+    update: bool = False,
+    complete: bool = False,
+    where: Sequence[str] = (),
     actor: str = "import",
     max_bytes: int = guards.MAX_BYTES,
     progress: Progress | None = None,
@@ -111,6 +116,12 @@ def run_import(
         Write. All rows that pass, the ``imports`` row and the audit entry are one transaction.
     strict
         Refuse the file when one row is rejected.
+    update
+        Correct records that are there, by the fields that the file has; add none.
+    complete
+        The file has all records of its county and source: take back those that it lacks.
+    where
+        Conditions on the rows to take, as in `filters`; all must hold.
     progress
         Called with the step and its share done, 0 to 1.
 
@@ -133,26 +144,63 @@ def run_import(
     if commit and database is None:
         raise BadInput("nothing can be written without a database", "Leave --commit out.")
     path = Path(path)
+    _check_ways(KINDS[kind], update=update, complete=complete, is_filtered=bool(where))
+    conditions = filters.parse(where)
     options = Options(
         crs=crs, county=county, parent=parent, source=source or _stem(path), timezone=timezone,
-        against=against, defaults=dict(defaults or {}), actor=actor,
+        against=against, defaults=dict(defaults or {}), actor=actor, update=update,
+        complete=complete, commit=commit,
+        secrets=database.settings.secrets_path if database is not None else None,
     )  # fmt: skip
     say = progress or _silent
     say("reading", 0.0)
     tables = _tables(KINDS[kind], path, layer, encoding, max_bytes)
+    if update:
+        tables = tables[:1]  # what comes along with a kind is not corrected along with it
     report = Report(kind, path.name, options.source)
     with suppress(_DryRun), _transaction(database, commit=commit) as session:
         for number, (part, table) in enumerate(tables):
             say(part.name, (number + 1) / (len(tables) + 1))
             told = mapping if number == 0 else None
-            work = begin(part, table, told, options, report)
-            _import_layer(work, table, session)
+            chosen = conditions if number == 0 else ()
+            work, taken = begin(part, table, told, options, report, conditions=chosen)
+            _import_layer(work, taken, session)
             report.refuse_if_strict(strict=strict)
         if session is not None and commit:
+            if report.kept == 0:
+                raise _DryRun  # there is nothing to write
             _record(session, path, report, options)
-    report.committed = commit
     say("done", 1.0)
     return report
+
+
+def _check_ways(kind: Kind, *, update: bool, complete: bool, is_filtered: bool) -> None:
+    """Refuse ways of importing that a kind does not know, or that contradict one another."""
+    problems = []
+    if update and not kind.corrects:
+        able = ", ".join(name for name, each in KINDS.items() if each.corrects)
+        problems.append(
+            Problem(
+                f"{kind.name} are not corrected by --update",
+                f"{kind.no_update} It corrects {able}.".strip(), None, None, "--update",
+            )
+        )  # fmt: skip
+    if complete and not kind.takes_back:
+        able = ", ".join(name for name, each in KINDS.items() if each.takes_back)
+        problems.append(
+            Problem(
+                f"{kind.name} are never taken back by a file", f"--complete is for {able}.",
+                None, None, "--complete",
+            )
+        )  # fmt: skip
+    if complete and update:
+        reason = "--complete says that the file has everything, --update that it only corrects"
+        problems.append(Problem(reason, "Say one of them."))
+    if complete and is_filtered:
+        reason = "rows left out by --where would count as gone with --complete"
+        problems.append(Problem(reason, "Say one of them."))
+    if problems:
+        raise BadInput(problems)
 
 
 def _silent(step: str, share: float) -> None:  # noqa: ARG001 - the shape of a progress callback
@@ -199,6 +247,10 @@ def _transaction(database: Database | None, *, commit: bool) -> Iterator[Session
         yield None
         return
     with database.transaction(timeout_s=0) as session:
+        if not commit:
+            # A database without tables, or with those of an older release, is looked at as it
+            # would be; the rollback takes the tables away again.
+            schema.upgrade_within(session.connection())
         yield session
         if not commit:
             raise _DryRun
@@ -212,6 +264,8 @@ def _import_layer(work: Work, table: Table, session: Session | None) -> None:
     work.drop_rejected()
     if session is not None:
         work.kind.store(work, session)
+    elif work.kind.unchecked is not None:
+        work.kind.unchecked(work)
 
 
 def begin(
@@ -220,8 +274,14 @@ def begin(
     mapping: Mapping[str, str] | None,
     options: Options,
     report: Report,
-) -> Work:
-    """Map the columns of a table and begin the work on it.
+    *,
+    conditions: Sequence[filters.Condition] = (),
+) -> tuple[Work, Table]:
+    """Map the columns of a table, leave out rows by the conditions, and begin the work on it.
+
+    Returns
+    -------
+    The work, and the table with the rows that were taken.
 
     Raises
     ------
@@ -249,9 +309,17 @@ def begin(
         report.add("warned", f"column {column!r} is {why}", field=column)
     for note in table.notes:
         report.note(note)
-    report.layer = table.layer if report.read == 0 else report.layer
+    first = report.read + report.left_out
+    report.layer = table.layer if first == 0 else report.layer
     report.columns |= found.columns
-    first = report.read
+    if conditions:
+        kept, notes = filters.keep(
+            table.frame, conditions, found.columns, file=report.file, timezone=options.timezone
+        )
+        for text in notes:
+            report.note(text)
+        report.left_out += int((~kept).sum())
+        table = table.only(kept)
     frame = table.frame
     if first:
         frame = frame.set_axis(frame.index + first)
@@ -265,10 +333,11 @@ def begin(
             raise BadInput(Problem(f"{kind.name} have no field {field!r}", field=field))
         given = data.get(field, pd.Series(None, index=frame.index, dtype=object)).astype(object)
         data[field] = given.where(given.notna() & (given.astype(str).str.strip() != ""), text)
-    return Work(
+    work = Work(
         kind, options, report, pd.DataFrame(data, index=frame.index),
         np.full(len(frame), None, dtype=object), found.columns,
     )  # fmt: skip
+    return work, table
 
 
 def _record(session: Session, path: Path, report: Report, options: Options) -> None:
@@ -289,7 +358,7 @@ def _record(session: Session, path: Path, report: Report, options: Options) -> N
         sha256=digest.hexdigest(),
         actor=options.actor,
         kept=report.kept,
-        changed=(report.new or 0) + (report.changed or 0),
+        changed=(report.new or 0) + (report.changed or 0) + (report.removed or 0),
         rejected=report.rejected,
         report=json.dumps(detail, ensure_ascii=False).replace("\\u0000", ""),
     ).scalar_one()
@@ -307,5 +376,6 @@ def _record(session: Session, path: Path, report: Report, options: Options) -> N
         new=report.new,
         changed=report.changed,
         unchanged=report.unchanged,
+        removed=report.removed,
         rejected=report.rejected,
     )

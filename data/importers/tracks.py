@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from data.importers import values, writing
+from data.importers import moments, values, writing
 from data.importers.geometry_checks import METRES_PER_DEGREE
 from data.importers.routes import find_targets, known_routes
+from data.importers.wording import counted
 from data.importers.work import Kind, Work, county_of
 from gis.database import execute
 
@@ -31,7 +32,7 @@ def prepare(work: Work) -> None:
     frame["patrol"] = values.texts(work.column("patrol"))
     frame["route"] = values.texts(work.column("route"))
     frame["team"] = values.texts(work.column("team"))
-    frame["fixed_at"] = values.times(
+    frame["fixed_at"] = moments.times(
         work.column("time"), report, work.field("time"), timezone=work.options.timezone
     )
     frame["accuracy_m"] = values.numbers(
@@ -127,8 +128,11 @@ def store(work: Work, session: Session) -> None:
     )
     columns = ("county_code", "source", "external_id", "route_id", "team")
     writing.stage(session, "patrols", patrols[list(columns)])
-    made = writing.merge(session, "patrols", columns, keep=("route_id", "team"))
-    report.note(f"{made.new} patrols are new, {made.changed} changed, {made.unchanged} as before")
+    made = writing.merge(session, work, "patrols", columns, keep=("route_id", "team"))
+    report.note(
+        f"{counted(made.new, 'patrol is', 'patrols are')} new, {made.changed} changed, "
+        f"{made.unchanged} as before"
+    )
     numbers = {
         row.external_id: row.id
         for row in execute(
@@ -142,7 +146,7 @@ def store(work: Work, session: Session) -> None:
     writing.stage(session, "track_fixes", fixes[list(_FIXES)])
     writing.count(
         report,
-        writing.merge(session, "track_fixes", _FIXES, key=("patrol_id", "fixed_at")),
+        writing.merge(session, work, "track_fixes", _FIXES, key=("patrol_id", "fixed_at")),
     )
     # A patrol lasts from its first fix to its last, whatever files they came in.
     execute(
@@ -166,4 +170,5 @@ KIND: Final = Kind(
     prepare=prepare,
     store=store,
     layers=("track", "track_points", "fixes", "轨迹"),
+    no_update="Send the fixes again under the same --source: a changed one replaces its first.",
 )

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from data.importers import values
+from data.importers.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,15 +139,15 @@ def _completed(
     padded = f"0{raw}"
     if len(padded) not in LEVELS:
         return None, (
-            f"the code {raw} has {len(raw)} digits; codes have 2, 4, 6, 9 or 12",
+            f"the code {raw} has {counted(len(raw), 'digit')}; codes have 2, 4, 6, 9 or 12",
             "Give the full code, or say --parent CODE to complete short ones.",
         )
     # One zero may be missing; only something else that is known of the unit can prove it.
     if (county is not None and padded.startswith(county)) or level == len(padded):
         return padded, None
     why = (
-        f"the code {raw} has {len(raw)} digits; a zero at its beginning was probably lost in a "
-        "spreadsheet"
+        f"the code {raw} has {counted(len(raw), 'digit')}; a zero at its beginning was probably "
+        "lost in a spreadsheet"
     )
     return None, (why, _REMEDY_TEXT)
 

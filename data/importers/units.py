@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 import shapely
 
-from data.importers import geometry_checks, values, writing
+from data.importers import geometry_checks, history, leaving, values, writing
 from data.importers.columns import missing
 from data.importers.unit_codes import LEVELS, check_level, own_codes, trimmed
+from data.importers.wording import counted
 from data.importers.work import Kind, Work, put_together
 from gis.database import execute
 from gis.errors import BadInput, Problem
+from grids.redistricting import AREA_TYPES
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -22,7 +25,7 @@ AREA_WORDS: Final = {
     "城市": "urban", "城镇": "urban", "城区": "urban", "微网格": "micro", "农村": "rural",
     "乡村": "rural", "农区": "rural", "牧区": "pastoral",
 }  # fmt: skip
-AREA_TYPES: Final = ("urban", "micro", "rural", "pastoral")
+_SLIVERS: Final = "pairs of neighbouring units overlap by slivers"
 _STORED: Final = ("code", "level", "parent_code", "name", "name_en", "area_type", "geom", "source")
 
 
@@ -48,7 +51,11 @@ def prepare(work: Work) -> None:
     frame["name"] = values.objects(named, frame.index)
     frame["name_en"] = values.texts(work.column("name_en"))
     frame["area_type"] = values.chosen(
-        work.column("area_type"), report, work.field("area_type"), AREA_WORDS, allowed=AREA_TYPES
+        work.column("area_type"),
+        report,
+        work.field("area_type"),
+        AREA_WORDS,
+        allowed=tuple(AREA_TYPES),
     )
     frame["geom"] = work.geom
     check_level(work, frame)
@@ -164,8 +171,8 @@ def _refuse_overlaps(work: Work, frame: pd.DataFrame) -> pd.DataFrame:
     if slivers:
         report.add(
             "warned",
-            f"{slivers} pairs of neighbouring units overlap by slivers, the largest of "
-            f"{worst:,.0f} m²; kept as they are",
+            f"{counted(slivers, 'pair of neighbouring units overlaps by a sliver', _SLIVERS)}, the "
+            f"largest of {worst:,.0f} m²; kept as drawn",
             field="geometry",
         )
     return frame[report.stands(frame.index)].copy()
@@ -176,7 +183,7 @@ def store(work: Work, session: Session) -> None:
     report = work.report
     frame = work.records["units"].copy()
     if frame.empty:
-        raise BadInput(report.problems)
+        return
     frame["source"] = work.options.source
     frame["geom"] = [
         None if shape is None
@@ -191,10 +198,13 @@ def store(work: Work, session: Session) -> None:
         "UPDATE incoming SET is_above = true WHERE code = ANY(:codes)",
         codes=list(frame.loc[frame["is_above"], "code"]),
     )
+    # Units that are gone go first: one that takes their ground (villages merge) overlaps no more.
+    removed, absent = (0, 0) if work.options.update else _without(session, work)
     writing.refuse_invalid(session, report)
     _refuse_overlaps_with_known(work, session)
-    _refuse_nameless(work, session)
-    writing.count(report, _merge(session, report))
+    if not work.options.update:
+        _refuse_nameless(work, session)
+    writing.count(report, replace(_merge(session, work), removed=removed, absent=absent))
     orphans = execute(
         session,
         "SELECT DISTINCT i.parent_code AS code FROM incoming i WHERE i.parent_code IS NOT NULL "
@@ -203,8 +213,9 @@ def store(work: Work, session: Session) -> None:
     if orphans:
         listed = ", ".join(row.code for row in orphans[:5])
         more = ", ..." if len(orphans) > 5 else ""
+        which = counted(len(orphans), "unit above these is", "units above these are")
         report.note(
-            f"{len(orphans)} units above these are not known ({listed}{more})",
+            f"{which} not known ({listed}{more})",
             "Import them as well, so that the chain of units is whole.",
         )
 
@@ -263,54 +274,89 @@ def _refuse_nameless(work: Work, session: Session) -> None:
         )
 
 
-def _merge(session: Session, report: Any) -> writing.Outcome:
+def _merge(session: Session, work: Work) -> writing.Outcome:
     """Insert and update by code.
 
-    A name is overwritten by the source that gave it and by code tables; the names that a map layer
-    brings along are often shortened, so they do not replace another source's.
+    A name is overwritten by the source that gave it, by code tables and by an update; the names
+    that a map layer brings along are often shortened, so they do not replace another source's.
     """
+    is_update = work.options.update
+    wins = "true" if is_update else "t.source = i.source OR NOT i.is_above AND i.geom IS NULL"
+    if is_update:
+        _refuse_unknown(session, work)
+    else:
+        _say_kept(session, work)
+    same = "t.code = i.code AND upper_inf(t.valid)"
+    total = int(execute(session, "SELECT count(*) FROM incoming").scalar_one())
+    changed = history.update(
+        session, work, "admin_units", same,
+        {
+            "name": f"CASE WHEN i.name IS NOT NULL AND ({wins}) THEN i.name ELSE t.name END",
+            **{c: f"COALESCE(i.{c}, t.{c})" for c in ("name_en", "area_type", "geom")},
+        },
+    )  # fmt: skip
+    if is_update:
+        return writing.Outcome(0, changed, total - changed)
+    # A unit that comes back after it was ended begins anew; the time between stays empty.
+    execute(session, "ALTER TABLE incoming ADD COLUMN valid tstzrange")
+    execute(
+        session,
+        "UPDATE incoming AS i SET valid = tstzrange(CASE WHEN EXISTS "
+        "(SELECT FROM admin_units AS t WHERE t.code = i.code) THEN now() END, NULL)",
+    )
+    new = writing.insert(session, "admin_units", (*_STORED, "valid"), same)
+    return writing.Outcome(new, changed, total - new - changed)
+
+
+def _without(session: Session, work: Work) -> tuple[int, int]:
+    """Units of the source, its counties and levels, that the file lacks: ended, left."""
+    gone = (
+        "t.source = :source AND t.county_code IN (SELECT left(code, 6) FROM incoming "
+        "WHERE level >= 6) AND t.level IN (SELECT level FROM incoming) "
+        "AND NOT EXISTS (SELECT FROM incoming AS i WHERE i.code = t.code)"
+    )
+    if work.options.complete:
+        return leaving.end_units(session, work, gone, source=work.options.source)
+    return 0, leaving.count_gone(
+        session, "admin_units", f"upper_inf(t.valid) AND {gone}", source=work.options.source
+    )
+
+
+def _say_kept(session: Session, work: Work) -> None:
     kept = execute(
         session,
         """
-        SELECT count(*) AS n, min(u.code) AS code, min(u.name) AS name, min(i.name) AS other
+        SELECT count(*) AS n, min(u.code) AS code,
+               (array_agg(u.name ORDER BY u.code))[1] AS name,
+               (array_agg(i.name ORDER BY u.code))[1] AS other
         FROM incoming i JOIN admin_units u ON u.code = i.code AND upper_inf(u.valid)
         WHERE i.name <> u.name AND u.source <> i.source AND (i.is_above OR i.geom IS NOT NULL)
         """,
     ).one()
     if kept.n:
-        report.note(
-            f"{kept.n} names differ from the known ones, which were kept (such as {kept.code}: "
-            f"{kept.name!r} kept, {kept.other!r} in this file)"
+        which = counted(kept.n, "name differs from the known one", "names differ from known ones")
+        work.report.note(
+            f"{which}, and what is known was kept (such as {kept.code}: {kept.name!r} kept, "
+            f"{kept.other!r} in this file)",
+            "Say --update if the names of this file are the right ones.",
+            field=work.field("name"),
         )
-    total = int(execute(session, "SELECT count(*) FROM incoming").scalar_one())
-    changed = execute(
+
+
+def _refuse_unknown(session: Session, work: Work) -> None:
+    """Reject the rows of an update whose unit is not there; unknown units above are left out."""
+    unknown = execute(
         session,
-        """
-        WITH coming AS (
-            SELECT u.id,
-                   CASE WHEN i.name IS NOT NULL AND (u.source = i.source
-                             OR NOT i.is_above AND i.geom IS NULL)
-                        THEN i.name ELSE u.name END AS name,
-                   COALESCE(i.name_en, u.name_en) AS name_en,
-                   COALESCE(i.area_type, u.area_type) AS area_type,
-                   COALESCE(i.geom, u.geom) AS geom
-            FROM incoming i JOIN admin_units u ON u.code = i.code AND upper_inf(u.valid)
-        )
-        UPDATE admin_units t
-        SET name = c.name, name_en = c.name_en, area_type = c.area_type, geom = c.geom
-        FROM coming c
-        WHERE t.id = c.id AND (t.name, t.name_en, t.area_type, t.geom)
-              IS DISTINCT FROM (c.name, c.name_en, c.area_type, c.geom)
-        """,
-    )
-    listed = ", ".join(_STORED)
-    new = execute(
-        session,
-        f"INSERT INTO admin_units ({listed}) SELECT {listed} FROM incoming i WHERE NOT EXISTS "  # noqa: S608 - our own column names
-        "(SELECT 1 FROM admin_units u WHERE u.code = i.code AND upper_inf(u.valid)) ORDER BY code",
-    )
-    n, c = int(new.rowcount), int(changed.rowcount)  # type: ignore[attr-defined]
-    return writing.Outcome(n, c, total - n - c)
+        "DELETE FROM incoming i WHERE NOT EXISTS "
+        "(SELECT FROM admin_units u WHERE u.code = i.code AND upper_inf(u.valid)) "
+        "RETURNING file_row, code, is_above",
+    ).all()
+    own = [row for row in unknown if not row.is_above]
+    work.report.reject_each(
+        [(row.file_row, f"there is no unit {row.code} to correct") for row in own],
+        "Correct the code, or leave --update out to add the unit.",
+        field=work.field("code"), group="there is no such unit to correct",
+    )  # fmt: skip
 
 
 KIND: Final = Kind(
@@ -322,5 +368,7 @@ KIND: Final = Kind(
     families=("polygon",),
     prepare=prepare,
     store=store,
+    corrects={name: name for name in ("name", "name_en", "area_type")},
+    takes_back=True,
     layers=("unit", "admin_units", "counties", "villages", "neighborhoods", "行政区划", "社区"),
 )  # fmt: skip

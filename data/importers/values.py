@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
-from gis.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,12 +23,6 @@ Series: TypeAlias = "pd.Series[Any]"
 NOTHING: Final = frozenset({"", "null", "none", "nan", "na", "n/a", "#n/a", "-", "--", "无", "\\n"})
 TRUE: Final = frozenset({"是", "有", "对", "true", "t", "yes", "y", "1", "1.0", "√", "✓"})
 FALSE: Final = frozenset({"否", "无", "不是", "false", "f", "no", "n", "0", "0.0", "×", "✗", "-"})
-
-# Days of Excel count from here; its day 60 is a 29 February 1900 that never was.
-EXCEL_EPOCH: Final = datetime(1899, 12, 30, tzinfo=UTC)
-EXCEL_DAYS: Final = (18_264, 73_051)  # 1950-01-01 to 2100-01-01
-EARLIEST: Final = pd.Timestamp("1900-01-01", tz="UTC")
-LATEST: Final = pd.Timestamp("2100-01-01", tz="UTC")
 
 MAX_COUNT: Final = 100_000
 
@@ -105,13 +96,14 @@ def _judge(
 
 def _finite(text: str, units: str) -> float | str:
     """A finite number, its unit (alternatives of a pattern) cut off; or the reason for none."""
-    number = _number(re.sub(rf"\s*(?:{units})$", "", text))
-    if number is None:
+    found = number(re.sub(rf"\s*(?:{units})$", "", text))
+    if found is None:
         return f"is text: {text!r}"
-    return number if math.isfinite(number) else f"is not finite: {text}"
+    return found if math.isfinite(found) else f"is not finite: {text}"
 
 
-def _number(text: str) -> float | None:
+def number(text: str) -> float | None:
+    """The number that a text is, separators of thousands allowed; None when it is none."""
     plain = text.replace(",", "").replace("，", "").replace("％", "%")
     try:
         return float(plain)
@@ -156,8 +148,22 @@ def numbers(
             return f"is not between {low:g} and {high:g}: {text}"
         return number
 
+    plain = _plain_numbers(series)
+    if plain is not None and ((plain >= low) & (plain <= high)).all():
+        return plain
     remedy = f"Give a number{' in ' + unit if unit else ''}, or leave it empty."
     return _judge(series, report, field, remedy, parse)
+
+
+def _plain_numbers(series: Series) -> NDArray[np.float64] | None:
+    """A column of nothing but finite numbers, at once; None where one has to be looked at."""
+    if pd.api.types.is_bool_dtype(series.dtype) or pd.api.types.is_object_dtype(series.dtype):
+        return None
+    try:
+        found = series.astype(float).to_numpy(dtype=float)
+    except (TypeError, ValueError):
+        return None
+    return found if np.isfinite(found).all() else None
 
 
 def booleans(series: Series, report: Report, field: str, *, default: bool) -> Series:
@@ -184,10 +190,6 @@ def booleans(series: Series, report: Report, field: str, *, default: bool) -> Se
         )
     return pd.Series(out, index=series.index, dtype=bool)
 
-
-# ------------------------------------------------------------------------------------------
-# Codes
-# ------------------------------------------------------------------------------------------
 
 _SCIENTIFIC: Final = re.compile(r"^(\d)(?:\.(\d+))?[eE]\+?(\d+)$")
 _FLOAT: Final = re.compile(r"^(\d+)\.0+$")
@@ -216,190 +218,6 @@ def code(value: Any) -> tuple[str | None, str | None]:
     if not text.isascii() or not text.isdigit():
         return None, f"{text!r} is not made of digits"
     return text, None
-
-
-# ------------------------------------------------------------------------------------------
-# Time
-# ------------------------------------------------------------------------------------------
-
-
-def zone(name: str) -> ZoneInfo:
-    """The time zone of this name.
-
-    Raises
-    ------
-    BadInput
-        There is none.
-    """
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise BadInput(
-            f"there is no time zone {name!r}", "Say for example Asia/Shanghai or UTC."
-        ) from error
-
-
-_CHINESE_DATE: Final = re.compile(
-    r"^(\d{4})\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(\d{1,2})\s*日?"
-    r"(?:[\sT]*(上午|下午|AM|PM|am|pm)?\s*(\d{1,2})\s*[时点:]\s*(\d{1,2})?\s*分?"
-    r"(?:\s*[:]?\s*(\d{1,2})(\.\d+)?\s*秒?)?\s*(AM|PM|am|pm)?)?"
-    r"\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?$"
-)
-_COMPACT: Final = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2})?)?$")
-_DAY_FIRST: Final = re.compile(r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?:\s+(.*))?$")
-
-
-def parse_time(text: str, zone_: ZoneInfo) -> tuple[datetime, bool] | str:  # noqa: PLR0911
-    """A moment from text, and whether the text named its zone; or the reason why not.
-
-    Understood: ISO 8601 and its like (``2024-3-5 8:07``, ``2024/03/05T08:07:30+08:00``), Chinese
-    (``2024年3月5日8时7分``, ``下午3:20``), compact (``20240305``, ``202403050807``), Excel's count
-    of days (``45356.33``). Not understood, since it can be read in two ways: ``3/5/2024``.
-    """
-    if match := _CHINESE_DATE.match(text):
-        return _assemble(match, text, zone_)
-    if match := _COMPACT.match(text):
-        parts = [int(part) for part in match.groups(default="0")]
-        return _moment(parts, 0, zone_, text), False
-    number = _number(text)
-    if number is not None:
-        if EXCEL_DAYS[0] <= number < EXCEL_DAYS[1]:
-            return excel_time(number, zone_), False
-        if 10**9 <= number < 5 * 10**9:
-            return datetime.fromtimestamp(number, UTC), True
-        if 10**12 <= number < 5 * 10**12:
-            return datetime.fromtimestamp(number / 1000, UTC), True
-        return f"is no date: {text}"
-    if match := _DAY_FIRST.match(text):
-        first, second = int(match[1]), int(match[2])
-        if first > 12 >= second or second > 12 >= first:
-            day, month = (first, second) if first > 12 else (second, first)
-            iso = f"{match[3]}-{month}-{day} {match[4] or ''}".strip()
-            return parse_time(iso, zone_)
-        return f"can be read in two ways, day or month first: {text}"
-    return f"is no date: {text!r}"
-
-
-def _assemble(match: re.Match[str], text: str, zone_: ZoneInfo) -> tuple[datetime, bool] | str:
-    year, month, day, before, hour, minute, second, fraction, after, offset = match.groups()
-    half = (before or after or "").lower()
-    hours = int(hour or 0)
-    if half in ("下午", "pm") and hours < 12:
-        hours += 12
-    elif half in ("上午", "am") and hours == 12:
-        hours = 0
-    try:
-        moment = datetime(
-            int(year), int(month), int(day), hours, int(minute or 0), int(second or 0),
-            int(float(fraction or 0) * 1e6), tzinfo=UTC,
-        )  # fmt: skip
-    except ValueError as error:
-        return f"is no date: {text} ({error})"
-    if offset is None:
-        return moment.replace(tzinfo=zone_), False
-    if offset in ("Z", "UTC", "GMT"):
-        return moment, True
-    sign = -1 if offset[0] == "-" else 1
-    digits = offset[1:].replace(":", "").ljust(4, "0")
-    shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return moment - sign * shift, True
-
-
-def _moment(parts: list[int], micros: int, zone_: ZoneInfo, text: str) -> Any:
-    try:
-        return datetime(*parts, micros, tzinfo=zone_)  # type: ignore[arg-type,misc]
-    except ValueError as error:
-        return f"is no date: {text} ({error})"
-
-
-def excel_time(days: float, zone_: ZoneInfo) -> datetime:
-    """The local time that Excel counts as this many days since 1900, to the millisecond."""
-    moment = EXCEL_EPOCH + timedelta(milliseconds=round(days * 86_400_000))
-    return moment.replace(tzinfo=zone_)
-
-
-def times(
-    series: Series, report: Report, field: str, *, timezone: str, reject: bool = True
-) -> Series:
-    """Moments in UTC (NaT: nothing said); times without a zone are taken in `timezone`, said so.
-
-    Unreadable ones are rejected, or with ``reject=False`` warned about and left out.
-    """
-    zone_ = zone(timezone)
-    dtype = series.dtype
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        return series.dt.tz_convert("UTC").dt.as_unit("us")
-    if np.issubdtype(dtype, np.datetime64) if isinstance(dtype, np.dtype) else False:
-        _say_zone(report, field, timezone, len(series))
-        local = series.dt.as_unit("us").dt.tz_localize(
-            zone_, ambiguous=np.zeros(len(series), dtype=bool), nonexistent="shift_forward"
-        )
-        return local.dt.tz_convert("UTC")
-    known: dict[Any, tuple[datetime, bool] | str | None] = {}
-    moments: list[datetime | None] = []
-    bad: list[tuple[int, str]] = []
-    assumed = 0
-    for row, value in series.items():
-        key = value if isinstance(value, date) else text_of(value)
-        if key not in known:
-            known[key] = _moment_of(key, zone_)
-        found = known[key]
-        if isinstance(found, str):
-            bad.append((int(row), found))
-            found = None
-        moments.append(found[0] if found else None)
-        assumed += found is not None and not found[1]
-    if assumed:
-        _say_zone(report, field, timezone, assumed)
-    if bad:
-        report.add(
-            "rejected" if reject else "warned",
-            [reason for _, reason in bad],
-            "Write dates as 2024-03-05 08:07, with +08:00 when another zone is meant.",
-            rows=[row for row, _ in bad],
-            field=field,
-            group=f"{field} is no clear date",
-        )
-    return pd.Series(moments, index=series.index, dtype="datetime64[us, UTC]")
-
-
-def _moment_of(value: Any, zone_: ZoneInfo) -> tuple[datetime, bool] | str | None:
-    """A value's moment in UTC and whether it named its zone; the reason why not; None for none."""
-    if value is None or value is pd.NaT:
-        return None
-    found: tuple[datetime, bool] | str
-    if isinstance(value, datetime):
-        found = (value.replace(tzinfo=zone_), False) if value.tzinfo is None else (value, True)
-    elif isinstance(value, date):
-        found = datetime.combine(value, time(), zone_), False
-    else:
-        found = parse_time(value, zone_)
-    if isinstance(found, str):
-        return found
-    moment, named = found[0].astimezone(UTC), found[1]
-    if not EARLIEST <= moment < LATEST:
-        return f"is not between 1900 and 2100: {text_of(value)}"
-    return moment, named
-
-
-def _say_zone(report: Report, field: str, timezone: str, count: int) -> None:
-    report.note(
-        f"{count} times of {field!r} carry no zone and were taken as {timezone}",
-        "Say --timezone NAME if that is wrong.",
-        field=field,
-    )
-
-
-def dates(series: Series, report: Report, field: str, *, timezone: str) -> Series:
-    """Calendar days (None: nothing said); a moment counts as its day in `timezone`."""
-    before = len(report.findings)
-    moments = times(series, report, field, timezone=timezone)
-    # A day needs no zone: what `times` said of it is not worth a reader's time.
-    report.findings[before:] = [f for f in report.findings[before:] if f.level != "noted"]
-    local = moments.dt.tz_convert(timezone)
-    return pd.Series(
-        [None if pd.isna(v) else v.date() for v in local], index=series.index, dtype=object
-    )
 
 
 def chosen(

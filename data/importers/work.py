@@ -13,6 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from data.importers.values import texts
+from data.importers.wording import counted
 from gis.database import execute
 from gis.errors import BadInput, Problem
 
@@ -51,6 +52,14 @@ class Options:
         Field to the text that empty cells get.
     actor
         Who is importing, for the audit.
+    update
+        The file corrects records that are there: only the fields it has, and nothing is added.
+    complete
+        The file has all records of its county and source: those it lacks are taken back.
+    commit
+        What passes is written; otherwise it is a dry run.
+    secrets
+        File of the keys that phones and id numbers are encrypted with; None without a database.
     """
 
     crs: str = "auto"
@@ -61,6 +70,10 @@ class Options:
     against: Path | None = None
     defaults: dict[str, str] = field(default_factory=dict)
     actor: str = "import"
+    update: bool = False
+    complete: bool = False
+    commit: bool = False
+    secrets: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,14 @@ class Kind:
         The kind converts positions itself (each row may have its own CRS).
     companions
         Kinds whose layer in the same file is imported along, in the same transaction.
+    corrects
+        Field to the column of the table that an update may change by it; empty where none may.
+    no_update
+        What to do where an update corrects nothing.
+    takes_back
+        Whether records can be taken back that a complete file no longer has.
+    unchecked
+        Says what a check without a database could not look at.
     """
 
     name: str
@@ -101,6 +122,10 @@ class Kind:
     layers: tuple[str, ...] = ()
     place_later: bool = False
     companions: tuple[str, ...] = ()
+    corrects: Mapping[str, str] = field(default_factory=dict)
+    no_update: str = ""
+    takes_back: bool = False
+    unchecked: Callable[[Work], None] | None = None
 
 
 @dataclass
@@ -138,6 +163,11 @@ class Work:
         """Row of the file of each record of the frame."""
         return np.asarray(self.frame.index, dtype=np.int64)
 
+    @property
+    def needs_place(self) -> bool:
+        """Whether a row without geometry is rejected; a correction may do without."""
+        return self.kind.needs_place and not self.options.update
+
     def has(self, name: str) -> bool:
         """Whether the file (or a constant) gives this field."""
         return name in self.frame.columns
@@ -173,6 +203,13 @@ def stable_ids(work: Work, fields: Sequence[str], name: str = "id") -> pd.Series
     lacking = given.isna().to_numpy()
     if not lacking.any():
         return given
+    if work.options.update:
+        work.report.reject(
+            given.index[lacking], "there is no id, and an update needs one",
+            f"Give the id of the record that is to be corrected, or --map {name}=COLUMN.",
+            field=work.field(name),
+        )  # fmt: skip
+        return given
     parts = [texts(work.column(f)) for f in fields]
     wkb = shapely.to_wkb(work.geom)
     made = []
@@ -185,7 +222,7 @@ def stable_ids(work: Work, fields: Sequence[str], name: str = "id") -> pd.Series
     given[lacking] = made
     what = " and ".join(["geometry", *fields]) if work.kind.families else ", ".join(fields)
     work.report.note(
-        f"{int(lacking.sum())} rows have no id: one was made from their {what}",
+        f"{counted(int(lacking.sum()), 'row has', 'rows have')} no id: one was made from {what}",
         f"Give an id column with --map {name}=COLUMN, or a change of these makes a new record.",
         field=work.field(name),
     )

@@ -10,13 +10,21 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import psycopg.errors
 import sqlalchemy as sa
+from sqlalchemy.orm import undefer
 
-from data.importers import values, writing
+from data.importers import history, moments, values, writing
 from data.importers.routes import find_targets, known_routes
+from data.importers.wording import counted
 from data.importers.work import Kind, Work, county_of, stable_ids
 from gis.database import execute
+from gis.errors import BadInput
+from gis.secrets import Keyring
+from grids.people import personal
+from grids.people.models import Person
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy.orm import Session
 
 ROLES: Final = ("grid_worker", "deputy", "grid_head", "building_head", "border_guard")
@@ -54,6 +62,8 @@ def prepare(work: Work) -> None:
     )  # fmt: skip
     for name in ("grid", "building", "route", "deputy"):
         frame[name] = values.texts(work.column(name))
+    for name in personal.FIELDS:
+        frame[name] = _numbers(work, name)
     _check_targets(work, frame)
     for begin, end in (("valid_from", "valid_to"), ("leave_from", "leave_to")):
         frame[begin] = _moments(work, begin)
@@ -77,19 +87,67 @@ def prepare(work: Work) -> None:
 
 def _moments(work: Work, name: str, *, last: bool = False) -> pd.Series[Any]:
     """Moments of a column; a last day without a clock time counts to its end."""
-    before = len(work.report.findings)
-    moments = values.times(
-        work.column(name), work.report, work.field(name), timezone=work.options.timezone
-    )
     # That days are local days goes without saying.
-    work.report.findings[before:] = [f for f in work.report.findings[before:] if f.level != "noted"]
+    found = moments.times(
+        work.column(name), work.report, work.field(name), timezone=work.options.timezone,
+        say_zone=False,
+    )  # fmt: skip
     if not last:
-        return moments
+        return found
     zone = ZoneInfo(work.options.timezone)
-    midnight = moments.map(
+    midnight = found.map(
         lambda m: not pd.isna(m) and m.astimezone(zone).time() == datetime.min.time()
     ).astype(bool)
-    return moments.where(~midnight, moments + timedelta(days=1))
+    return found.where(~midnight, found + timedelta(days=1))
+
+
+def _numbers(work: Work, name: personal.Field) -> pd.Series[Any]:
+    """Phones or id numbers as they are kept; what is none is left out and said, never repeated."""
+    found = values.texts(work.column(name))
+    normal = found.astype(object)
+    wrong = []
+    for row, text in found.dropna().items():
+        try:
+            normal[row] = personal.NORMAL[name](text)
+        except BadInput:
+            normal[row] = None
+            wrong.append(row)
+    if wrong:
+        work.report.add(
+            "warned", f"the {name.replace('_', ' ')} is none, and is not kept",
+            "Compare it with the card or the person.", rows=wrong, field=work.field(name),
+        )  # fmt: skip
+    return normal
+
+
+def _keep_numbers(
+    work: Work, session: Session, frame: pd.DataFrame, people: dict[str, list[Any]]
+) -> None:
+    """Write phones and id numbers that are new or other than those kept."""
+    given = {
+        (people[row.external_id.lower()][0], name): getattr(row, name)
+        for row in frame.itertuples()
+        for name in personal.FIELDS
+        if getattr(row, name) is not None and not pd.isna(getattr(row, name))
+    }
+    path = work.options.secrets
+    if not given or path is None:
+        return
+    if not (work.options.commit or path.exists()):
+        # A dry run makes no keys: without any, nothing can have been kept before.
+        said = counted(len(given), "phone or id number is", "phones and id numbers are")
+        work.report.note(f"{said} new")
+        return
+    keyring = Keyring.open(path)
+    kept = 0
+    for (person, name), value in given.items():
+        who = session.get_one(Person, person, options=[undefer(getattr(Person, f"{name}_hash"))])
+        if getattr(who, f"{name}_hash") == keyring.search_hash(value, kind=name):
+            continue
+        personal.keep(session, who, name, value, keyring=keyring, actor=work.options.actor)
+        kept += 1
+    said = counted(kept, "phone or id number is", "phones and id numbers are")
+    work.report.note(f"{said} new or other than before; they are kept encrypted")
 
 
 def _check_targets(work: Work, frame: pd.DataFrame) -> None:
@@ -107,8 +165,8 @@ def _check_targets(work: Work, frame: pd.DataFrame) -> None:
             field=work.field("role"), group="the role does not fit what the row names",
         )  # fmt: skip
     idle = int(frame[["grid", "building", "route"]].isna().all(axis=1).sum())
-    if idle:
-        work.report.note(f"{idle} persons answer for nothing yet")
+    if idle and not work.options.update:
+        work.report.note(f"{counted(idle, 'person answers', 'persons answer')} for nothing yet")
 
 
 def _primary(work: Work, frame: pd.DataFrame) -> pd.Series[Any]:
@@ -149,12 +207,23 @@ def store(work: Work, session: Session) -> None:
     persons = frame.drop_duplicates("external_id", keep="last").assign(
         county_code=county, source=work.options.source
     )
-    writing.stage(session, "persons", persons[list(_PERSON)])
-    made = writing.merge(session, "persons", _PERSON)
-    report.absent = made.absent
-    report.note(f"{made.new} persons are new, {made.changed} changed, {made.unchanged} as before")
+    told, columns = writing.given(work, persons, _PERSON)
+    writing.stage(session, "persons", told[list(columns)])
+    made = writing.merge(session, work, "persons", columns)
+    report.absent, report.removed = made.absent, made.removed
+    report.note(
+        f"{counted(made.new, 'person is', 'persons are')} new, {made.changed} changed, "
+        f"{made.unchanged} as before"
+    )
     people = _people(session, county, work.options.source)
-    counted = {"new": 0, "changed": 0, "unchanged": 0}
+    # Of an update, the further rows of a person who is not there go with the one that was judged.
+    lost = ~frame["external_id"].str.lower().isin(list(people)) & report.stands(frame.index)
+    report.reject(
+        frame.index[lost], "there is no such person", "Correct the id.", field=work.field("id")
+    )
+    frame = frame[report.stands(frame.index)]
+    _keep_numbers(work, session, frame, people)
+    outcome = {"new": 0, "changed": 0, "unchanged": 0, "rejected": 0}
     for row in frame.itertuples():
         person = people[row.external_id.lower()][0]
         target = {name: getattr(row, name) for name in ("grid_id", "building_id", "route_id")}
@@ -162,15 +231,15 @@ def store(work: Work, session: Session) -> None:
             write = partial(
                 _assign, session, work, row, county=county, person=person, target=target
             )
-            _counted(work, session, row, counted, write)
+            _counted(work, session, row, outcome, write)
         if not pd.isna(row.leave_from):
             deputy = _deputy(work, row, people)
             if deputy is not False:
                 write = partial(
                     _leave, session, work, row, county=county, person=person, deputy=deputy
                 )
-                _counted(work, session, row, counted, write)
-    writing.count(report, writing.Outcome(**counted))
+                _counted(work, session, row, outcome, write)
+    writing.count(report, writing.Outcome(outcome["new"], outcome["changed"], outcome["unchanged"]))
 
 
 def _with_targets(
@@ -239,11 +308,11 @@ def _deputy(work: Work, row: Any, people: dict[str, list[Any]]) -> Any:
     return False
 
 
-def _counted(work: Work, session: Session, row: Any, counted: dict[str, int], write: Any) -> None:
+def _counted(work: Work, session: Session, row: Any, outcome: dict[str, int], write: Any) -> None:
     """Write within a savepoint; what contradicts the database's rules rejects the row."""
     try:
         with session.begin_nested():
-            counted[write()] += 1
+            outcome[write()] += 1
     except sa.exc.IntegrityError as error:
         if not isinstance(error.orig, psycopg.errors.ExclusionViolation):
             raise
@@ -266,6 +335,20 @@ def _range(begin: Any, end: Any) -> dict[str, Any]:
     }
 
 
+def _same(changed: Mapping[str, tuple[Any, Any]]) -> bool:
+    return all(old == new for old, new in changed.values())
+
+
+def _unknown(work: Work, row: Any, field: str, what: str) -> str:
+    """Reject a row of an update whose assignment or leave is not there."""
+    work.report.reject(
+        [row.Index], f"{row.name} has no such {what} that begins on that day to correct",
+        "Leave --update out to add it.",
+        field=work.field(field), group=f"there is no such {what} to correct",
+    )  # fmt: skip
+    return "rejected"
+
+
 def _assign(
     session: Session,
     work: Work,
@@ -280,20 +363,25 @@ def _assign(
     old = execute(
         session,
         """
-        SELECT id, is_primary = :primary AND upper(valid)
-               IS NOT DISTINCT FROM CAST(:end AS timestamptz) AS same
-        FROM assignments WHERE person_id = :person AND role = :role
+        SELECT id, is_primary, upper(valid) AS last FROM assignments
+        WHERE person_id = :person AND role = :role
           AND grid_id IS NOT DISTINCT FROM CAST(:grid_id AS bigint)
           AND building_id IS NOT DISTINCT FROM CAST(:building_id AS bigint)
           AND route_id IS NOT DISTINCT FROM CAST(:route_id AS bigint)
           AND lower(valid) IS NOT DISTINCT FROM CAST(:begin AS timestamptz)
         """,
-        primary=row.is_primary,
         **facts,
     ).one_or_none()
-    if old is not None and old.same:
-        return "unchanged"
     if old is not None:
+        changed = {
+            "primary": (old.is_primary, bool(row.is_primary)), "valid_to": (old.last, facts["end"]),
+        }  # fmt: skip
+        if _same(changed):
+            return "unchanged"
+        history.record_one(
+            session, work, "assignment", old.id, row.Index, county=county, label=row.name,
+            changed=changed,
+        )  # fmt: skip
         execute(
             session,
             "UPDATE assignments SET is_primary = :primary, "
@@ -301,6 +389,8 @@ def _assign(
             primary=row.is_primary, end=facts["end"], id=old.id,
         )  # fmt: skip
         return "changed"
+    if work.options.update:
+        return _unknown(work, row, "role", "assignment")
     execute(
         session,
         "INSERT INTO assignments (county_code, person_id, role, grid_id, building_id, route_id, "
@@ -322,13 +412,18 @@ def _leave(
     facts = {"person": person, "deputy": deputy, **_range(row.leave_from, row.leave_to)}
     old = execute(
         session,
-        "SELECT id, upper(during) = :end AND deputy_id IS NOT DISTINCT FROM CAST(:deputy AS uuid) "
-        "AS same FROM leaves WHERE person_id = :person AND lower(during) = :begin",
+        "SELECT id, upper(during) AS last, deputy_id FROM leaves "
+        "WHERE person_id = :person AND lower(during) = :begin",
         **facts,
     ).one_or_none()
-    if old is not None and old.same:
-        return "unchanged"
     if old is not None:
+        changed = {"leave_to": (old.last, facts["end"]), "deputy": (old.deputy_id, deputy)}
+        if _same(changed):
+            return "unchanged"
+        history.record_one(
+            session, work, "leave", old.id, row.Index, county=county, label=row.name,
+            changed=changed,
+        )  # fmt: skip
         execute(
             session,
             "UPDATE leaves SET deputy_id = :deputy, during = tstzrange(lower(during), :end) "
@@ -336,6 +431,8 @@ def _leave(
             deputy=deputy, end=facts["end"], id=old.id,
         )  # fmt: skip
         return "changed"
+    if work.options.update:
+        return _unknown(work, row, "leave_from", "leave")
     execute(
         session,
         "INSERT INTO leaves (county_code, person_id, deputy_id, during, author) "
@@ -351,10 +448,12 @@ KIND: Final = Kind(
     name="workers",
     fields=(
         "id", "name", "role", "grid", "building", "route", "primary", "employment", "valid_from",
-        "valid_to", "leave_from", "leave_to", "deputy",
+        "valid_to", "leave_from", "leave_to", "deputy", "phone", "id_number",
     ),
     required=("name",),
     prepare=prepare,
     store=store,
     layers=("worker", "网格员", "人员", "persons"),
+    corrects={"name": "name", "employment": "employment"},
+    takes_back=True,
 )  # fmt: skip

@@ -71,6 +71,7 @@ class Incident(Base):
     person_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey(Person.id))
     reason: Mapped[str] = mapped_column(sa.Text)
     review: Mapped[str | None] = mapped_column(sa.Text)
+    anonymised_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
     area_code: Mapped[str] = mapped_column(Code, server_default=sa.FetchedValue())
     reported_by: Mapped[uuid.UUID | None] = mapped_column(
         sa.Uuid, server_default=sa.text("wangge_account()")
@@ -110,9 +111,7 @@ class Reporter(Base):
     """Who reported an incident, apart from it; name and phone are encrypted."""
 
     __tablename__ = "reporters"
-    incident_id: Mapped[uuid.UUID] = mapped_column(
-        sa.ForeignKey("incidents.id"), primary_key=True
-    )
+    incident_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("incidents.id"), primary_key=True)
     county_code: Mapped[str] = mapped_column(Code)
     area_code: Mapped[str] = mapped_column(Code, server_default=sa.FetchedValue())
     name: Mapped[bytes | None] = mapped_column(sa.LargeBinary)

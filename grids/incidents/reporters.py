@@ -30,9 +30,7 @@ class Identity:
     phone: str | None = None
 
 
-def keep(
-    session: Session, incident: Incident, who: Identity, *, keyring: Keyring
-) -> None:
+def keep(session: Session, incident: Incident, who: Identity, *, keyring: Keyring) -> None:
     """Keep who reported an incident, beside it; nothing when nothing was told.
 
     Raises
@@ -49,9 +47,7 @@ def keep(
     if name:
         values["name"] = keyring.encrypt(name.encode(), context=f"reporters.name:{incident.id}")
     if who.phone:
-        values |= sealed(
-            keyring, "phone", who.phone, context=f"reporters.phone:{incident.id}"
-        )
+        values |= sealed(keyring, "phone", who.phone, context=f"reporters.phone:{incident.id}")
     if values:
         session.execute(
             sa.insert(Reporter)

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from boundaries.access import EVERYWHERE
 from boundaries.models import Edition
-from boundaries.repository import covers, point
+from boundaries.repository import covers, point, units_by_code
 from boundaries.service import chain
-from gis.crs import from_wgs84_geometry, metric_crs, parse_crs, to_wgs84
+from gis.crs import from_wgs84_geometry, metric_crs, parse_name, to_wgs84
 from gis.errors import BadInput, Problem
 from grids.models import GridShape
 
@@ -36,6 +36,9 @@ RINGS, RAYS = 96, 192
 EDGE_STEP_DEG: Final = 0.01
 # A nearest grid farther away than this says nothing about who should be asked.
 NEAREST_WITHIN_M: Final = 500_000
+# The shortest degree of latitude, at the equator, and the ellipsoid's radius there.
+LEAST_DEGREE_M: Final = 110_574.0
+EQUATOR_RADIUS_M: Final = 6_378_137.0
 
 REASONS: Final[dict[str, tuple[str, str]]] = {
     "primary_worker": ("该网格的主责网格员", "grid worker in charge of this grid"),
@@ -82,12 +85,17 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """The grid nearest to a place outside all grids, and how far it is."""
+    """The grid nearest to a place outside all grids, and how far it is.
+
+    ``unit`` is the grid's village or community; None where it was not known at that moment.
+    """
 
     grid_id: int
     code: str
+    name: str
     unit_code: str
     distance_m: float
+    unit: AdminUnit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +130,7 @@ def position(x: float, y: float, crs: str) -> tuple[float, float]:
         Unknown system, or no position in it; a swapped pair is recognised.
     """
     try:
-        system = parse_crs(crs)
+        system = parse_name(crs)
     except BadInput as error:
         raise BadInput(replace(each, field="crs") for each in error.problems) from None
     lon, lat = (float(value) for value in to_wgs84(x, y, system))
@@ -267,25 +275,53 @@ def _any_edition(session: Session, at: datetime) -> bool:
 
 
 def nearest_grid(session: Session, lon: float, lat: float, at: datetime) -> Nearest | None:
-    """The grid nearest to a place, within 500 km; None where no edition is in force."""
-    # The index orders by degrees; a handful of neighbours is then measured in metres.
-    near = (
-        sa.select(GridShape.grid_id, GridShape.code, GridShape.unit_code, GridShape.geom)
+    """The grid nearest to a place, within 500 km; None where there is none.
+
+    Of grids equally far, to the millimetre, the one with the lowest code. A grid beyond the
+    180th meridian is not looked for.
+    """
+    # The index orders by degrees, which are shorter from west to east: the best of a handful is
+    # how far the nearest can be at the most, and the box of that reach holds whatever is nearer.
+    in_force = (Edition.kind == "base", Edition.status != "draft", Edition.valid.contains(at))
+    handful = (
+        sa.select(GridShape.geom)
         .join(Edition, Edition.id == GridShape.edition_id)
-        .where(Edition.kind == "base", Edition.status != "draft", Edition.valid.contains(at))
+        .where(*in_force)
         .order_by(GridShape.geom.op("<->")(point(lon, lat)))
         .limit(16)
         .subquery()
     )
-    distance = _distance_m(near.c.geom, lon, lat)
+    reach_m = session.scalar(sa.select(sa.func.min(_distance_m(handful.c.geom, lon, lat))))
+    if reach_m is None:
+        return None
+    distance = sa.func.round(sa.cast(_distance_m(GridShape.geom, lon, lat), sa.Numeric), 3)
     row = session.execute(
-        sa.select(near.c.grid_id, near.c.code, near.c.unit_code, distance)
-        .order_by(distance, near.c.code)
+        sa.select(
+            GridShape.grid_id,
+            GridShape.code,
+            GridShape.name,
+            GridShape.unit_code,
+            distance.label("distance_m"),
+        )
+        .join(Edition, Edition.id == GridShape.edition_id)
+        .where(*in_force, GridShape.geom.op("&&")(_box(lon, lat, min(reach_m, NEAREST_WITHIN_M))))
+        .order_by("distance_m", GridShape.code)
         .limit(1)
     ).first()
-    if row is None or row[3] > NEAREST_WITHIN_M:
+    if row is None or row.distance_m > NEAREST_WITHIN_M:
         return None
-    return Nearest(*row)
+    unit = next(iter(units_by_code(session, [row.unit_code], at)), None)
+    distance_m = float(row.distance_m)
+    return Nearest(row.grid_id, row.code, row.name, row.unit_code, distance_m, unit)
+
+
+def _box(lon: float, lat: float, reach_m: float) -> sa.Function[Any]:
+    """An envelope in degrees that no way of `reach_m` from the place leaves."""
+    high = (reach_m + 1) / LEAST_DEGREE_M  # a metre for edges that are not quite straight
+    furthest = min(abs(lat) + high, 90.0)
+    degree_m = math.radians(EQUATOR_RADIUS_M * math.cos(math.radians(furthest)))
+    wide = min((reach_m + 1) / max(degree_m, 1.0), 360.0)
+    return sa.func.ST_MakeEnvelope(lon - wide, lat - high, lon + wide, lat + high, 4326)
 
 
 def _candidates(

@@ -119,14 +119,18 @@ class Stored:
 class Recorded:
     """What became of many reports.
 
-    ``review`` counts the new ones that a person has to look at, by reason; ``conflicting`` names
-    external ids that were stored before with other content, which stays.
+    ``closed`` counts those stored before that got their closing event now, ``review`` the new ones
+    that a person has to look at, by reason. ``conflicting`` names external ids that were stored
+    before with other content, which stays; ``not_closed`` those with a closing time that their
+    steps do not lead to.
     """
 
     new: int
     unchanged: int
+    closed: int = 0
     review: Mapping[str, int] = field(default_factory=dict)
     conflicting: Sequence[str] = ()
+    not_closed: Sequence[str] = ()
 
 
 def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERYWHERE) -> Stored:
@@ -384,7 +388,8 @@ def record_many(session: Session, frame: pd.DataFrame, *, actor: str) -> Recorde
     -------
     Recorded
         Rows stored before (same source and external id, or same id) count as unchanged, and as
-        conflicting where the content differs: incidents are never rewritten.
+        conflicting where the content differs: incidents are never rewritten. One that was never
+        closed and has a closing time now is closed by an event, once, if its state leads there.
     """
     staged = _staged(frame)
     if staged.empty:
@@ -406,19 +411,13 @@ def record_many(session: Session, frame: pd.DataFrame, *, actor: str) -> Recorde
         )
     )
     session.execute(sa.text("ANALYZE incoming_incidents"))
-    sql = files("grids.incidents").joinpath("sql/record_many.sql").read_text(encoding="utf-8")
-    rows = session.execute(sa.text(sql), {"actor": actor}).all()
-    session.execute(
-        sa.text(
-            "INSERT INTO incident_events "
-            "(incident_id, county_code, at, actor, kind, from_state, to_state) "
-            # A row may be there twice; it is closed once.
-            "SELECT id, min(county_code), min(closed_at), :actor, 'state', 'reported', 'closed' "
-            "FROM incoming_incidents WHERE closed_at IS NOT NULL AND id = ANY(:new) "
-            "GROUP BY id ORDER BY min(closed_at), id"
-        ),
-        {"actor": actor, "new": [row.id for row in rows]},
-    )
+    rows = session.execute(sa.text(_sql("record_many")), {"actor": actor}).all()
+    endings = session.execute(sa.text(_sql("endings"))).all()
+    ended = [row for row in endings if row.leads_there]
+    _close(session, ended, actor)
+    new = {row.id for row in rows}
+    closed = sum(row.id not in new for row in ended)
+    not_closed = sorted(row.name for row in endings if not row.leads_there)
     conflicting = session.scalars(
         sa.text(
             "SELECT coalesce(i.external_id, i.id::text) FROM incoming_incidents AS i "
@@ -431,7 +430,35 @@ def record_many(session: Session, frame: pd.DataFrame, *, actor: str) -> Recorde
     ).all()
     session.execute(sa.text("DROP TABLE incoming_incidents"))
     review = Counter(row.review for row in rows if row.review is not None)
-    return Recorded(len(rows), len(staged) - len(rows), dict(review), conflicting)
+    unchanged = len(staged) - len(rows) - closed
+    return Recorded(len(rows), unchanged, closed, dict(review), conflicting, not_closed)
+
+
+def _close(session: Session, ended: Sequence[Any], actor: str) -> None:
+    """Close each of the incidents by an event at its own moment."""
+    if not ended:
+        return
+    session.execute(
+        sa.text(
+            "INSERT INTO incident_events "
+            "(incident_id, county_code, at, actor, kind, from_state, to_state) "
+            "SELECT id, county_code, at, :actor, 'state', state, 'closed' "
+            "FROM unnest(CAST(:ids AS uuid[]), CAST(:counties AS text[]), "
+            "CAST(:moments AS timestamptz[]), CAST(:states AS text[])) "
+            "WITH ORDINALITY AS ended (id, county_code, at, state, place) ORDER BY place"
+        ),
+        {
+            "actor": actor,
+            "ids": [row.id for row in ended],
+            "counties": [row.county_code for row in ended],
+            "moments": [row.closed_at for row in ended],
+            "states": [row.state for row in ended],
+        },
+    )
+
+
+def _sql(name: str) -> str:
+    return files("grids.incidents").joinpath(f"sql/{name}.sql").read_text(encoding="utf-8")
 
 
 def _staged(frame: pd.DataFrame) -> pd.DataFrame:

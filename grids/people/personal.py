@@ -1,4 +1,4 @@
-"""Phones and id numbers: checked, kept encrypted, found by their exact value, shown for a reason."""
+"""Phones and id numbers: checked, kept encrypted, found by exact value, shown for a reason."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The planner: cut an area into grids of equal households. Pure: no database, no files.
 
 ``draw`` makes a `Plan`; ``score`` measures any layer of grids; ``number_grids`` gives codes.
-The way from layers to a plan is `inputs` (checked, in metres), `sites` and `linework` and `cells`
-(the smallest pieces), `graph` (who touches whom, who can walk where), `search` (the division),
-`borders` (exact polygons) and `explain` (what could not be kept).
+The way from layers to a plan is `checks` and `inputs` (in metres), `sites` and `linework` and
+`cells` (the smallest pieces), `graph` (who touches whom, who can walk where), `search` (the
+division), `borders` (exact polygons) and `explain` (what could not be kept).
 
 Names load when they are asked for: the search brings a compiler, which costs seconds, and giving
 codes to imported grids needs none of it.

@@ -22,6 +22,7 @@ from grids.redistricting.compiled import (
     kernel,
     uniform,
 )
+from grids.redistricting.division import Division, Network
 
 
 @kernel
@@ -93,17 +94,8 @@ def stays_whole(
 
 @kernel
 def anneal(
-    starts: Ints,
-    ends: Labels,
-    walk: Flags,
-    price: Floats,
-    households: Ints,
-    label: Labels,
-    load: Ints,
-    members: Ints,
-    centre: Floats,
-    low: Floats,
-    high: Floats,
+    network: Network,
+    division: Division,
     target: float,
     steep: Floats,
     pool: Labels,
@@ -112,16 +104,10 @@ def anneal(
     cooling: float,
     state: State,
 ) -> float:
-    """Try `moves` moves of cells out of `pool`, cooling from `hot`; changes `label`.
+    """Try `moves` moves of cells out of `pool`, cooling from `hot`; changes the division.
 
     Parameters
     ----------
-    price
-        Price of each edge when it is border rather than inside a grid.
-    label, load, members
-        Grid of each cell; households and number of cells of each grid. Kept up to date.
-    centre, low, high
-        Fair load of each grid and the band it should lie in.
     pool
         Cells that may move.
     hot, cooling
@@ -132,6 +118,8 @@ def anneal(
     float
         Change of the total price.
     """
+    starts, ends, walk, price, households = network
+    label, load, members, centre, low, high = division
     stamp = np.zeros(len(label), dtype=np.int64)
     queue = np.empty(len(label) + 1, dtype=np.int32)
     mark = 1

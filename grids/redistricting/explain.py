@@ -8,22 +8,14 @@ import shapely
 from grids.redistricting.cells import Cells
 from grids.redistricting.compiled import Ints, Labels
 from grids.redistricting.graph import CellGraph
-from grids.redistricting.inputs import Geometries, Town, point_array, to_lonlat
-from grids.redistricting.plan import Finding
-
-ORDER = (
-    "out_of_tolerance",
-    "building_above_tolerance",
-    "cut_off_on_foot",
-    "unit_not_divisible",
-    "no_households",
-    "nobody_lives_across",
-    "building_outside",
-    "footprint_cut_by_unit",
-    "units_overlap",
-    "buildings_share_a_place",
+from grids.redistricting.inputs import (
+    LEAST_GROUND_M2,
+    Geometries,
+    Town,
+    point_array,
+    to_lonlat,
 )
-"""Order in which findings are listed."""
+from grids.redistricting.plan import RULES, Finding
 
 
 def explain(
@@ -35,7 +27,7 @@ def explain(
     codes: Ints,
     outlines: Geometries,
 ) -> list[Finding]:
-    """List findings on the input and on the grids, worst first, then by place."""
+    """List findings on the input and on the grids: by rule, the worst of each first."""
     findings = list(town.findings)
     findings += _on_grids(
         town,
@@ -48,11 +40,16 @@ def explain(
     findings += _on_parts(town, graph)
     findings += _on_links(town, cells, graph, label, codes)
     findings += _on_footprints(town)
-    return sorted(findings, key=lambda f: (ORDER.index(f.rule), f.place, f.text))
+    order = list(RULES)
+    return sorted(findings, key=lambda f: (order.index(f.rule), -abs(f.value), f.place, f.text))
 
 
 def _unit_name(town: Town, unit: int) -> str:
     return town.unit_codes[unit] or "the area"
+
+
+def _unit_name_zh(town: Town, unit: int) -> str:
+    return f"单元 {town.unit_codes[unit]}" if town.unit_codes[unit] else "本区域"
 
 
 def _on_grids(
@@ -86,28 +83,36 @@ def _on_grids(
         lon, lat = lonlat[grid]
         code = str(codes[grid])
         off = (load[grid] - target) / target
+        rule = "out_of_tolerance"
         if load[grid] == 0:
-            rule, cause = "no_households", "nobody lives in this part of the area"
+            rule = "no_households"
+            cause = "nobody lives in this part of the area"
+            cause_zh = "区域的这一部分无人居住"
         elif largest[grid] > high:
             rule = "building_above_tolerance"
             cause = f"one building has {largest[grid]} households and is never cut"
+            cause_zh = f"其中一栋建筑有 {largest[grid]} 户，建筑不拆分"
         elif here == 1:
-            rule = "out_of_tolerance"
             cause = f"the place it lies in has {total:.0f} households, not enough for two grids"
+            cause_zh = f"所在地块共 {total:.0f} 户，不足以划成两个网格"
         elif not low <= total / here <= high:
-            rule = "out_of_tolerance"
             cause = (
                 f"{total:.0f} households in this place make {here} grids of "
                 f"{total / here:.0f}, not grids of {target:g}"
             )
+            cause_zh = (
+                f"所在地块共 {total:.0f} 户，划成 {here} 个网格各约 {total / here:.0f} 户，"
+                f"达不到 {target:g} 户"
+            )
         else:
-            rule = "out_of_tolerance"
             cause = (
                 "no exchange of whole buildings with its neighbours was found that helps; "
                 "another seed, a wider tolerance or a barrier less may"
             )
+            cause_zh = "与相邻网格整栋调换未能改善；可换随机种子、放宽容差或减少一条屏障"
         text = f"{load[grid]:.0f} households, {off:+.1%} from {target:g}: {cause}"
-        found.append(Finding(rule, code, text, float(load[grid]), lon, lat))
+        text_zh = f"{load[grid]:.0f} 户，与标准 {target:g} 户相差 {off:+.1%}：{cause_zh}"
+        found.append(Finding(rule, code, text, text_zh, float(off), lon, lat))
     return found
 
 
@@ -131,11 +136,16 @@ def _on_parts(town: Town, graph: CellGraph) -> list[Finding]:
         if total and not (np.abs(total / counts - target) <= target * tolerance + 1e-9).any():
             best = counts[np.argmin(np.abs(total / counts - target))]
             text = (
-                f"{total:.0f} households: {best} grids would have {total / best:.0f} each; no "
+                f"{total:.0f} households: {best} {'grid' if best == 1 else 'grids'} would have "
+                f"{total / best:.0f} each; no "
                 f"number of grids comes within {tolerance:.0%} of {target:g}"
             )
+            text_zh = (
+                f"共 {total:.0f} 户：划成 {best} 个网格各 {total / best:.0f} 户；"
+                f"无论划成几个都不在 {target:g} 户上下 {tolerance:.0%} 之内"
+            )
             place = _unit_name(town, number)
-            found.append(Finding("unit_not_divisible", place, text, float(total)))
+            found.append(Finding("unit_not_divisible", place, text, text_zh, float(total)))
         for part in parts if len(parts) > 1 else ():
             if part == parts[np.argmax(people[parts])] or not people[part]:
                 continue
@@ -145,27 +155,39 @@ def _on_parts(town: Town, graph: CellGraph) -> list[Finding]:
                 "foot from the rest of the unit and were divided on their own; a bridge that is "
                 "missing from the barriers would join them"
             )
+            text_zh = (
+                f"{area[part] / 1e4:.1f} 公顷上的 {people[part]:.0f} 户从本单元其余部分步行"
+                "无法到达，已单独划分；如屏障数据中缺了桥，补上即可相连"
+            )
             place = _unit_name(town, number)
-            found.append(Finding("cut_off_on_foot", place, text, float(people[part]), lon, lat))
+            found.append(
+                Finding("cut_off_on_foot", place, text, text_zh, float(people[part]), lon, lat)
+            )
     return found
 
 
 def _on_links(
     town: Town, cells: Cells, graph: CellGraph, label: Labels, codes: Ints
 ) -> list[Finding]:
-    lonlat = to_lonlat(shapely.point_on_surface(cells.polygons[graph.joined]), town.metres)
-    return [
-        Finding(
-            "nobody_lives_across",
-            str(codes[label[cell]]),
-            f"{graph.area_m2[cell]:,.0f} m² where nobody lives, cut off by rail or river, were "
-            "joined to this grid",
-            float(graph.area_m2[cell]),
-            lon,
-            lat,
+    """Ground across rail or river that each grid was given, all its pieces together."""
+    grid = label[graph.joined]
+    ground = graph.area_m2[graph.joined]
+    found = []
+    for number in np.unique(grid):
+        mine = np.flatnonzero(grid == number)
+        size = float(ground[mine].sum())
+        if size < LEAST_GROUND_M2:
+            continue
+        largest = cells.polygons[graph.joined[mine[[np.argmax(ground[mine])]]]]
+        lon, lat = to_lonlat(shapely.point_on_surface(largest), town.metres)[0]
+        text = (
+            f"{size:,.0f} m² where nobody lives, cut off by rail or river, were joined to this grid"
         )
-        for cell, (lon, lat) in zip(graph.joined, lonlat, strict=True)
-    ]
+        text_zh = f"被铁路或河流隔开的 {size:,.0f} m² 无人地块并入了本网格"
+        found.append(
+            Finding("nobody_lives_across", str(codes[number]), text, text_zh, size, lon, lat)
+        )
+    return found
 
 
 def _on_footprints(town: Town) -> list[Finding]:
@@ -181,6 +203,12 @@ def _on_footprints(town: Town) -> list[Finding]:
             f"{over[row]:,.1f} m² of the footprint lie outside unit "
             f"{_unit_name(town, int(town.unit_of[building]))}; its households count there"
         )
+        text_zh = (
+            f"有 {over[row]:,.1f} m² 伸出{_unit_name_zh(town, int(town.unit_of[building]))}之外，"
+            "其户数计入该单元"
+        )
         identity = str(town.ids[building])
-        found.append(Finding("footprint_cut_by_unit", identity, text, float(over[row]), lon, lat))
+        found.append(
+            Finding("footprint_cut_by_unit", identity, text, text_zh, float(over[row]), lon, lat)
+        )
     return found

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +14,20 @@ import pyproj
 import shapely
 
 from gis.errors import BadInput, Problem
-from grids.redistricting.compiled import Flags, Floats, Ints
+from grids.redistricting.checks import (
+    area_problems,
+    barrier_problems,
+    building_problems,
+    figure_problems,
+    ids_of,
+    norm_problems,
+)
+from grids.redistricting.compiled import Floats, Ints
 from grids.redistricting.plan import Finding
 from grids.redistricting.projection import metre_crs
 from grids.redistricting.rules import BARRIER_KINDS, BRIDGE, NODE_M
 
 Geometries = npt.NDArray[Any]
-
-ID_COLUMNS = ("building_id", "id", "fid", "gid", "osm_id", "objectid", "code")
-"""Columns taken for a building's id, in this order, in upper or lower case; else the index."""
 
 EDGE_M = 100.0
 """Unit lines are given a vertex at least this often before they are projected, so that a line
@@ -32,8 +36,10 @@ straight in degrees stays within a millimetre of itself in metres."""
 SLIVER_WIDTH_M = 1.0
 """Units that overlap by no more than this mean width are drawn inexactly, not in conflict."""
 
-ROWS_SHOWN = 20
-"""Problems of one kind listed row by row before the rest is only counted."""
+
+LEAST_GROUND_M2 = 1.0
+"""Overlaps, and ground joined across rail or river, that are smaller are rounding of lines, not
+worth a word."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +94,13 @@ def read_town(
     BadInput
         With every problem found in area, buildings, barriers and figures.
     """
-    problems = list(_figure_problems(target, tolerance))
-    problems += _area_problems(area)
-    problems += _norm_problems(area)
-    problems += _building_problems(buildings)
-    problems += _barrier_problems(barriers)
+    problems = [
+        *figure_problems(target, tolerance),
+        *area_problems(area),
+        *norm_problems(area),
+        *building_problems(buildings),
+        *barrier_problems(barriers),
+    ]
     if problems:
         raise BadInput(problems)
     findings: list[Finding] = []
@@ -107,17 +115,20 @@ def read_town(
     footprints = buildings.geometry.force_2d().to_crs(metres).to_numpy()
     unit_of = _units_of(footprints, units, codes)
     inside = unit_of >= 0
-    ids = _ids(buildings)
+    ids = ids_of(buildings)
     households = pd.to_numeric(buildings["households"]).to_numpy().astype(np.int64)
     if not inside.any():
         raise BadInput(
             "none of the buildings lies inside the area",
-            "check that both are of one place, their CRS, and the order of longitude and latitude",
+            "Check that both are of one place, their CRS, and the order of longitude and latitude",
         )
     points = to_lonlat(shapely.point_on_surface(footprints[~inside]), metres)
     for identity, count, (lon, lat) in zip(ids[~inside], households[~inside], points, strict=True):
         text = f"lies outside the area; its {count} households are in no grid"
-        findings.append(Finding("building_outside", identity, text, float(count), lon, lat))
+        text_zh = f"位于区域之外，其 {count} 户不属于任何网格"
+        findings.append(
+            Finding("building_outside", identity, text, text_zh, float(count), lon, lat)
+        )
     lines, kinds, bridges = _barriers(barriers, metres, units)
     return Town(
         crs=area.crs,
@@ -164,225 +175,11 @@ def straight_pieces(lines: Geometries) -> tuple[Geometries, Ints]:
     return line_array(xy[joined], xy[joined + 1]), np.asarray(line[joined], dtype=np.int64)
 
 
-def nearest_names(name: str, columns: Iterable[object]) -> str:
-    """Remedy for a missing column: the columns whose names come nearest, or all of them."""
-    names = [str(column) for column in columns if str(column) != "geometry"]
-    near = [c for c in names if name[:4].lower() in c.lower()]
-    near += [c for c in difflib.get_close_matches(name, names, n=3, cutoff=0.5) if c not in near]
-    if near:
-        return f"nearest names here: {', '.join(near[:5])}"
-    return f"columns here: {', '.join(names[:12]) or 'none'}"
-
-
-def _figure_problems(target: Any, tolerance: Any) -> Iterable[Problem]:
-    if not (isinstance(target, (int, float, np.number)) and np.isfinite(target) and target >= 1):
-        yield Problem(f"target is {target}", "give households per grid, 1 or more", field="target")
-    if not (
-        isinstance(tolerance, (int, float, np.number))
-        and np.isfinite(tolerance)
-        and 0 <= tolerance < 1
-    ):
-        yield Problem(
-            f"tolerance is {tolerance}",
-            "give a share from 0 to 0.99, such as 0.10",
-            field="tolerance",
-        )
-
-
 def _norms(area: gpd.GeoDataFrame, name: str, default: float) -> Floats:
     """A figure of each area row: its own where it has one, else the one for all."""
     if name not in area:
         return np.full(len(area), float(default))
     return np.asarray(pd.to_numeric(area[name]).fillna(default), dtype=np.float64)
-
-
-def _norm_problems(area: Any) -> Iterable[Problem]:
-    """Rows of the area whose own target or tolerance cannot be used."""
-    for name, low, high, remedy in (
-        ("target", 1, np.inf, "give households per grid, 1 or more"),
-        ("tolerance", 0, 0.99, "give a share from 0 to 0.99"),
-    ):
-        if not isinstance(area, gpd.GeoDataFrame) or name not in area:
-            continue
-        figures = pd.to_numeric(area[name], errors="coerce").to_numpy(dtype=float)
-        given = area[name].notna().to_numpy()
-        for row in np.flatnonzero(given & ~((figures >= low) & (figures <= high))):
-            yield Problem(f"{name} is {area[name].iloc[row]}", remedy, "area", int(row) + 1, name)
-
-
-def _frame_problems(frame: Any, source: str, kinds: tuple[str, ...]) -> Iterable[Problem]:
-    """Problems that any layer may have: not a layer, no CRS, empty or wrong geometries."""
-    if not isinstance(frame, gpd.GeoDataFrame):
-        yield Problem("is not a layer of geometries", "give a GeoDataFrame", source)
-        return
-    if frame.empty:
-        yield Problem("has no rows", f"give at least one of: {', '.join(kinds)}", source)
-        return
-    if frame.crs is None:
-        yield Problem("has no coordinate system", "set its CRS, such as EPSG:4326", source)
-    geometries = frame.geometry.to_numpy()
-    types = frame.geometry.geom_type.to_numpy()
-    empty = shapely.is_missing(geometries) | shapely.is_empty(geometries)
-    bounds = shapely.bounds(geometries)
-    wild = ~empty & ~np.isfinite(bounds).all(axis=1)
-    wrong = ~empty & ~np.isin(types, kinds)
-    yield from _rows(empty, lambda _: "the geometry is missing or empty", source, "geometry")
-    yield from _rows(wild, lambda _: "a coordinate is not finite", source, "geometry")
-    yield from _rows(
-        wrong,
-        lambda i: f"the geometry is a {types[i]}",
-        source,
-        "geometry",
-        f"give {' or '.join(kinds)}",
-    )
-
-
-def _rows(
-    bad: Flags, reason: Any, source: str, field: str, remedy: str = "correct or remove the row"
-) -> Iterable[Problem]:
-    """One problem per bad row, the rest counted once past `ROWS_SHOWN`."""
-    rows = np.flatnonzero(bad)
-    for row in rows[:ROWS_SHOWN]:
-        yield Problem(reason(row), remedy, source, int(row) + 1, field)
-    if len(rows) > ROWS_SHOWN:
-        more = len(rows) - ROWS_SHOWN
-        yield Problem(f"and {more} more rows of this kind", "", source, None, field)
-
-
-def _area_problems(area: Any) -> Iterable[Problem]:
-    yield from (found := list(_frame_problems(area, "area", ("Polygon", "MultiPolygon"))))
-    if found:
-        return
-    geometries = area.geometry.to_numpy()
-    invalid = ~shapely.is_valid(geometries)
-    yield from _rows(
-        invalid,
-        lambda i: f"the polygon is invalid: {shapely.is_valid_reason(geometries[i])}",
-        "area",
-        "geometry",
-        "repair it, for example with make_valid, and look at the result",
-    )
-    yield from _rows(
-        ~invalid & (shapely.area(geometries) == 0),
-        lambda _: "the polygon has no area",
-        "area",
-        "geometry",
-    )
-    if "code" in area.columns:
-        codes = area["code"]
-        yield from _rows(codes.isna().to_numpy(), lambda _: "code is missing", "area", "code")
-        yield from _rows(
-            codes.astype(str).duplicated(keep="first").to_numpy() & codes.notna().to_numpy(),
-            lambda i: f"code {codes.iloc[i]} is there twice",
-            "area",
-            "code",
-            "dissolve the rows of one code, or give each its own",
-        )
-
-
-def _building_problems(buildings: Any) -> Iterable[Problem]:
-    source = "buildings"
-    found = list(_frame_problems(buildings, source, ("Point", "Polygon", "MultiPolygon")))
-    yield from found
-    if not isinstance(buildings, gpd.GeoDataFrame) or buildings.empty:
-        return
-    geometries = buildings.geometry.to_numpy()
-    invalid = ~shapely.is_missing(geometries) & ~shapely.is_valid(geometries)
-    yield from _rows(
-        invalid,
-        lambda i: f"the footprint is invalid: {shapely.is_valid_reason(geometries[i])}",
-        source,
-        "geometry",
-        "repair it, for example with make_valid, and look at the result",
-    )
-    ids = _ids(buildings)
-    yield from _rows(
-        pd.Series(ids).duplicated(keep="first").to_numpy(),
-        lambda i: f"id {ids[i]} is there before",
-        source,
-        "id",
-        "give each building one row and one id, or merge the rows",
-    )
-    if "households" not in buildings.columns:
-        remedy = nearest_names("households", buildings.columns)
-        yield Problem("there is no column households", remedy, source, None, "households")
-        return
-    column = buildings["households"]
-    values = column.to_numpy(dtype=object)
-    text = np.array([isinstance(v, (str, bytes, bool, np.bool_)) for v in values], dtype=bool)
-    missing = pd.isna(column).to_numpy()
-    number = pd.to_numeric(column.where(~text), errors="coerce").to_numpy(dtype=float)
-    odd = ~text & ~missing & ~np.isfinite(number)
-    whole = "give a whole number, 0 or more"
-    yield from _rows(
-        text, lambda i: f"households is not a number ({values[i]!r})", source, "households", whole
-    )
-    yield from _rows(missing, lambda _: "households is missing", source, "households", whole)
-    yield from _rows(
-        odd, lambda i: f"households is not finite ({values[i]})", source, "households", whole
-    )
-    fine = np.isfinite(number)
-    with np.errstate(invalid="ignore"):
-        negative, part = fine & (number < 0), fine & (number != np.floor(number))
-        huge = fine & (number > 1e6)
-    yield from _rows(
-        negative, lambda i: f"households is negative ({values[i]})", source, "households", whole
-    )
-    yield from _rows(
-        part & ~negative,
-        lambda i: f"households is fractional ({values[i]})",
-        source,
-        "households",
-        whole,
-    )
-    yield from _rows(
-        huge,
-        lambda i: f"households is {values[i]}, more than a million in one building",
-        source,
-        "households",
-        whole,
-    )
-
-
-def _barrier_problems(barriers: Any) -> Iterable[Problem]:
-    if barriers is None or (isinstance(barriers, gpd.GeoDataFrame) and barriers.empty):
-        return
-    kinds = ("LineString", "MultiLineString", "Point", "Polygon", "MultiPolygon", "MultiPoint")
-    yield from _frame_problems(barriers, "barriers", kinds)
-    if not isinstance(barriers, gpd.GeoDataFrame):
-        return
-    if "kind" not in barriers.columns:
-        remedy = nearest_names("kind", barriers.columns)
-        yield Problem("there is no column kind", remedy, "barriers", None, "kind")
-        return
-    kind = barriers["kind"].astype(object).to_numpy()
-    allowed = (*BARRIER_KINDS, BRIDGE)
-    yield from _rows(
-        ~np.isin(kind.astype(str), allowed),
-        lambda i: f"kind is {kind[i]!r}",
-        "barriers",
-        "kind",
-        f"use one of {', '.join(allowed)}",
-    )
-    point = np.isin(barriers.geometry.geom_type.to_numpy(), ("Point", "MultiPoint"))
-    yield from _rows(
-        point & np.isin(kind.astype(str), BARRIER_KINDS),
-        lambda i: f"a {kind[i]} is a point",
-        "barriers",
-        "geometry",
-        "give barriers as lines; only a bridge may be a point",
-    )
-
-
-def _ids(buildings: gpd.GeoDataFrame) -> npt.NDArray[np.object_]:
-    by_name = {str(column).lower(): column for column in buildings.columns}
-    for name in ID_COLUMNS:
-        if name in by_name:
-            values = buildings[by_name[name]]
-            break
-    else:
-        values = buildings.index.to_series()
-    return np.array([str(value) for value in values], dtype=object)
 
 
 def _unit_codes(area: gpd.GeoDataFrame) -> list[str]:
@@ -419,15 +216,21 @@ def _without_overlap(
         width = 2 * size / shapely.length(common)
         if width > SLIVER_WIDTH_M:
             reason = f"units {codes[a]} and {codes[b]} overlap by {size:,.0f} m²"
-            problems.append(Problem(reason, "redraw their common line", "area", b + 1, "geometry"))
+            problems.append(Problem(reason, "Redraw their common line", "area", b + 1, "geometry"))
             continue
         units[b] = shapely.difference(units[b], units[a], grid_size=NODE_M)
+        if size < LEAST_GROUND_M2:
+            continue
         lon, lat = to_lonlat(np.array([shapely.point_on_surface(common)]), metres)[0]
         text = (
             f"overlaps unit {codes[a]} by {size:,.2f} m² in a strip {width * 100:.0f} cm wide; "
             f"the strip was given to {codes[a]}"
         )
-        findings.append(Finding("units_overlap", codes[b], text, float(size), lon, lat))
+        text_zh = (
+            f"与单元 {codes[a]} 重叠 {size:,.2f} m²，重叠带宽 {width * 100:.0f} cm，"
+            f"已划归 {codes[a]}"
+        )
+        findings.append(Finding("units_overlap", codes[b], text, text_zh, float(size), lon, lat))
     if problems:
         raise BadInput(problems)
     return units

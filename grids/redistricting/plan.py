@@ -5,9 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import geopandas as gpd
+
+RULES: Final = MappingProxyType(
+    {
+        "out_of_tolerance": ("超出容差的网格", "grids out of tolerance"),
+        "building_above_tolerance": ("单栋楼即超出容差的网格", "grids of one building too large"),
+        "cut_off_on_foot": ("步行无法到达的部分", "parts that cannot be reached on foot"),
+        "unit_not_divisible": (
+            "户数不能按标准均分的单元",
+            "units that cannot be divided evenly",
+        ),
+        "no_households": ("无人居住的网格", "grids where nobody lives"),
+        "nobody_lives_across": (
+            "并入了铁路或河流对面无人地块的网格",
+            "grids with ground across rail or river, where nobody lives",
+        ),
+        "building_outside": ("区域外的建筑", "buildings outside the area"),
+        "footprint_cut_by_unit": ("伸出单元的建筑", "footprints that reach out of their unit"),
+        "units_overlap": ("互相重叠的单元", "units that overlap"),
+        "buildings_share_a_place": ("位于同一处的建筑", "buildings on one place"),
+    }
+)
+"""What each rule's findings are about, in Chinese and English; worst rules first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +39,13 @@ class Finding:
     Attributes
     ----------
     rule
-        Name of the rule: ``out_of_tolerance``, ``building_above_tolerance``,
-        ``unit_not_divisible``, ``cut_off_on_foot``, ``no_households``, ``building_outside``,
-        ``buildings_share_a_place``, ``footprint_cut_by_unit``, ``units_overlap`` or
-        ``nobody_lives_across``.
+        Name of the rule, of `RULES`.
     place
         Grid code, unit code or building id it concerns.
-    text
-        What is so, why, and what could be done, with the numbers.
+    text, text_zh
+        What is so, why, and what could be done, with the numbers, in English and Chinese.
     value
-        The number concerned: households, square metres; None where there is none.
+        The number concerned, larger is worse: share off the target, households, square metres.
     lon, lat
         A point inside the place, WGS 84 degrees; None where it has no place.
     """
@@ -34,7 +53,8 @@ class Finding:
     rule: str
     place: str
     text: str
-    value: float | None = None
+    text_zh: str
+    value: float
     lon: float | None = None
     lat: float | None = None
 
@@ -58,7 +78,7 @@ class Plan:
         One row per planning cell: ``cell_id``, ``building_ids`` (list), ``households``,
         ``block``, ``unit``, ``grid`` (code) and ``geometry``. The cells of a grid tile it.
     findings
-        Broken rules and remarks on the input, worst first.
+        Broken rules and remarks on the input: by rule, the worst of each first.
     settings
         What was asked: target, tolerance, seed, and what was made of it.
     """

@@ -24,6 +24,7 @@ from grids.redistricting.compiled import (
     kernel,
     uniform,
 )
+from grids.redistricting.division import Division, Network
 
 
 @kernel
@@ -222,18 +223,9 @@ def _cut_tree(
 @kernel
 def recombine(
     grids: Ints,
-    starts: Ints,
-    ends: Labels,
-    walk: Flags,
-    price: Floats,
+    network: Network,
     reluctance: Floats,
-    households: Ints,
-    label: Labels,
-    load: Ints,
-    members: Ints,
-    centre: Floats,
-    low: Floats,
-    high: Floats,
+    division: Division,
     target: float,
     steep: Floats,
     trees: int,
@@ -245,6 +237,8 @@ def recombine(
     state: State,
 ) -> int:
     """Divide each of `grids` anew with one to `most` neighbours; returns how many were kept."""
+    starts, ends, walk, price, households = network
+    label, load, members, centre, low, high = division
     size = len(label)
     cells = np.empty(size, dtype=np.int32)
     local = np.full(size, -1, dtype=np.int32)
@@ -355,17 +349,8 @@ def recombine(
             best
             - before
             + anneal(
-                starts,
-                ends,
-                walk,
-                price,
-                households,
-                label,
-                load,
-                members,
-                centre,
-                low,
-                high,
+                network,
+                division,
                 target,
                 steep,
                 mine,

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from gis.errors import BadInput, Problem
+from gis.errors import BadInput
+from grids.redistricting import checks
 from grids.redistricting.borders import compactness
 from grids.redistricting.compiled import Flags, Floats, Ints
-from grids.redistricting.inputs import Geometries, nearest_names
+from grids.redistricting.inputs import Geometries
 from grids.redistricting.projection import metre_crs
 from grids.redistricting.rules import BRIDGE, BRIDGE_REACH_M, CLOSED_KINDS
 
@@ -94,27 +95,21 @@ def score(
     Raises
     ------
     BadInput
-        No grids, no CRS, no households anywhere, or figures that make no sense.
+        No grids, no CRS, no households anywhere, wrong shapes or figures; all problems at once.
     """
-    problems = []
-    if grids.empty:
-        problems.append(Problem("has no rows", "give the grids to measure", "grids"))
-    layers = {"grids": grids, "buildings": buildings, "area": area, "barriers": barriers}
-    for name, layer in layers.items():
-        if layer is not None and layer.crs is None:
-            problems.append(Problem("has no coordinate system", "set its CRS", name))
-    for name, layer, column in (
-        ("grids", grids if buildings is None else None, "households"),
-        ("buildings", buildings, "households"),
-        ("barriers", barriers, "kind"),
-    ):
-        if layer is not None and column not in layer.columns:
-            remedy = nearest_names(column, layer.columns)
-            problems.append(Problem(f"there is no column {column}", remedy, name, None, column))
-    if not target > 0:
-        problems.append(Problem(f"target is {target}", "give 1 or more", field="target"))
-    if not 0 <= tolerance < 1:
-        problems.append(Problem(f"tolerance is {tolerance}", "give 0 to 0.99", field="tolerance"))
+    # Grids without a shape are counted as invalid, not refused.
+    problems = [*checks.layer_problems(grids, "grids", checks.POLYGONS, may_lack=True)]
+    if buildings is None:
+        problems += checks.household_problems(grids, "grids", most=np.inf, is_whole=False)
+    else:
+        problems += checks.layer_problems(buildings, "buildings", checks.BUILDINGS)
+        problems += checks.household_problems(buildings, "buildings")
+    if area is not None:
+        problems += checks.layer_problems(area, "area", checks.POLYGONS)
+    if barriers is not None and len(barriers):
+        problems += checks.layer_problems(barriers, "barriers", checks.BARRIERS)
+        problems += checks.column_problems(barriers, "barriers", "kind")
+    problems += checks.figure_problems(target, tolerance)
     if problems:
         raise BadInput(problems)
     metres = metre_crs(grids.geometry)
@@ -293,20 +288,26 @@ def _apart(
     if people is not None:
         counts = np.zeros(len(parts), dtype=bool)
         counts[np.unique(shapely.STRtree(people).query(parts, predicate="intersects")[0])] = True
+    if np.count_nonzero(counts) < 2:
+        return False
     group = np.arange(len(parts))
+    barrier = shapely.union_all(closed)
     near = [
         np.flatnonzero(shapely.dwithin(parts, bridge, BRIDGE_REACH_M))
-        for bridge in bridges
-        if shapely.dwithin(shapely.union_all(closed), bridge, BRIDGE_REACH_M)
+        for bridge in bridges[shapely.dwithin(bridges, barrier, BRIDGE_REACH_M)]
     ]
     for together in near:
         for other in together[1:]:
             group[group == group[other]] = group[together[0]]
-    barrier = shapely.buffer(shapely.union_all(closed), 0.05)
+    # Of a river through the whole town only what lies here.
+    west, south, east, north = shapely.total_bounds(parts)
+    here = shapely.clip_by_rect(barrier, west - 1, south - 1, east + 1, north + 1)
     first, second = shapely.STRtree(parts).query(parts, predicate="intersects")
     first, second = first[first < second], second[first < second]
     lines = shapely.intersection(parts[first], parts[second])
-    through = shapely.length(shapely.difference(lines, barrier)) > CUT_M2
+    through = shapely.length(lines) > CUT_M2
+    open_air = shapely.difference(lines[through], shapely.buffer(here, 0.05))
+    through[through] = shapely.length(open_air) > CUT_M2
     for a, b in zip(first[through], second[through], strict=True):
         group[group == group[b]] = group[a]
     return len(np.unique(group[counts])) > 1

@@ -6,12 +6,12 @@ Knows nothing of polygons or files: this is the part that is measured against gr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from grids.redistricting.annealing import anneal
-from grids.redistricting.compiled import Floats, Ints, Labels, State, random_state
+from grids.redistricting.compiled import Floats, Ints, Labels, random_state
+from grids.redistricting.division import Division, Network
 from grids.redistricting.graph import CellGraph
 from grids.redistricting.recombination import recombine
 from grids.redistricting.rules import BARRIER_KINDS, Effort, Prices
@@ -21,33 +21,6 @@ Progress = Callable[[str, float], None]
 
 _RELUCTANCE = {"street": 0.4, "arterial": 1.2, "wall": 1.2, "rail": 2.0, "river": 2.0}
 """What a tree edge over a barrier is put back by, in lengths of the random keys' range."""
-
-
-@dataclass
-class Division:
-    """A division of the cells into grids while it is being worked on.
-
-    Attributes
-    ----------
-    label
-        Grid of each cell.
-    load, members
-        Households and cells of each grid; a grid without cells does not exist.
-    centre, low, high
-        Fair load of each grid and the band it should lie in.
-    """
-
-    label: Labels
-    load: Ints
-    members: Ints
-    centre: Floats
-    low: Floats
-    high: Floats
-
-    def beyond(self) -> Ints:
-        """Grids whose load lies outside their band."""
-        off = (self.load < self.low) | (self.load > self.high)
-        return np.flatnonzero(off & (self.members > 1))
 
 
 def fair_counts(graph: CellGraph, target: float, tolerance: float) -> tuple[Ints, Floats]:
@@ -113,22 +86,14 @@ def divide(
     )
     division = _division(graph, label, fair, target, tolerance)
     price = _scaled(graph, weighted, division)
+    network = Network(graph.starts, graph.ends, graph.walk, price, graph.households)
     steep = np.array([prices.balance, prices.beyond, prices.broken])
     everywhere = np.arange(graph.size, dtype=np.int32)
 
     def polish(sweeps: int, hot: float, cold: float) -> None:
         anneal(
-            graph.starts,
-            graph.ends,
-            graph.walk,
-            price,
-            graph.households,
-            division.label,
-            division.load,
-            division.members,
-            division.centre,
-            division.low,
-            division.high,
+            network,
+            division,
             float(target),
             steep,
             everywhere,
@@ -150,69 +115,28 @@ def divide(
         if not len(out) or idle > effort.patience:
             break
         hot = max(0.03, 0.25 * 0.9**turn)
-        _recombine(
-            graph,
+        recombine(
+            generator.permutation(out),
+            network,
+            reluctance,
             division,
-            grids=generator.permutation(out),
-            price=price,
-            reluctance=reluctance,
-            target=target,
-            steep=steep,
-            effort=effort,
-            hot=hot,
-            state=state,
+            float(target),
+            steep,
+            effort.trees,
+            effort.polish,
+            3,
+            hot,
+            (0.02 / max(hot, 0.021)) ** (1 / 64),
+            0.05,
+            state,
         )
         if turn % 4 == 3:
             polish(effort.polish // 4, min(hot, 0.08), 0.02)
     # Cold enough that no grid leaves its band any more: evens loads out and straightens borders.
     polish(effort.sweeps // 2, 0.15, 0.002)
     tell("done", 1.0)
-    _, division.label = _renumbered(division.label)
-    return _division(graph, division.label, fair, target, tolerance)
-
-
-def _recombine(
-    graph: CellGraph,
-    division: Division,
-    *,
-    grids: Ints,
-    price: Floats,
-    reluctance: Floats,
-    target: float,
-    steep: Floats,
-    effort: Effort,
-    hot: float,
-    state: State,
-) -> None:
-    recombine(
-        grids,
-        graph.starts,
-        graph.ends,
-        graph.walk,
-        price,
-        reluctance,
-        graph.households,
-        division.label,
-        division.load,
-        division.members,
-        division.centre,
-        division.low,
-        division.high,
-        float(target),
-        steep,
-        effort.trees,
-        effort.polish,
-        3,
-        hot,
-        (0.02 / max(hot, 0.021)) ** (1 / 64),
-        0.05,
-        state,
-    )
-
-
-def _renumbered(label: Labels) -> tuple[Labels, Labels]:
-    names, renumbered = np.unique(label, return_inverse=True)
-    return names, renumbered.astype(np.int32)
+    label = np.unique(division.label, return_inverse=True)[1].astype(np.int32)
+    return _division(graph, label, fair, target, tolerance)
 
 
 def _division(

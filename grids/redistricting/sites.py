@@ -96,6 +96,7 @@ def gather_sites(town: Town) -> Sites:
                 "buildings_share_a_place",
                 str(town.ids[members[0]]),
                 f"{len(members)} buildings stand on one place and stay together: {names}",
+                f"{len(members)} 栋建筑位于同一处，划在一起： {names}",
                 float(households[site]),
                 lon,
                 lat,

@@ -71,14 +71,39 @@ export const number = (value, digits = 0) =>
 export const figure = (value) =>
   new Intl.NumberFormat(TAGS[current], { maximumSignificantDigits: 3 }).format(value);
 
-/** @param {number} share 0.12 becomes "12 %" @param {boolean} [signed] */
-export function percent(share, signed = false) {
-  const text = new Intl.NumberFormat(TAGS[current], {
-    style: 'percent',
-    maximumFractionDigits: Math.abs(share) < 0.1 ? 1 : 0,
-    signDisplay: signed ? 'exceptZero' : 'auto',
-  }).format(share);
-  return text.replace('-', '−');
+/**
+ * A share as the whole page writes it: in whole percent, 0.077 as "8%" and, with its sign, "+8%";
+ * -0.02 as "−2%". What is not quite nothing or not quite all is not rounded to it: "<1%", ">99%".
+ * @param {number} share
+ * @param {{signed?: boolean}} [options] signed: a difference, not a part of something
+ */
+export function percent(share, { signed = false } = {}) {
+  if (!signed && share > 0 && share < 0.005) return '<1%';
+  if (!signed && share >= 0.995 && share < 1) return '>99%';
+  const whole = Math.round(Math.abs(share) * 100);
+  const sign = whole === 0 ? '' : share < 0 ? '−' : signed ? '+' : '';
+  return `${sign}${number(whole)}%`;
+}
+
+/**
+ * What of a text is in the present language, where it says the same in Chinese and in English one
+ * after the other, as in "示范旗网格 Demo grids". A text that says it once is returned whole, and
+ * null in English where it is Chinese alone.
+ * @param {string} text
+ * @returns {string | null}
+ */
+export function ownPart(text) {
+  const isHan = (/** @type {string} */ part) => /\p{Script=Han}/u.test(part);
+  // Words, not the letter of a version or a number like "V2".
+  const isLatin = (/** @type {string} */ part) => /\p{Script=Latin}{3}/u.test(part);
+  const pure = (/** @type {string} */ part) => isHan(part) !== isLatin(part);
+  for (const { index } of [...text.matchAll(/[\s/|·]/gu)].reverse()) {
+    const parts = [text.slice(0, index), text.slice(index)];
+    if (!parts.every(pure) || isHan(parts[0]) === isHan(parts[1])) continue;
+    const own = parts.find((part) => isHan(part) === (current === 'zh')) ?? '';
+    return own.replace(/^[\s/|·]+|[\s/|·]+$/gu, '');
+  }
+  return current === 'en' && isHan(text) && !isLatin(text) ? null : text;
 }
 
 /** @param {number} metres */

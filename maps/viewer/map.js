@@ -19,6 +19,8 @@ const CLICKABLE = ['incidents', 'cameras', 'checkpoints', 'routes-recent', 'rout
 const CLICK_PX = 5;
 /** Room left between a marked place and what lies over the map. */
 const CLEAR_PX = 60;
+/** How often a busy map is looked after. */
+const BEAT_MS = 100;
 
 export class GridMap {
   /**
@@ -57,12 +59,20 @@ export class GridMap {
     this.pin = new Marker({ color: '#0b3d91' });
     /** Addresses that a source waits for, by its name. @type {Map<string, string[]>} */
     this.awaited = new Map();
+    /** While the map is busy. @type {ReturnType<typeof setInterval> | undefined} */
+    this.beat = undefined;
     this.map.on('idle', () => {
       // Awaited tiles make it busy again at once; what is drawn now is not yet what was asked for.
-      if (this.awaited.size > 0) this.ask();
-      else this.tell('idle');
+      if (this.awaited.size > 0) return this.ask();
+      clearInterval(this.beat);
+      this.beat = undefined;
+      return this.tell('idle');
     });
-    this.map.on('sourcedata', () => this.ask());
+    this.map.on('sourcedata', (/** @type {any} */ { sourceDataType }) => {
+      // 'metadata' says that a source has its new address; its tiles are still those of the last
+      // one until 'content' follows, and seem to be there.
+      if (sourceDataType !== 'metadata') this.ask();
+    });
     this.map.on('dataloading', () => this.stir());
     this.map.on('movestart', () => this.tell('busy'));
   }
@@ -72,10 +82,17 @@ export class GridMap {
     this.map.getContainer().dataset.map = mood;
   }
 
-  /** The map is about to change: busy until it is 'idle' again, which comes after a frame. */
+  /**
+   * The map is about to change: busy until it is 'idle' again, which comes after a frame. Tiles that
+   * the server calls unchanged come without a frame or any other event, so it is asked for one.
+   */
   stir() {
     this.tell('busy');
     this.map.triggerRepaint();
+    this.beat ??= setInterval(() => {
+      this.ask();
+      this.map.triggerRepaint();
+    }, BEAT_MS);
   }
 
   /** Once layers can be added; the ground need not have been drawn yet. */
@@ -175,10 +192,12 @@ export class GridMap {
    * @returns {string[]} address templates
    */
   tilesOf(name, values) {
-    const query = String(addTo(new URLSearchParams(), values));
+    const { round, ...asked } = values;
+    const query = String(addTo(new URLSearchParams(), asked));
     /** @type {string[]} */
     const plain = this.tilesets.get(name).tiles;
-    return query ? plain.map((url) => `${url}?${query}`) : plain;
+    // The fragment makes it another address to the map, and is not sent.
+    return plain.map((url) => url + (query && `?${query}`) + (round ? `#${round}` : ''));
   }
 
   /** @param {number | null} gridId whose outline is drawn bold */

@@ -1,7 +1,7 @@
 /** The panel of layers: switches, legends, period, categories, bandwidth. */
 
 import { fill, h } from './dom.js';
-import { either, figure, monthName, number, t, when } from './i18n.js';
+import { either, figure, monthName, number, ownPart, t, when } from './i18n.js';
 import { LAYERS } from './layers/index.js';
 import { GROUPS, SEVERAL, groupOf } from './layers/incidents.js';
 import { PRESETS, addDays, dayOf, daysOfMonth, moments, months } from './period.js';
@@ -51,14 +51,17 @@ export class Panel {
           type: 'button', class: 'close', 'aria-label': t('panel.close'), onclick: this.events.onclose,
         }, '×')),
       meta.edition &&
-        h('p', { class: 'edition' }, t('panel.edition', {
-          title: meta.edition.title,
-          day: when(meta.edition.valid_from, false),
-          n: number(meta.edition.grids),
-        })),
+        h('p', { class: 'edition', title: meta.edition.title }, this.edition(meta.edition)),
       ...entries,
     );
     this.update();
+  }
+
+  /** @param {{title: string, valid_from: string, grids: number}} edition */
+  edition({ title, valid_from: from, grids }) {
+    const facts = { day: when(from, false), n: number(grids) };
+    const own = ownPart(title);
+    return own ? t('panel.edition', { title: own, ...facts }) : t('panel.edition_untitled', facts);
   }
 
   /** @param {string} id */
@@ -251,9 +254,12 @@ export class Panel {
     const { from, to } = this.days(this.state.period ?? { preset: '12m' });
     fill(this.heatBox,
       h('p', { class: 'unit' }, either(surface.unit)),
-      h('ul', { class: 'ramp' }, ...surface.legend.map((/** @type {any} */ one) =>
-        h('li', {},
-          swatchPicture({ fill: one.color, line: '#7a6a5a' }),
+      h('ul', { class: 'ramp' },
+        surface.legend.length > 0 && h('li', {},
+          swatchPicture({ fill: 'none', line: '#7a6a5a' }),
+          t('density.below', { n: figure(surface.legend[0].from) })),
+        ...surface.legend.map((/** @type {any} */ one) => h('li', {},
+          swatchPicture({ fill: one.color, opacity: surface.opacity, line: '#7a6a5a' }),
           one.to === null || one.to === undefined
             ? `≥ ${figure(one.from)}`
             : `${figure(one.from)} – ${figure(one.to)}`))),

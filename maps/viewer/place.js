@@ -2,12 +2,14 @@
 
 import { Refusal } from './api.js';
 import { fill, h } from './dom.js';
-import { distance, either, number, percent, t, unitName, when } from './i18n.js';
+import { distance, either, number, ownPart, percent, t, unitName, when } from './i18n.js';
 import { classOf } from './layers/grids.js';
 
 /** How well a position is known, as the 68 % radius in metres; 0: exactly. */
 const ACCURACIES = [0, 10, 30, 50, 100, 300];
 const LIST_LIMIT = 20;
+/** Grids listed by name of those that a rough position may lie in; the rest is summed up. */
+const CANDIDATES_SHOWN = 5;
 
 /**
  * What went wrong, and what to do about it.
@@ -34,7 +36,8 @@ export class PlacePanel {
    * @param {() => Record<string, any>} wiring.filters period and categories shown at present
    * @param {(answer: any) => void} wiring.onanswer
    * @param {() => void} wiring.onclose
-   * @param {(point: {lon: number, lat: number}, accuracy: number) => void} wiring.onadd
+   * @param {((point: {lon: number, lat: number}, accuracy: number) => void) | null} wiring.onadd
+   *   null: may not
    */
   constructor(root, api, wiring) {
     this.root = root;
@@ -111,9 +114,9 @@ export class PlacePanel {
     return [
       answer.inside ? this.inside(answer) : this.outside(answer),
       this.sureness(answer),
-      h('button', {
+      this.wiring.onadd && h('button', {
         type: 'button', class: 'primary', id: 'add-incident',
-        onclick: () => this.point && this.wiring.onadd(this.point, this.accuracy),
+        onclick: () => this.point && this.wiring.onadd?.(this.point, this.accuracy),
       }, t('place.add')),
       ...this.features.slice(0, 5).map((feature) => this.feature(feature)),
     ];
@@ -124,13 +127,14 @@ export class PlacePanel {
     const chain = units.filter((/** @type {any} */ unit) => unit.level >= 6);
     return h('div', { id: 'answer' },
       h('p', { class: 'chain' }, chain.map(unitName).join(' › ')),
-      h('p', { class: 'grid-code' }, grid.name ? `${grid.name} ` : '', h('b', {}, grid.code)),
+      // A name in Chinese alone says no more in English than its unit above and its code.
+      h('p', { class: 'grid-code' }, grid.name && ownPart(grid.name), ' ', h('b', {}, grid.code)),
       this.who(responsible, reason),
       h('dl', { class: 'facts' },
         h('dt', {}, t('place.households')),
         h('dd', {},
           h('b', {}, number(grid.households)), ` / ${number(grid.target)} `,
-          h('span', { class: `deviation ${classOf(grid.deviation)}` }, percent(grid.deviation, true))),
+          h('span', { class: `deviation ${classOf(grid.deviation)}` }, percent(grid.deviation, { signed: true }))),
         h('dt', {}, t('place.area_type')), h('dd', {}, t(`area.${grid.area_type}`)),
         border !== null && border !== undefined && [
           h('dt', {}, t('place.to_border')), h('dd', {}, distance(border)),
@@ -174,13 +178,18 @@ export class PlacePanel {
       select.append(h('option', { value: metres }, metres ? `± ${metres} m` : t('place.exact')));
     }
     select.value = String(this.accuracy);
+    const shown = (candidates ?? []).slice(0, CANDIDATES_SHOWN);
+    const rest = (candidates ?? []).slice(CANDIDATES_SHOWN);
+    const share = rest.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.share, 0);
     return h('div', { class: 'sureness' },
       h('label', { for: 'accuracy' }, t('place.accuracy')), select,
       confidence !== null && confidence !== undefined &&
         h('p', {}, t('place.confidence', { share: percent(confidence) })),
-      candidates?.length > 1 &&
-        h('ul', {}, ...candidates.map((/** @type {any} */ one) =>
-          h('li', {}, `${one.code}: ${percent(one.share)}`))),
+      shown.length > 1 &&
+        h('ul', {}, ...shown.map((/** @type {any} */ one) =>
+          h('li', {}, h('span', {}, one.code), h('span', {}, percent(one.share)))),
+        rest.length > 0 && h('li', {},
+          h('span', {}, t('place.others', { n: number(rest.length) })), h('span', {}, percent(share)))),
       askBack && h('p', { class: 'problem' }, t('place.ask_back')));
   }
 

@@ -1,6 +1,8 @@
 /** The small pictures of the legend. Drawn as SVG, so that they print and scale. */
 
 const SVG = 'http://www.w3.org/2000/svg';
+/** The land of style.json, which a fill that is not opaque lies on. */
+const GROUND = '#f3f0e8';
 
 /** @param {string} tag @param {Record<string, string | number>} attributes */
 function s(tag, attributes) {
@@ -17,10 +19,14 @@ export function swatchPicture(swatch) {
   const svg = s('svg', { width: 26, height: 16, viewBox: '0 0 26 16', 'aria-hidden': 'true' });
   svg.classList.add('swatch');
   if (swatch.fill) {
-    svg.append(s('rect', {
-      x: 1.5, y: 1.5, width: 23, height: 13, rx: 1.5, fill: swatch.fill,
-      stroke: swatch.line ?? '#33475b', 'stroke-width': 1,
-    }));
+    const box = { x: 1.5, y: 1.5, width: 23, height: 13, rx: 1.5 };
+    svg.append(
+      s('rect', { ...box, fill: GROUND }),
+      s('rect', {
+        ...box, fill: swatch.fill, 'fill-opacity': swatch.opacity ?? 1,
+        stroke: swatch.line ?? '#33475b', 'stroke-width': 1,
+      }),
+    );
   } else if (swatch.camera) {
     svg.append(
       s('path', { d: 'M13 0 l4 6 h-8 z', fill: swatch.camera }),
@@ -45,6 +51,10 @@ export function swatchPicture(swatch) {
       x: 9, y: 4, width: 8, height: 8, transform: 'rotate(45 13 8)', fill: '#ffd54f',
       stroke: '#3e2723', 'stroke-width': 1.5,
     }));
+  } else if (swatch.label) {
+    const label = s('text', { x: 13, y: 12.5, 'text-anchor': 'middle', 'font-size': 12, fill: swatch.label });
+    label.textContent = '001';
+    svg.append(label);
   } else if (swatch.line) {
     svg.append(s('path', {
       d: 'M1 8 H25', stroke: swatch.line, 'stroke-width': swatch.width ?? 2,

@@ -10,6 +10,7 @@ import pytest
 
 from api.app import create_app
 from api.settings import ServerSettings
+from gis.secrets import Keyring
 from tests import conftest
 from tests.access.place import Caller, Place, build
 
@@ -106,7 +107,7 @@ def marked(test_cluster: Cluster, template: str) -> Iterator[Marked]:
     """The marked place of a module; its tests leave it as it was."""
     for database in conftest.fresh(test_cluster, template):
         with database.transaction() as session:
-            place = build(session)
+            place = build(session, Keyring.open(database.settings.secrets_path))
         ask = Asker(create_app(ServerSettings(), database), place.tokens)
         yield Marked(place, database, ask)
         ask.loop.run_until_complete(ask.loop.shutdown_default_executor())

@@ -28,6 +28,7 @@ from shapely import box
 from gis import audit
 from gis.database import execute
 from grids import service as editions
+from grids.incidents import reporters
 from grids.incidents import service as incidents
 from grids.people import service as people
 from tests import factories
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sqlalchemy.orm import Session
+
+    from gis.secrets import Keyring
 
 WHOLE, PROVINCE, PREFECTURE = "", "99", "9901"
 COUNTIES = A, B = "990121", "990122"
@@ -178,7 +181,14 @@ class Place:
         return {self.known[each] for each in words if each in self.known}
 
 
-def build(session: Session) -> Place:
+EXPORTED: Final = {
+    "township": ("people",), "dispatcher": ("incidents", "cameras"), "planner": ("grids",),
+    "analyst": ("incidents",),
+}  # fmt: skip
+"""What each role that may has asked to export."""
+
+
+def build(session: Session, keyring: Keyring) -> Place:
     """Make the place, its rows and an account of every role in every area."""
     place = Place()
     _units(session, place)
@@ -189,7 +199,7 @@ def build(session: Session) -> Place:
     _ground(session, place)
     _patrols(session, place, workers)
     _accounts(session, place, workers)
-    _incidents(session, place)
+    _incidents(session, place, keyring)
     for county in COUNTIES:
         row = Row("audit", county, (county,))
         mark = place.add(row, table="audit_log")
@@ -365,12 +375,22 @@ def _patrols(session: Session, place: Place, workers: dict[str, uuid.UUID]) -> N
             "'2026-02-01T06:00Z', :county, ST_SetSRID(ST_MakePoint(:lon, :lat), 4326))",
             patrol=patrol, county=code[:6], lon=west + 0.002, lat=MIDDLE,
         )  # fmt: skip
+        row = Row("summary", code, (code,), person=walker)
+        place.add(row, table="track_summaries", key=patrol)
+        execute(
+            session,
+            "INSERT INTO track_summaries (patrol_id, county_code, area_code, fixes, first_at, "
+            "last_at, geom) SELECT id, county_code, area_code, 1, started_at, ended_at, "
+            "ST_SetSRID(ST_Multi(ST_MakePoint(:lon, :lat)), 4326) FROM patrols "
+            "WHERE id = :patrol",
+            patrol=patrol, lon=west + 0.002, lat=MIDDLE,
+        )  # fmt: skip
 
 
 def _accounts(session: Session, place: Place, workers: dict[str, uuid.UUID]) -> None:
     for caller in CALLERS:
         areas = (caller.area,)
-        row = Row("account", caller.login, areas, by=caller.login)
+        row = Row("account", caller.login, areas, person=caller.person, by=caller.login)
         account = factories.account(
             session, caller.role, caller.area, login=caller.login,
             person=workers[caller.person] if caller.person else None,
@@ -386,15 +406,32 @@ def _accounts(session: Session, place: Place, workers: dict[str, uuid.UUID]) -> 
                 sa.text(f"UPDATE {table} SET {column} = :mark WHERE account_id = :account"),
                 {"mark": mark, "account": account.id},
             )
+            place.ids[table, caller.login] = session.scalar(
+                sa.text(f"SELECT id FROM {table} WHERE account_id = :account"),
+                {"account": account.id},
+            )
+        for collection in EXPORTED.get(caller.role, ()):
+            row = Row("exports", f"{caller.login} {collection}", areas, by=caller.login)
+            place.ids[row.mark] = execute(
+                session,
+                "INSERT INTO exports (account_id, login, area_code, collection, format, filters, "
+                "is_shared, purpose, rows, state, expires_at) VALUES (:account, :login, :area, "
+                ":collection, 'csv', CAST(:filters AS jsonb), false, :mark, 1000, 'ready', "
+                "now() + interval '1 day') RETURNING id",
+                account=account.id, login=caller.login, area=caller.area, collection=collection,
+                filters='{"start": null, "end": null, "categories": [], "unit": null}',
+                mark=place.add(row, table="exports"),
+            ).scalar_one()  # fmt: skip
         # Over and done with: it lets nobody see anything.
         mark = place.add(Row("area_grants", caller.login, areas, by=caller.login),
                          table="area_grants")  # fmt: skip
-        execute(
+        place.ids["area_grants", caller.login] = execute(
             session,
             "INSERT INTO area_grants (account_id, area_code, kind, reason, valid, given_by) "
-            "VALUES (:account, :area, 'grant', :mark, '[2026-01-01, 2026-02-01)', 'test')",
+            "VALUES (:account, :area, 'grant', :mark, '[2026-01-01, 2026-02-01)', 'test') "
+            "RETURNING id",
             account=account.id, area=B12, mark=mark,
-        )  # fmt: skip
+        ).scalar_one()  # fmt: skip
 
 
 def report(row: Row) -> dict[str, Any]:
@@ -412,7 +449,7 @@ def report(row: Row) -> dict[str, Any]:
     return sent | {"lon": row.span[0], "lat": MIDDLE}
 
 
-def _incidents(session: Session, place: Place) -> None:
+def _incidents(session: Session, place: Place, keyring: Keyring) -> None:
     """One in each grid, one without a place in each county, and those that accounts reported."""
     wanted = [
         Row("incident", grid, (grid[:12],), (middle(grid)[0],) * 2, grid=grid, person=grid,
@@ -432,7 +469,11 @@ def _incidents(session: Session, place: Place) -> None:
         place.add(said)
         given = {("x" if k == "lon" else "y" if k == "lat" else k): v for k, v in sent.items()}
         given |= {"id": uuid.UUID(sent["id"]), "reported_at": at}
-        incidents.record(session, incidents.Report(**given), actor="test")
+        # Whoever is let in is the one who reports.
+        reporter = str(place.ids["account", row.by]) if row.by else ""
+        execute(session, "SELECT set_config('wangge.account', :id, true)", id=reporter)
+        stored = incidents.record(session, incidents.Report(**given), actor="test")
+        execute(session, "SELECT set_config('wangge.account', '', true)")
         execute(
             session,
             "INSERT INTO incident_events (incident_id, county_code, at, actor, kind, note) "
@@ -442,18 +483,8 @@ def _incidents(session: Session, place: Place) -> None:
         for table, kind in (("incident_events", "event"), ("reporters", "reporter")):
             same = Row(kind, row.key, row.areas, grid=row.grid, person=row.person, by=row.by)
             place.add(same, table=table, key=sent["id"])
-        execute(
-            session,
-            f"INSERT INTO reporters (incident_id, county_code, name) "
-            f"VALUES (:id, :county, '{word('reporter', row.key)}')",
-            id=sent["id"], county=row.areas[0][:6],
-        )  # fmt: skip
-        if row.by is not None:
-            execute(
-                session,
-                "UPDATE incidents SET reported_by = :account WHERE id = :id",
-                account=place.ids["account", row.by], id=sent["id"],
-            )  # fmt: skip
+        who = reporters.Identity(name=word("reporter", row.key), phone=None)
+        reporters.keep(session, stored.incident, who, keyring=keyring)
 
 
 def overlapping(rows: Iterable[Row], west: float, east: float) -> list[Row]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.settings import ServerSettings
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
     from gis.cluster import Cluster
     from gis.database import Database
-
-with warnings.catch_warnings():
-    # Starlette wants a successor of httpx that is not among our dependencies yet.
-    warnings.filterwarnings("ignore", message="Using `httpx`")
-    from fastapi.testclient import TestClient
 
 
 @dataclass(frozen=True)

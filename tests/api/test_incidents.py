@@ -448,7 +448,7 @@ class TestList:
     @pytest.mark.parametrize(
         "cursor",
         [
-            "x", "é", "W10=", "WzEsMl0=", "bnVsbA==", "W1tbW1tb" * 5000,
+            "x", "é", "W10=", "WzEsMl0=", "bnVsbA==", "W1tbW1tb" * 900,
             "WyJub3ciLCJub3ciXQ==", "eyJhIjoxLCJiIjoyfQ==",
         ],
     )  # fmt: skip

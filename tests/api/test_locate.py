@@ -107,7 +107,12 @@ def test_outside_names_the_nearest_grid_and_its_distance(
     assert found["reason"]["code"] == "outside"
     assert found["responsible"] == []
     assert found["nearest"]["code"] == factories.grid_code(place)
-    assert found["nearest"]["unit_code"] == factories.grid_code(place)[:12]
+    assert found["nearest"]["unit"] == {
+        "code": factories.grid_code(place)[:12],
+        "level": 12,
+        "name": f"示范村{place // 2 + 1}",
+        "name_en": f"Demo Village {place // 2 + 1}",
+    }
     by_geod = GEOD.inv(lon, lat, *foot)[2]
     # The foot of the perpendicular is not exactly on the parallel: a part in ten thousand.
     assert found["nearest"]["distance_m"] == pytest.approx(by_geod, rel=1e-4)

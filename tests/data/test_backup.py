@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from boundaries.access import Credential, enter
+from boundaries.errors import NotSignedIn
 from data import backup, check, schema
 from data.backup import Manifest, RestoreFailed
 from gis import audit
@@ -58,6 +63,24 @@ INSERT INTO cells (edition_id, cell_id, county_code, grid_id, unit_code, block, 
     SELECT e.id, 1, '990121', g.grid_id, g.unit_code, 0, 3, g.geom
     FROM editions AS e JOIN grid_shapes AS g ON g.edition_id = e.id
     WHERE e.status = 'draft' LIMIT 1;
+INSERT INTO accounts (login, name, role, area_code, created_by)
+    VALUES ('li', 'l', 'integrator', '990121', 't');
+INSERT INTO sessions (account_id, token_hash, expires_at, idle_s, second_factor)
+    SELECT id, sha256('old'), now() + interval '1 day', 9999, false FROM accounts;
+INSERT INTO api_keys (account_id, name, key_hash, per_minute, expires_at, created_by)
+    SELECT id, 'k', sha256('key'), 9, now() + interval '1 day', 't' FROM accounts;
+INSERT INTO area_grants (account_id, area_code, kind, reason, valid, given_by)
+    SELECT id, '990122', 'grant', 'joint case', '[2026-01-01,2026-02-01)', 't' FROM accounts;
+INSERT INTO sign_in_failures VALUES (sha256('x'), 1, now(), NULL);
+INSERT INTO reporters (incident_id, county_code, area_code, name)
+    SELECT id, '990121', '990121', 'x' FROM incidents LIMIT 1;
+INSERT INTO exports (account_id, login, area_code, collection, format, filters, is_shared, purpose,
+    rows, state, expires_at)
+    SELECT id, login, '990121', 'grids', 'csv', '{}', false, 'for a test', 1, 'ready', now()
+    FROM accounts;
+INSERT INTO track_summaries
+    SELECT id, '990121', '990121', 1, now(), now(), 'SRID=4326;MULTIPOINT((117 45))' FROM patrols;
+INSERT INTO retention_runs (actor, report) VALUES ('t', '{}');
 """
 
 TWO_IN_FORCE = (
@@ -119,7 +142,12 @@ def test_round_trip(database: Database, tmp_path: Path) -> None:
     restored = backup.restore(database, SETTINGS, file, say=said.append)
     assert restored == made
     assert len(said) == 4
-    assert contents(database) == before
+    after = contents(database)
+    assert after.pop("sessions") != before.pop("sessions")
+    assert after == before
+    with database.service_transaction() as session, pytest.raises(NotSignedIn, match="was ended"):
+        # Whoever was signed in when the backup was made is not signed in again by it.
+        enter(session, Credential(hashlib.sha256(b"old").digest(), is_key=False))
     assert names(database) == []
     findings = check.check(database)
     assert [str(breach) for each in findings for breach in each.breaches] == []
@@ -170,7 +198,7 @@ def refused(database: Database, file: Path, words: str) -> None:
     assert [each for each in file.parent.iterdir() if each != file] == []
 
 
-@pytest.mark.parametrize("share", [0, 0.001, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9])
 def test_cut_short(shared_database: Database, tmp_path: Path, whole: bytes, share: float) -> None:
     file = tmp_path / "b.tar"
     file.write_bytes(whole[: int(len(whole) * share)])
@@ -202,18 +230,56 @@ def tar(manifest: Any, dump: bytes | None) -> bytes:
 @pytest.mark.parametrize(
     "content",
     [
-        b"hello",
-        b"PK\x03\x04",
         tar([], b""),
         tar({"format": "somebody-else-1"}, b""),
         tar({"format": backup.FORMAT}, b""),
         tar({"format": backup.FORMAT}, None),
     ],
 )
-def test_foreign_file(shared_database: Database, tmp_path: Path, content: bytes) -> None:
+def test_tar_that_is_no_backup(shared_database: Database, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "b.tar"
     file.write_bytes(content)
     refused(shared_database, file, "no whole backup")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "this is an empty file, no backup of wangge's. The copy failed"),
+        (b"hello", "this is a text file, no backup of wangge's"),
+        ("备份".encode() * 1000, "this is a text file"),
+        (b"set client_encoding = 'UTF8';\ncreate table a ();", "text that looks like SQL"),
+        (b"PK\x03\x04", "a zip archive or an Office file"),
+        (b"\x1f\x8b\x08", "a file packed by gzip, no backup of wangge's. Unpack it with gunzip"),
+        (b"SQLite format 3\x00", "a SQLite file or GeoPackage, no backup of wangge's. Bring map"),
+        (b"\xff\x00\x01", "a file of unknown content"),
+    ],
+)
+def test_foreign_file(
+    shared_database: Database, tmp_path: Path, content: bytes, words: str
+) -> None:
+    file = tmp_path / "b.tar"
+    file.write_bytes(content)
+    refused(shared_database, file, re.escape(words))
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("plain", "a plain SQL dump of pg_dump, no backup of wangge's. To use it, restore it into"),
+        ("custom", "a dump of pg_dump's custom format"),
+        ("tar", "a dump of pg_dump's tar format"),
+        ("directory", "a folder of pg_dump's directory format"),
+    ],
+)  # fmt: skip
+def test_dump_of_another_tool(
+    shared_database: Database, tmp_path: Path, form: str, words: str
+) -> None:
+    file = tmp_path / "dump"
+    backup._run(shared_database, "pg_dump", [f"--format={form}", "-f", str(file)], "no dump")
+    refused(shared_database, file, re.escape(words))
+    if form != "plain":
+        refused(shared_database, file, "pg_restore --no-owner -d NAME FILE")
 
 
 def changed(whole: bytes, **fields: Any) -> bytes:
@@ -246,9 +312,11 @@ def test_dump_that_is_none(shared_database: Database, tmp_path: Path) -> None:
 
 
 def test_no_file(shared_database: Database, tmp_path: Path) -> None:
-    for path in (tmp_path / "not-there.tar", tmp_path / "no" / "folder.tar", tmp_path):
+    for path in (tmp_path / "not-there.tar", tmp_path / "no" / "folder.tar"):
         with pytest.raises(BadInput, match="cannot be read"):
             backup.restore(shared_database, SETTINGS, path)
+    with pytest.raises(BadInput, match="this is a folder, no backup"):
+        backup.restore(shared_database, SETTINGS, tmp_path)
 
 
 def test_folder_that_cannot_be_written(shared_database: Database, tmp_path: Path) -> None:
@@ -277,6 +345,60 @@ def test_restore_while_a_server_holds_connections(database: Database, tmp_path: 
         assert session.scalar(sa.text("SELECT count(*) FROM incidents")) == 1
     serving.close()
     assert names(database) == []
+
+
+def test_leftovers_go_but_not_those_of_a_restore_that_runs(
+    database: Database, tmp_path: Path
+) -> None:
+    name = database.url.database
+    left = [f"{name}_restore_{1:012x}", f"{name}_before_{2:012x}"]
+    others = [f"{name}_restore_by_hand", f"x{name}_restore_{3:012x}"]
+    admin = backup._admin(database)
+    with admin.connect() as connection:
+        for each in (*left, *others):
+            connection.execute(sa.text(f'CREATE DATABASE "{each}" TEMPLATE template0'))
+    try:
+        with admin.connect() as running:
+            backup._lock(running, f"{1:012x}", wait=True)
+            assert backup.clear_leftovers(database) == left[1:]
+        file = tmp_path / "b.tar"
+        backup.backup(database, file)
+
+        def clear_beside_it(step: str) -> None:
+            if step != "checking the file":  # from then on there is something of its own
+                assert backup.clear_leftovers(database) == []
+
+        backup.restore(database, SETTINGS, file, say=clear_beside_it)
+        assert schema.status(database).is_current
+        assert names(database) == others[:1]
+    finally:
+        backup._drop(admin, *left, *others)
+
+
+def test_server_that_dies_during_a_restore() -> None:
+    with tempfile.TemporaryDirectory(prefix="wangge-dies-", dir=conftest.MEMORY) as folder:
+        Path(folder).chmod(0o755)
+        settings = DatabaseSettings(data_dir=Path(folder) / "data", durable=False)
+        with Database.open(settings) as database:
+            assert database.cluster is not None
+            schema.upgrade(database)
+            file = Path(folder) / "b.tar"
+            backup.backup(database, file)
+
+            def die(step: str) -> None:
+                if "comparing" in step:
+                    database.cluster.kill()
+                    while database.cluster.is_running():
+                        time.sleep(0.01)
+
+            with pytest.raises(RestoreFailed):
+                backup.restore(database, settings, file, say=die)
+            database.cluster.start()
+            database.engine.dispose()
+            left = names(database)
+            assert len(left) == 1
+            assert backup.clear_leftovers(database) == left
+            assert names(database) == []
 
 
 @contextmanager

@@ -20,11 +20,22 @@ from grids.cameras import models as _cameras
 from grids.incidents import models as _incidents
 from grids.patrols import models as _patrols
 from grids.people import models as _people
+from maps.exports import models as _exports
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-ALL_MODELS = (_boundaries, _accounts, _audit, _grids, _cameras, _incidents, _patrols, _people)
+ALL_MODELS = (
+    _boundaries,
+    _accounts,
+    _audit,
+    _grids,
+    _cameras,
+    _incidents,
+    _patrols,
+    _people,
+    _exports,
+)
 KINDS = {"add_table", "remove_table", "add_column", "remove_column"}
 SQUARE = "SRID=4326;POLYGON((117 45,117.01 45,117.01 45.01,117 45.01,117 45))"
 
@@ -68,13 +79,18 @@ def test_every_area_owned_table_has_a_county_code(shared_database: Database) -> 
         "alembic_version",
         "api_keys",
         "area_grants",
+        "column_classes",
+        "exports",
         "imports",
         "incident_categories",
         "incident_transitions",
+        "retention_rules",
+        "retention_runs",
         "rights",
         "role_rights",
         "roles",
         "sessions",
+        "sign_in_failures",
         "spatial_ref_sys",
     }
     with shared_database.engine.connect() as connection:

@@ -115,6 +115,16 @@ def test_rollback_without_a_predecessor_is_refused(session: Session) -> None:
         service.rollback(session, county.edition, actor="c")
 
 
+def test_rollback_before_a_later_edition_is_in_force_is_refused(session: Session) -> None:
+    county = factories.county(session)
+    then = datetime.now(UTC) + timedelta(days=30)
+    later = service.publish(session, draft(session), approver="b", effective=then)
+    with pytest.raises(RollbackRefused, match="until then nothing else can"):
+        service.rollback(session, county.edition, actor="c")
+    with pytest.raises(RollbackRefused, match="before that there is nothing to roll back"):
+        service.rollback(session, later.edition.id, actor="c")
+
+
 def test_rollback_of_a_draft_is_refused(session: Session) -> None:
     factories.county(session)
     with pytest.raises(RollbackRefused, match="is draft"):

@@ -126,11 +126,8 @@ def steps(place: Path, real_data: Path) -> list[Step]:
         "WANGGE_REAL_DATA": str(real_data.resolve()),
         "WANGGE_DATA_DIR": str(place / "database"),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "PYTHONPYCACHEPREFIX": str(place / "bytecode"),
         "COLUMNS": "200",
     }
-    # Each command is a process of its own, which should not compile everything anew.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     variables = place / "variables"
     variables.write_text("")
     steps = steps_of(PAGE.read_text(encoding="utf-8"))

@@ -50,11 +50,13 @@ WEST, SOUTH, STEP = 116.60, 44.90, 0.005
 SIDE = 4
 WORKERS = tuple(f"甲山{letter}" for letter in "河云星林原草泉石岭川野风雪松柏")
 INCIDENTS = 40
+REPEATED = (WEST + 2.5 * STEP, SOUTH + 2.5 * STEP)
+"""The address of the last four, in the middle of a grid: where its label would be."""
 VIEW = "#map=13.30/44.91000/116.61000&layers=grids,incidents,units,context,cameras"
 
 
 def load_place(session: Session) -> None:
-    """Four by four grids, a worker on each but the last, incidents of the last month, a camera."""
+    """Four by four grids, a worker on each but the last, incidents of three weeks, a camera."""
     whole = shapely.box(WEST, SOUTH, WEST + SIDE * STEP, SOUTH + SIDE * STEP)
     levels = [("99", 2), ("9901", 4), (COUNTY, 6), (COUNTY + "001", 9), (VILLAGE, 12)]
     for (code, level), parent in zip(levels, [None, *(code for code, _ in levels)], strict=False):
@@ -66,9 +68,9 @@ def load_place(session: Session) -> None:
         )  # fmt: skip
     edition = execute(
         session,
-        "INSERT INTO editions (area_code, title, author) VALUES (:c, 'E1', 't') RETURNING id",
-        c=COUNTY,
-    ).scalar_one()
+        "INSERT INTO editions (area_code, title, author) VALUES (:c, :t, 't') RETURNING id",
+        c=COUNTY, t="示范网格 Demo grids",
+    ).scalar_one()  # fmt: skip
     for number in range(SIDE * SIDE):
         west, south = WEST + number % SIDE * STEP, SOUTH + number // SIDE * STEP
         grid = execute(
@@ -103,6 +105,8 @@ def load_place(session: Session) -> None:
     )
     for number in range(INCIDENTS):
         lon, lat = WEST + (number * 7 % 39 + 0.5) * STEP / 10, SOUTH + (number + 0.5) * STEP / 10.5
+        if number >= INCIDENTS - 4:
+            lon, lat = REPEATED
         execute(
             session,
             "INSERT INTO incidents (id, county_code, source, category, reported_at, geom,"
@@ -276,12 +280,125 @@ def test_click_a_grid_and_see_who_answers(browser: Browser, address: str) -> Non
         assert set(WORKERS) & set(labels)
 
 
+# What lies under each mark of incidents: the labels whose box, as placed, reaches into it.
+UNDER_MARKS = """() => {
+  const { map } = wangge;
+  const names = ['grid-labels', 'unit-names', 'village-names', 'street-names']
+    .filter((id) => map.getLayer(id));
+  const found = { several: 0, labels: 0, covered: [] };
+  found.labels = map.queryRenderedFeatures({ layers: names }).length;
+  for (const { properties, geometry } of map.queryRenderedFeatures({ layers: ['incidents'] })) {
+    const { x, y } = map.project(geometry.coordinates);
+    const reach = properties.n > 1 ? 5 : 3.5; // a square within the smallest round mark
+    found.several += properties.n > 1 ? 1 : 0;
+    const box = [[x - reach, y - reach], [x + reach, y + reach]];
+    for (const label of map.queryRenderedFeatures(box, { layers: names })) {
+      found.covered.push(`${label.properties.short_code ?? label.properties.name}/${properties.n}`);
+    }
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en-GB"])
+def test_no_label_lies_on_a_mark_at_any_zoom(browser: Browser, address: str, language: str) -> None:
+    with visit(browser, address, language=language) as page:
+        seen = {}
+        for zoom in (11, 12, 13, 13.5, 14, 15, 16, 17):
+            page.evaluate(
+                "([lon, lat, zoom]) => wangge.map.jumpTo({ center: [lon, lat], zoom })",
+                [*REPEATED, zoom],
+            )
+            at_rest(page)
+            seen[zoom] = page.evaluate(UNDER_MARKS)
+        assert {zoom: found["covered"] for zoom, found in seen.items() if found["covered"]} == {}
+        # And that is not because there was nothing to see.
+        assert all(found["several"] for found in seen.values())
+        assert all(found["labels"] for zoom, found in seen.items() if zoom >= 13)
+
+
+def test_a_label_is_the_code_and_the_worker_joins_it_further_in(
+    browser: Browser, address: str
+) -> None:
+    # A second line makes a label reach further down; text drawn in a picture cannot be read.
+    reach = """([lon, lat]) => {
+      const { x, y } = wangge.map.project([lon, lat]);
+      const hit = (down) => wangge.map.queryRenderedFeatures(
+        [[x - 3, y + down - 1], [x + 3, y + down + 1]], { layers: ['grid-labels'] }).length > 0;
+      return [0, 15].map(hit);
+    }"""
+    only_grids = VIEW.replace("grids,incidents,units,context,cameras", "grids")
+    with visit(browser, address, only_grids) as page:
+        seen = {}
+        for zoom in (13, 14.5, 15.5, 16.5):
+            page.evaluate(
+                "([lon, lat, zoom]) => wangge.map.jumpTo({ center: [lon, lat], zoom })",
+                [*middle_of(5), zoom],
+            )
+            at_rest(page)
+            labels = page.evaluate(
+                "wangge.map.queryRenderedFeatures({ layers: ['grid-labels'] }).map("
+                "({ geometry, properties }) => [geometry.coordinates, properties.short_code])"
+            )
+            at = next(place for place, code in labels if code == "006")
+            seen[zoom] = page.evaluate(reach, at)
+        assert seen == {
+            13: [True, False], 14.5: [True, False], 15.5: [True, True], 16.5: [True, True],
+        }  # fmt: skip
+
+
+def test_shares_and_titles_are_written_one_way(browser: Browser, address: str) -> None:
+    with visit(browser, address) as page:
+        asked = (
+            "async (language) => { const i18n = await import('./viewer/i18n.js');"
+            " i18n.setLanguage(language);"
+            " return ["
+            "[0.077, -0.02, -0.104, 0, -0.004, 1.5].map((v) => i18n.percent(v, { signed: true })),"
+            "[0.077, 0.002, 0.998, 0, 1].map((v) => i18n.percent(v)),"
+            "['示范旗网格(虚构) Demo grids (invented)', 'Demo 2026 / 示范 2026', '2026年网格',"
+            " 'First plan', 'E1', '网格 V2'].map((v) => i18n.ownPart(v))] }"
+        )
+        signed = ["+8%", "−2%", "−10%", "0%", "0%", "+150%"]
+        shares = ["8%", "<1%", ">99%", "0%", "100%"]
+        assert page.evaluate(asked, "zh") == [
+            signed, shares,
+            ["示范旗网格(虚构)", "示范 2026", "2026年网格", "First plan", "E1", "网格 V2"],
+        ]  # fmt: skip
+        assert page.evaluate(asked, "en") == [
+            signed, shares,
+            ["Demo grids (invented)", "Demo 2026", None, "First plan", "E1", None],
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "other"),
+    [("zh-CN", "示范网格，", "Demo grids"), ("en-GB", "Demo grids, in force since", "示范网格")],
+)
+def test_the_panel_speaks_one_language_and_writes_percent_one_way(
+    browser: Browser, address: str, language: str, title: str, other: str
+) -> None:
+    with visit(browser, address, language=language) as page:
+        expect(page.locator("#panel .edition")).to_contain_text(title)
+        expect(page.locator("#panel .edition")).not_to_contain_text(other)
+        page.mouse.click(*on_page(page, *middle_of(5)))
+        page.select_option("#accuracy", "300")
+        expect(page.locator(".sureness li").nth(1)).to_be_visible()
+        said = page.locator("body").inner_text()
+        shares = re.findall(r"\S*\s?%", said)
+        assert len(shares) > 8
+        for share in shares:
+            assert re.fullmatch(r"[^\d]*[+−±<>]?\d+%", share), share
+        # A rough position may be in many grids; the far ones are summed up.
+        assert page.locator(".sureness li").count() <= 6
+
+
 def test_outside_every_grid_and_when_nothing_answers(browser: Browser, address: str) -> None:
     with visit(browser, address, language="en-GB", forgive="net::ERR_FAILED") as page:
         page.mouse.click(*on_page(page, WEST + 2.5 * STEP, SOUTH - STEP / 2))
         answer = page.locator("#answer")
         expect(answer).to_contain_text("Outside every grid")
-        expect(answer).to_contain_text(re.compile(rf"Nearest grid: {VILLAGE}003.*, 27\d m away"))
+        nearest = rf"Nearest grid: {VILLAGE}003 Demo 12, 27\d m away"
+        expect(answer).to_contain_text(re.compile(nearest))
         page.route("**/api/v1/locate?*", lambda route: route.abort())
         page.mouse.click(*on_page(page, *middle_of(5)))
         expect(page.locator("#place .problem")).to_contain_text("The server does not answer")
@@ -335,6 +452,25 @@ def test_choose_period_and_categories(browser: Browser, address: str) -> None:
         at_rest(page)
         expect(page.locator("#period")).to_have_value("custom")
         expect(page.locator("label:has-text('Labour and wages') input")).to_be_checked()
+
+
+def test_tiles_that_did_not_change_do_not_hold_up_the_next_choice(
+    browser: Browser, address: str
+) -> None:
+    with visit(browser, address) as page:
+        marks = (
+            "wangge.map.queryRenderedFeatures({ layers: ['incidents'] })"
+            ".reduce((sum, { properties }) => sum + properties.n, 0)"
+        )
+        before = page.evaluate(marks)
+        # All are of the last month, so the server has nothing new for any of these.
+        for period in ("90d", "12m", "all"):
+            page.select_option("#period", period)
+            at_rest(page)
+            assert page.evaluate(marks) == before
+        page.click("label:has-text('劳动与工资')")
+        at_rest(page)
+        assert page.evaluate(marks) == before - INCIDENTS // 4
 
 
 def test_read_the_density(browser: Browser, address: str) -> None:

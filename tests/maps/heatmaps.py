@@ -42,6 +42,32 @@ def a_heatmap(n: int = 400, **changes: Any) -> Heatmap:
     return build(given.pop("lon", lon), given.pop("lat", lat), **given)
 
 
+COUNTY = shapely.box(115.6, 43.6, 116.6, 44.4)
+"""A county of 80 km that `AREA` is a small town in."""
+
+
+def rates(*, case_team: bool = False, far: int = 3) -> Heatmap:
+    """Return events per household: a town with many of both, and some events in a far village.
+
+    Households live in the town, in the village and in another one without events.
+    """
+    lon, lat = events(200)
+    village, quiet = (115.8, 44.2), (116.4, 43.75)
+    return a_heatmap(
+        lon=np.append(lon, [village[0]] * far),
+        lat=np.append(lat, [village[1]] * far),
+        area=COUNTY,
+        per="households",
+        cell_m=150,
+        households=(
+            np.append(lon, [village[0], quiet[0]]),
+            np.append(lat, [village[1], quiet[1]]),
+            np.full(202, 30.0),
+        ),
+        case_team=case_team,
+    )
+
+
 def some_grids() -> gpd.GeoDataFrame:
     columns = np.linspace(WEST, EAST, 5)
     boxes = [shapely.box(a, SOUTH, b, NORTH) for a, b in pairwise(columns)]

@@ -8,11 +8,11 @@ import folium
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from gis.errors import BadInput
 from maps.folium_map import write_html
-from tests.maps.heatmaps import HOT_SPOT, a_heatmap, events, some_grids
+from tests.maps.heatmaps import COUNTY, HOT_SPOT, a_heatmap, events, rates, some_grids
 
 CHROMIUM = [
     "--no-sandbox",
@@ -39,11 +39,33 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Page]:
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
-        yield browser.new_page(viewport={"width": 1100, "height": 800})
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def chromium(browser: Browser) -> Page:
+    return browser.new_page(viewport={"width": 1100, "height": 800})
+
+
+@pytest.mark.browser
+def test_a_name_is_shown_and_never_run(chromium: Page, tmp_path: Path) -> None:
+    path = tmp_path / "map.html"
+    name = "<img src=x onerror=\"document.title='run'\"></script><script>alert(1)</script>"
+    grids = some_grids()
+    grids["name"] = name
+    write_html(a_heatmap(), path, grids=grids)
+    seen = Seen(chromium)
+    page = seen.open(path)
+    box = page.locator(".leaflet-image-layer").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.1, box["y"] + box["height"] * 0.1)
+    assert name in page.locator(".leaflet-tooltip").inner_text()
+    assert page.title() != "run"
+    assert seen.complaints == []
 
 
 @pytest.mark.browser
@@ -96,6 +118,60 @@ def test_the_density_lies_where_the_events_are(chromium: Page, tmp_path: Path) -
     rows, columns = np.nonzero(dark)
     assert len(rows) > 50
     assert np.hypot(columns.mean() + 320 - x, rows.mean() - y) < 25
+
+
+BOUNDS = """(() => {
+  const b = window[Object.keys(window).find((key) => key.startsWith("map_"))].getBounds();
+  return [b.getWest(), b.getSouth(), b.getEast(), b.getNorth()];
+})()"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", [(1100, 800), (390, 844)])
+def test_a_county_opens_on_its_town_and_shows_the_whole_on_demand(
+    browser: Browser, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    path = tmp_path / "map.html"
+    write_html(a_heatmap(area=COUNTY, cell_m=150), path)
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+    Seen(page).open(path)
+    west, south, east, north = page.evaluate(BOUNDS)
+    assert west < HOT_SPOT[0] < east
+    assert south < HOT_SPOT[1] < north
+    assert east - west < (COUNTY.bounds[2] - COUNTY.bounds[0]) / 3
+    page.get_by_role("button", name="全域").click()
+    west, south, east, north = page.evaluate(BOUNDS)
+    assert west < COUNTY.bounds[0] < COUNTY.bounds[2] < east
+    assert south < COUNTY.bounds[1] < COUNTY.bounds[3] < north
+    page.get_by_role("button", name="English").click()
+    page.get_by_role("button", name="most incidents").click()
+    west, _, east, _ = page.evaluate(BOUNDS)
+    assert east - west < (COUNTY.bounds[2] - COUNTY.bounds[0]) / 3
+    page.close()
+
+
+@pytest.mark.browser
+def test_no_data_and_hidden_are_told_apart_and_a_shared_map_says_what_it_hides(
+    chromium: Page, tmp_path: Path
+) -> None:
+    path = tmp_path / "map.html"
+    write_html(rates(), path, language="en")
+    page = Seen(chromium).open(path)
+    legend = dict(
+        page.eval_on_selector_all(
+            "#wangge-panel li",
+            "(all) => all.map((li) => [li.innerText, li.firstChild.style.background])",
+        )
+    )
+    assert "repeating-linear-gradient" in legend["hidden (fewer than 5)"]
+    assert "radial-gradient" in legend["no data"]
+    sentence = "fewer than 5 incidents under the kernel are hidden"
+    assert page.get_by_text(sentence).is_visible()
+    write_html(rates(case_team=True), path, language="en")
+    page = Seen(chromium).open(path)
+    assert page.get_by_text(sentence).count() == 0
+    assert page.get_by_text("hidden (fewer than 5)").count() == 0
+    assert page.get_by_text("no data", exact=True).is_visible()
 
 
 @pytest.mark.browser

@@ -12,8 +12,8 @@ from pyproj import Geod
 
 from gis.errors import BadInput
 from maps import heatmap_text as text
-from maps.heatmap import build
-from tests.maps.heatmaps import AREA, HOT_SPOT, SHANGHAI, a_heatmap, events
+from maps.heatmap import Heatmap, build
+from tests.maps.heatmaps import AREA, COUNTY, HOT_SPOT, SHANGHAI, a_heatmap, events, rates
 
 
 def problems(error: pytest.ExceptionInfo[BadInput]) -> set[str | None]:
@@ -46,12 +46,22 @@ def test_the_highest_value_is_at_the_hot_spot() -> None:
 
 def test_events_outside_and_without_a_place_are_counted_not_drawn() -> None:
     lon, lat = events(100)
-    heatmap = a_heatmap(
-        lon=np.append(lon, [np.nan, 117.0, 116.0]), lat=np.append(lat, [44.0, 43.94, np.nan])
-    )
+    lon, lat = np.append(lon, [np.nan, 117.0, 116.0]), np.append(lat, [44.0, 43.94, np.nan])
+    heatmap = a_heatmap(lon=lon, lat=lat, case_team=True)
     assert (heatmap.n, heatmap.n_outside, heatmap.n_without_place) == (100, 1, 2)
     np.testing.assert_array_equal(heatmap.values, a_heatmap(100).values)
     assert "1 outside the area, 2 without coordinates" in " ".join(text.notes(heatmap, "en"))
+    assert "区域外1件、无坐标2件" in " ".join(text.notes(heatmap, "zh"))
+
+
+def test_small_counts_of_what_is_left_out_are_not_shared() -> None:
+    lon, lat = events(100)
+    lon, lat = np.append(lon, [117.0] * 4), np.append(lat, [43.94] * 4)
+    words = " ".join(text.notes(a_heatmap(lon=lon, lat=lat), "en"))
+    assert "fewer than 5 outside the area" in words
+    assert "区域外少于5件" in " ".join(text.notes(a_heatmap(lon=lon, lat=lat), "zh"))
+    lon, lat = np.append(lon, 117.0), np.append(lat, 43.94)
+    assert "5 outside the area" in " ".join(text.notes(a_heatmap(lon=lon, lat=lat), "en"))
 
 
 def test_an_event_on_the_border_of_the_area_counts() -> None:
@@ -114,6 +124,78 @@ def test_households_give_a_rate_and_few_of_them_none() -> None:
     np.testing.assert_allclose(known, 1000 / 3 * 30 / 31, rtol=1e-6)
     assert np.isnan(heatmap.values[40, -10])  # The empty east.
     assert text.unit(heatmap, "zh") == "每千户每30天件数"
+
+
+def near(heatmap: Heatmap, lon: float, lat: float) -> tuple[int, int]:
+    """Row and column of the cell that holds a place."""
+    x, y = gpd.GeoSeries([shapely.Point(lon, lat)], crs=4326).to_crs(heatmap.crs)[0].coords[0]
+    west, south = heatmap.bbox_m[:2]
+    return int((y - south) // heatmap.cell_m), int((x - west) // heatmap.cell_m)
+
+
+def test_a_shared_map_of_rates_hides_counts_under_five_and_says_so() -> None:
+    shared, team = rates(), rates(case_team=True)
+    village, quiet, steppe = (
+        near(shared, *at) for at in ((115.8, 44.2), (116.4, 43.75), (115.7, 43.7))
+    )
+    # Three events would count as six over the kernel's area; they are three all the same.
+    assert shared.hidden[village]
+    assert np.isnan(shared.values[village])
+    assert team.values[village] > 0
+    # None is fewer than five, too: a zero beside hidden places would tell where they end.
+    assert shared.hidden[quiet]
+    assert team.values[quiet] < 1e-9
+    # Where nobody lives nothing is hidden: there is nothing.
+    assert shared.no_data[steppe]
+    assert not shared.hidden[steppe]
+    assert not team.hidden.any()
+    assert not (shared.no_data & shared.hidden).any()
+    np.testing.assert_array_equal(shared.no_data, team.no_data)
+    assert shared.values[near(shared, *HOT_SPOT)] == team.values[near(team, *HOT_SPOT)]
+    sentence = "rates of fewer than 5 incidents under the kernel are hidden"
+    assert sentence in " ".join(text.notes(shared, "en"))
+    assert "事件少于5件处不予显示" in " ".join(text.notes(shared, "zh"))
+    assert sentence not in " ".join(text.notes(team, "en"))
+
+
+def test_a_rate_of_more_than_five_at_one_place_is_shared() -> None:
+    heatmap = rates(far=6)
+    assert heatmap.values[near(heatmap, 115.8, 44.2)] > 0
+
+
+def test_no_events_at_all_leave_nothing_to_hide() -> None:
+    heatmap = a_heatmap(lon=[], lat=[], per="households", households=([116.05], [43.94], [300]))
+    assert not heatmap.hidden.any()
+    assert heatmap.no_data.any()
+    assert "hidden" not in " ".join(text.notes(heatmap, "en"))
+
+
+def test_densities_have_no_gaps_and_a_blank_map_is_all_hidden() -> None:
+    heatmap = a_heatmap()
+    assert not heatmap.no_data.any()
+    assert not heatmap.hidden.any()
+    blank = a_heatmap(3)
+    assert (blank.hidden == np.isfinite(heatmap.values)).all()
+    assert not blank.no_data.any()
+    assert blank.bulk_m is None
+
+
+def test_the_bulk_of_a_wide_county_is_its_town() -> None:
+    heatmap = a_heatmap(area=COUNTY, cell_m=150)
+    assert heatmap.bulk_bounds is not None
+    west, south, east, north = heatmap.bulk_bounds
+    assert west < HOT_SPOT[0] < east
+    assert south < HOT_SPOT[1] < north
+    assert east - west < 0.06
+    assert north - south < 0.06
+    # The town alone is nearly all bulk: there is no second view of it.
+    assert a_heatmap().bulk_m is None
+
+
+def test_names_are_in_the_language_of_the_map() -> None:
+    heatmap = a_heatmap(place_en="Demo Banner")
+    assert text.subtitle(heatmap, "zh")[:2] == ["示范旗", "邻里纠纷"]
+    assert text.subtitle(heatmap, "en")[:2] == ["Demo Banner", "邻里纠纷"]
 
 
 def test_a_far_event_does_not_make_a_giant_raster() -> None:

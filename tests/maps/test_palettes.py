@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -8,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gis.errors import BadInput
-from maps.palettes import classify, hatched, hex_colour, labels, nice_breaks, over, ramp, rgba
+from maps.palettes import (
+    classify,
+    hatched,
+    hex_colour,
+    labels,
+    nice_breaks,
+    over,
+    ramp,
+    rgba,
+    stippled,
+)
 
 # Linear sRGB as people without one kind of cone see it, in full: G. M. Machado, M. M. Oliveira,
 # L. A. F. Fernandes, "A physiologically-based model for simulation of color vision
@@ -106,12 +117,22 @@ def test_zero_and_nan_are_transparent_and_classes_are_not() -> None:
     assert rgba(np.zeros((2, 2)), []).max() == 0
 
 
-def test_hatching_covers_only_what_is_asked() -> None:
-    where = np.zeros((20, 20), dtype=bool)
-    where[5:15, 5:15] = True
-    picture = hatched(where)
+@pytest.mark.parametrize("pattern", [hatched, stippled])
+def test_patterns_cover_only_what_is_asked(pattern: Callable[..., np.ndarray]) -> None:
+    where = np.zeros((40, 40), dtype=bool)
+    where[5:35, 5:35] = True
+    picture = pattern(where)
     assert ((picture[..., 3] == 255) == where).all()
     assert len(np.unique(picture[where], axis=0)) == 2
+
+
+def test_hidden_and_no_data_do_not_look_alike() -> None:
+    where = np.ones((90, 90), dtype=bool)
+    stripes, dots = (pattern(where)[..., 0] < 200 for pattern in (hatched, stippled))
+    # Stripes run on from row to row, dots leave whole rows free.
+    assert stripes.any(axis=1).all()
+    assert not dots.any(axis=1).all()
+    assert 0 < dots.mean() < stripes.mean() / 2
 
 
 def test_colours_over_a_ground() -> None:

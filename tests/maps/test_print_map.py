@@ -13,7 +13,7 @@ from gis.errors import BadInput, Missing
 from maps.fonts import chinese_font, font_properties
 from maps.palettes import nice_breaks, over, ramp
 from maps.print_map import write_png
-from tests.maps.heatmaps import AREA, a_heatmap, some_grids
+from tests.maps.heatmaps import AREA, a_heatmap, rates, some_grids
 
 
 @pytest.fixture
@@ -79,6 +79,26 @@ def test_few_events_leave_a_hatched_sheet_that_says_so(tmp_path: Path, words: li
     assert "少于5件" in words
     assert "3" not in words
     assert not colours(tmp_path / "map.png") & set(ramp(6))
+
+
+def test_no_data_and_hidden_have_a_swatch_each_where_they_occur(
+    tmp_path: Path, words: list[str]
+) -> None:
+    write_png(rates(), tmp_path / "shared.png")
+    assert words.count("无数据") == 1
+    assert words.count("不予显示（少于5件）") == 1
+    assert "事件少于5件处不予显示" in "".join(words)
+    words.clear()
+    write_png(rates(case_team=True), tmp_path / "team.png", language="en")
+    assert "no data" in words
+    assert "hidden (fewer than 5)" not in words
+    words.clear()
+    write_png(a_heatmap(3), tmp_path / "few.png", language="en")
+    assert "hidden (fewer than 5)" in words
+    assert "no data" not in words
+    words.clear()
+    write_png(a_heatmap(), tmp_path / "density.png", language="en")
+    assert {"hidden (fewer than 5)", "no data"} & set(words) == set()
 
 
 def test_no_events_and_no_area(tmp_path: Path, words: list[str]) -> None:

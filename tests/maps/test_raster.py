@@ -12,8 +12,17 @@ from pyproj import Transformer
 
 from gis.errors import BadInput
 from maps.palettes import nice_breaks, ramp
-from maps.raster import contours, mercator_values, png_bytes, sample, to_mercator, write_geotiff
-from tests.maps.heatmaps import AREA, a_heatmap
+from maps.raster import (
+    contours,
+    inside_area,
+    mercator_gaps,
+    mercator_values,
+    png_bytes,
+    sample,
+    to_mercator,
+    write_geotiff,
+)
+from tests.maps.heatmaps import AREA, a_heatmap, rates
 
 
 def test_geotiff_says_what_it_shows(tmp_path: Path) -> None:
@@ -38,6 +47,27 @@ def test_geotiff_of_few_events_does_not_tell_how_many(tmp_path: Path) -> None:
     with rasterio.open(tmp_path / "few.tif") as file:
         assert file.tags()["N"] == "fewer than 5"
         assert np.isnan(file.read(1)).all()
+
+
+def test_geotiff_says_what_is_hidden(tmp_path: Path) -> None:
+    write_geotiff(rates(), tmp_path / "rates.tif")
+    with rasterio.open(tmp_path / "rates.tif") as file:
+        assert "fewer than 5 incidents under the kernel are hidden" in file.tags()["NOTES"]
+
+
+def test_every_place_of_the_area_has_a_value_or_the_reason_for_none() -> None:
+    heatmap = rates()
+    values, bounds = mercator_values(heatmap, 700)
+    no_data, hidden = mercator_gaps(heatmap, 700)
+    inside = inside_area(heatmap, values.shape, bounds)
+    assert no_data.any()
+    assert hidden.any()
+    assert not (no_data & hidden).any()
+    assert not ((no_data | hidden) & ~inside).any()
+    # Up to the edge, where cells with their centre outside have no reason of their own.
+    assert (np.isfinite(values) | no_data | hidden)[inside].all()
+    shown = np.isfinite(values) & (no_data | hidden)
+    assert not shown.any()
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

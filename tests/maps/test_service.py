@@ -60,7 +60,7 @@ def test_an_invented_place_says_so_on_the_map(session: Session) -> None:
     factories.county(session, source="demo")
     report(session, 0, 5)
     assert incident_heatmap(session, Filter()).place == "示范旗(虚构示范)"
-    assert incident_heatmap(session, Filter(), language="en").place == "Demo Banner (invented)"
+    assert incident_heatmap(session, Filter()).place_en == "Demo Banner (invented)"
 
 
 def test_a_rate_without_households_is_refused(session: Session) -> None:

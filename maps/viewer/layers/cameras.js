@@ -22,7 +22,7 @@ export const cameras = {
       paint: { 'line-color': byStatus(), 'line-width': 1, 'line-opacity': 0.6, 'line-dasharray': [3, 2] },
     },
     {
-      order: 70, id: 'cameras', type: 'symbol', source: 'cameras', 'source-layer': 'cameras',
+      order: 91.5, id: 'cameras', type: 'symbol', source: 'cameras', 'source-layer': 'cameras',
       minzoom: 12,
       layout: {
         'icon-image': [

@@ -1,28 +1,38 @@
 /** Grids, coloured by how far their households are from the target, with code and worker. */
 
+import { percent } from '../i18n.js';
 import { TEXT_FONT } from './text.js';
 
+/** Deviations up to NEAR are as good as none; beyond FAR something has to be done. */
+const NEAR = 0.1;
+const FAR = 0.2;
+
 /**
- * Classes of the deviation: a diverging palette (ColorBrewer RdBu) that colour-blind eyes tell
+ * Classes of the deviation: a diverging palette (ColorBrewer BrBG) that colour-blind eyes tell
  * apart, and white in the middle, where nothing has to be done.
  */
 export const CLASSES = [
-  { key: 'far_below', colour: '#01665e', test: ['<', ['get', 'deviation'], -0.2] },
-  { key: 'below', colour: '#80cdc1', test: ['<', ['get', 'deviation'], -0.1] },
-  { key: 'within', colour: '#f7f7f7', test: ['<=', ['get', 'deviation'], 0.1] },
-  { key: 'above', colour: '#dfc27d', test: ['<=', ['get', 'deviation'], 0.2] },
+  { key: 'far_below', colour: '#01665e', test: ['<', ['get', 'deviation'], -FAR] },
+  { key: 'below', colour: '#80cdc1', test: ['<', ['get', 'deviation'], -NEAR] },
+  { key: 'within', colour: '#f7f7f7', test: ['<=', ['get', 'deviation'], NEAR] },
+  { key: 'above', colour: '#dfc27d', test: ['<=', ['get', 'deviation'], FAR] },
   { key: 'far_above', colour: '#8c510a', test: null },
 ];
+
+/** Colour of the label of a grid that nobody answers for. */
+const NOBODY = '#8a1020';
+/** The worker's name joins the code from this zoom on; from further off codes alone fit. */
+const WORKERS_FROM_ZOOM = 15;
 
 /**
  * The class a deviation falls into, as the map colours it.
  * @param {number} deviation
  */
 export function classOf(deviation) {
-  if (deviation < -0.2) return 'far_below';
-  if (deviation < -0.1) return 'below';
-  if (deviation <= 0.1) return 'within';
-  return deviation <= 0.2 ? 'above' : 'far_above';
+  if (deviation < -FAR) return 'far_below';
+  if (deviation < -NEAR) return 'below';
+  if (deviation <= NEAR) return 'within';
+  return deviation <= FAR ? 'above' : 'far_above';
 }
 
 /** @type {import('./index.js').MapLayer} */
@@ -59,13 +69,13 @@ export const grids = {
       paint: { 'line-color': '#0b3d91', 'line-width': 4 },
     },
     {
-      order: 91, id: 'grid-labels', type: 'symbol', source: 'grids', 'source-layer': 'grid_labels',
+      order: 90, id: 'grid-labels', type: 'symbol', source: 'grids', 'source-layer': 'grid_labels',
       minzoom: 13,
       layout: {
         'text-field': [
           'step', ['zoom'],
           ['get', 'short_code'],
-          14,
+          WORKERS_FROM_ZOOM,
           [
             'format',
             ['get', 'short_code'], { 'font-scale': 0.92 },
@@ -73,19 +83,40 @@ export const grids = {
             ['coalesce', ['get', 'worker'], '—'], {},
           ],
         ],
-        'text-font': TEXT_FONT, 'text-line-height': 1.25, 'text-padding': 3,
+        'text-font': TEXT_FONT, 'text-line-height': 1.25, 'text-padding': 2,
         'text-size': ['interpolate', ['linear'], ['zoom'], 13, 11, 16, 15],
+        // Where a mark lies on the middle, beside it; from afar that would be in the next grid.
+        'text-variable-anchor': [
+          'step', ['zoom'],
+          ['literal', ['center']],
+          14,
+          ['literal', ['center', 'top', 'bottom']],
+          WORKERS_FROM_ZOOM,
+          ['literal', ['center', 'top', 'bottom', 'left', 'right']],
+        ],
+        'text-radial-offset': 0.9, 'text-justify': 'center',
       },
       paint: {
-        'text-color': ['case', ['has', 'worker'], '#14222f', '#8a1020'],
+        'text-color': ['case', ['has', 'worker'], '#14222f', NOBODY],
         'text-halo-color': '#ffffff', 'text-halo-width': 1.8,
       },
     },
   ],
-  legend: (t, { counts }) =>
-    CLASSES.map(({ key, colour }) => ({
-      swatch: { fill: colour, line: '#33475b' },
-      text: t(`grids.${key}`),
-      count: counts.grids?.[key] ?? 0,
-    })),
+  legend: (t, { counts }) => {
+    const limits = {
+      near: percent(NEAR),
+      more: percent(NEAR, { signed: true }),
+      less: percent(-NEAR, { signed: true }),
+      much_more: percent(FAR, { signed: true }),
+      much_less: percent(-FAR, { signed: true }),
+    };
+    return [
+      ...CLASSES.map(({ key, colour }) => ({
+        swatch: { fill: colour, line: '#33475b' },
+        text: t(`grids.${key}`, limits),
+        count: counts.grids?.[key] ?? 0,
+      })),
+      { swatch: { label: NOBODY }, text: t('grids.nobody') },
+    ];
+  },
 };

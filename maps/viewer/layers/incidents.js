@@ -24,6 +24,12 @@ export const GROUPS = [
 ];
 export const SEVERAL = '#37474f';
 
+/** Radius of a mark by the number of incidents in it, CSS pixels. */
+const RADIUS_PX = [1, 5, 2, 7.5, 10, 10, 100, 15, 1000, 21];
+const RIM_PX = 1.1;
+/** Side of the invisible picture that keeps names off a mark, CSS pixels. */
+const ROOM_PX = 10;
+
 /**
  * The group of a category; one that the installation has added itself is "other".
  * @param {string} code
@@ -37,7 +43,7 @@ export const incidents = {
   tiles: ['incidents'],
   specs: () => [
     {
-      order: 60, id: 'incidents', type: 'circle', source: 'incidents', 'source-layer': 'incidents',
+      order: 92, id: 'incidents', type: 'circle', source: 'incidents', 'source-layer': 'incidents',
       layout: { 'circle-sort-key': ['-', ['get', 'n']] },
       paint: {
         'circle-color': [
@@ -45,20 +51,24 @@ export const incidents = {
           ['>', ['get', 'categories'], 1], SEVERAL,
           ['match', ['get', 'category'], ...GROUPS.slice(0, -1).flatMap(({ codes, colour }) => [codes, colour]), GROUPS[GROUPS.length - 1].colour],
         ],
-        'circle-radius': [
-          'interpolate', ['linear'], ['get', 'n'], 1, 5, 2, 7.5, 10, 10, 100, 15, 1000, 21,
-        ],
+        'circle-radius': byNumber(RADIUS_PX),
         'circle-opacity': 0.92,
         'circle-stroke-color': ['case', ['>', ['get', 'categories'], 1], '#ffffff', '#1d2b36'],
-        'circle-stroke-width': 1.1,
+        'circle-stroke-width': RIM_PX,
       },
     },
     {
-      order: 61, id: 'incident-counts', type: 'symbol', source: 'incidents',
-      'source-layer': 'incidents', filter: ['>', ['get', 'n'], 1],
+      // The topmost labels are placed first: these keep their place, and the others give way to
+      // the whole mark, which a circle alone could not make them do.
+      order: 93, id: 'incident-counts', type: 'symbol', source: 'incidents',
+      'source-layer': 'incidents',
       layout: {
-        'text-field': ['to-string', ['get', 'n']], 'text-font': TEXT_FONT, 'text-size': 11,
-        'text-allow-overlap': true, 'text-ignore-placement': true,
+        'icon-image': 'incident-room', 'icon-allow-overlap': true, 'icon-padding': 0,
+        'icon-size': byNumber(
+          RADIUS_PX.map((value, at) => (at % 2 ? (2 * (value + RIM_PX)) / ROOM_PX : value)),
+        ),
+        'text-field': ['case', ['>', ['get', 'n'], 1], ['to-string', ['get', 'n']], ''],
+        'text-font': TEXT_FONT, 'text-size': 11, 'text-padding': 0, 'text-allow-overlap': true,
       },
       paint: {
         // White on the dark mark of several categories, dark on the light ones of one.
@@ -66,5 +76,14 @@ export const incidents = {
       },
     },
   ],
+  images: () => [{
+    id: 'incident-room',
+    image: { width: 2 * ROOM_PX, height: 2 * ROOM_PX, data: new Uint8Array(16 * ROOM_PX ** 2) },
+  }],
   legend: () => [], // its legend is the choice of categories, in the panel
 };
+
+/** @param {number[]} stops number of incidents, value, number of incidents, value ... */
+function byNumber(stops) {
+  return ['interpolate', ['linear'], ['get', 'n'], ...stops];
+}

@@ -12,6 +12,7 @@ import { units } from './units.js';
 /**
  * @typedef {object} Swatch what stands for an entry of the legend: a filled box, a line, or a mark
  * @property {string} [fill]
+ * @property {number} [opacity] of the fill over the ground; opaque when left out
  * @property {string} [line]
  * @property {number} [width]
  * @property {boolean} [dashed]
@@ -19,6 +20,7 @@ import { units } from './units.js';
  * @property {string} [wedge]
  * @property {string} [border]
  * @property {boolean} [checkpoint]
+ * @property {string} [label] colour of a grid's label
  */
 /** @typedef {{swatch: Swatch, text: string, count?: number}} LegendEntry */
 /** @typedef {(key: string, values?: Record<string, string | number>) => string} Translate */

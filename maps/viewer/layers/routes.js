@@ -28,7 +28,7 @@ export const routes = {
       },
     })),
     {
-      order: 71, id: 'checkpoints', type: 'symbol', source: 'routes', 'source-layer': 'checkpoints',
+      order: 91.6, id: 'checkpoints', type: 'symbol', source: 'routes', 'source-layer': 'checkpoints',
       minzoom: 9,
       layout: {
         'icon-image': 'checkpoint', 'icon-allow-overlap': true,

@@ -53,13 +53,17 @@ def test_help_explains_and_shows_an_example(wangge: Run, words: tuple[str, ...])
     assert f"Example: wangge {' '.join(words)}" in text
 
 
-def test_help_loads_no_geometry_and_no_server() -> None:
-    # What takes seconds to load is loaded by the command that needs it.
+def test_what_is_slow_to_load_is_loaded_by_what_needs_it() -> None:
     code = (
         "import sys; from api import cli; sys.argv = ['wangge', '--help']\n"
+        "slow = {'geopandas', 'numba', 'fastapi', 'matplotlib', 'folium', 'pandas', 'openpyxl'}\n"
         "try: cli.main()\n"
-        "finally: print(sorted({'geopandas', 'numba', 'fastapi', 'matplotlib', 'folium', 'pandas'}"
-        " & set(sys.modules)), file=sys.stderr)"
+        "finally:\n"
+        "    import api.commands.people\n"
+        "    assert 'grids.people.service' in sys.modules\n"
+        "    print(sorted(slow & set(sys.modules)), file=sys.stderr)\n"
+        "    import api.commands.importing\n"
+        "    assert 'openpyxl' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0
@@ -144,7 +148,7 @@ def test_open_host_is_refused_before_anything_starts(
     done = wangge(name, "--data-dir", tmp_path / "data")
     assert done.code == 1
     assert "WANGGE_HOST" in done.err
-    assert "no accounts" in done.err
+    assert "without encryption" in done.err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -73,7 +74,17 @@ class TestDb:
         (tmp_path / "foreign").write_text("x")
         refused = wangge("db", "restore", tmp_path / "foreign", "--yes")
         assert refused.code == 1
-        assert "no whole backup" in refused.err
+        assert "this is a text file, no backup of wangge's" in refused.err
+
+    def test_status_in_a_pipe_cuts_nothing(
+        self, wangge: Run, here: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        address = here.url.render_as_string(hide_password=True)
+        assert len(address) > 60
+        monkeypatch.setenv("COLUMNS", "40")
+        lines = wangge("db", "status").out.splitlines()
+        (line,) = [each for each in lines if each.startswith("database ")]
+        assert line.split()[1:] == [address]
 
     def test_check(self, wangge: Run, here: Database, county: factories.County) -> None:
         done = wangge("db", "check")
@@ -128,6 +139,20 @@ class TestPeople:
             assert told[0]["name"] == name
         assert "stands in during a leave" in wangge("people", "who", grid, "--at", "2030-07-02").out
 
+    def test_relieved_before_another_is_put_in_charge(
+        self, wangge: Run, county: factories.County
+    ) -> None:
+        del county
+        assert wangge("people", "relieve", "网格员1", GRIDS[0], "--at", "2030-01-01").code == 0
+        done = wangge("people", "assign", "网格员2", GRIDS[0], "--since", "2030-01-01")
+        assert done.code == 0, done.err
+        for at, name in (("2029-12-31", "网格员1"), ("2030-01-01", "网格员2")):
+            told = wangge("people", "who", GRIDS[0], "--at", at, "--json").document
+            assert [each["name"] for each in told] == [name]
+        refused = wangge("people", "relieve", "网格员1", GRIDS[0], "--at", "2030-01-01")
+        assert refused.code == 1
+        assert f"网格员1 does not answer for grid {GRIDS[0]}" in refused.err
+
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
@@ -172,6 +197,10 @@ class TestPlan:
         refused = wangge("plan", "publish", draft)
         assert refused.code == 1
         assert "not a draft" in refused.err
+        again = wangge("plan", "publish", draft)
+        assert (again.code, again.out) == (1, "")
+        listed = wangge("plan", "list").out
+        assert re.search(rf"{draft} .* active .* \d\d:\d\d:\d\d\+00:00 .* 第二版", listed)
         told = wangge("plan", "rollback", draft, "--note", "错了", "--json").document
         assert told["replaced"] == [draft]
         for name in ("g.gpkg", "g.geojson", "g.parquet"):

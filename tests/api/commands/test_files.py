@@ -95,7 +95,7 @@ class TestLocate:
         ("more", "words"),
         [
             (("--id", "nummer"), "there is no column 'nummer'"),
-            (("--lon", "east"), "there is no column east"),
+            (("--lon", "east"), "there is no column 'east' for the field 'lon'"),
             (("--crs", "gcj-20"), "gcj02"),
         ],
     )
@@ -107,6 +107,19 @@ class TestLocate:
         assert done.code == 1
         assert words in done.err
         assert not out.exists()
+
+    def test_grids_that_are_lines_are_named_with_their_file(
+        self, wangge: Run, points: Path, tmp_path: Path
+    ) -> None:
+        lines = factories.squares()
+        lines.geometry = lines.boundary
+        lines.to_file(tmp_path / "lines.gpkg")
+        done = wangge(
+            "locate", "--grids", tmp_path / "lines.gpkg", "--points", points, "--out",
+            tmp_path / "out.csv",
+        )  # fmt: skip
+        assert done.code == 1
+        assert "refused lines.gpkg, rows 1, 2, 3, 4: a LineString covers nothing" in done.err
 
     def test_place_that_cannot_be_written(
         self, wangge: Run, grids: Path, points: Path, tmp_path: Path
@@ -127,7 +140,8 @@ class TestLocate:
         done = wangge("locate", lon, lat)
         assert factories.grid_code(1) in done.out
         assert "网格员2" in done.out
-        assert "nearest grid" in wangge("locate", 116.9, lat).out
+        told = wangge("locate", 116.9, lat).out
+        assert f"nearest grid {factories.grid_code(0)} 示范村1 (Demo Village 1), 7," in told
         done = wangge("locate", -70.5, -33.4, "--json")
         assert done.document["reason"]["code"] == "outside"
         done = wangge("locate", 45.01, 117.01)
@@ -261,8 +275,13 @@ def test_crs_check_tells_a_shifted_layer(wangge: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ("id,x,y\na,500000,4930000\nb,117.01,45.01\n", r"no position in wgs84.*--crs EPSG"),
-        ("id,lon,lat\na,abc,44.5\n", r"row 1, field lon: 'abc' is no number"),
+        (
+            "id,x,y\na,117,45\nb,500000,4930000\nc,117.01,45.01\n",
+            r"row 2: .* no position in wgs84.*--crs EPSG",
+        ),
+        ("id,x,y\na,500000,4930000\nb,500100,4930000\n", r"look like metres.*--crs.*EPSG"),
+        ("id,lon,lat\na,abc,44.5\n", r"row 1, field lon: is text: 'abc'"),
+        ("id,east,north\na,117.01,45.01\n", r"no column of longitudes.*--lon.*latitudes.*--lat"),
     ],
 )
 def test_points_that_are_none_are_named(

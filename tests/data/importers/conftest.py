@@ -15,7 +15,7 @@ import shapely
 from api import cli
 from data.importers.run import run_import
 from gis.cluster import Cluster
-from gis.database import Database
+from gis.database import Database, execute
 from tests.conftest import fresh
 
 COUNTY = "990001"
@@ -94,6 +94,23 @@ def place_template(
 def place(test_cluster: Cluster, place_template: str) -> Iterator[Database]:
     """A database of this test's own with two villages."""
     yield from fresh(test_cluster, place_template)
+
+
+@pytest.fixture
+def grids(drawn: Writer, place: Database) -> Database:
+    """Two grids in the first village, one in the second, published."""
+    quarters = [shapely.box(110, 40, 110.005, 40.01), shapely.box(110.005, 40, 110.01, 40.01)]
+    path = drawn("grids.parquet", [*quarters, SQUARES[1]], {"户数": [300, 310, 290]})
+    report = run_import("grids", path, database=place, commit=True)
+    assert (report.new, report.rejected) == (3, 0)
+    assert run_import("grids", path, database=place).unchanged == 3
+    with place.transaction() as session:
+        execute(
+            session,
+            "UPDATE editions SET status = 'active', valid = tstzrange('2024-01-01', NULL), "
+            "approver = 'leader', published_at = now()",
+        )
+    return place
 
 
 class Commands:

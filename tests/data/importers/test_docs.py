@@ -91,6 +91,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "A2,,2024-03-05,,\n",
         encoding="utf-8",
     )
+    Path("names.csv").write_text("工号,姓名\n1,甲河\n", encoding="utf-8")
     Path("cameras.csv").write_text("编号,经度,纬度\nc1,111.01,40.71\n", encoding="utf-8")
 
 
@@ -112,6 +113,7 @@ def test_the_commands_of_the_page_work_as_written(wangge: Commands, database: Da
             "(SELECT count(*) FROM incidents WHERE source = '12345')",
         ).one()
         assert tuple(counted) == (3, 3, 1, 0, 2)
+        assert execute(session, "SELECT name FROM persons").scalar_one() == "甲河"
         # GCJ-02 borders and a road in a 3-degree zone land where the house is.
         east, on_road = execute(
             session,

@@ -9,12 +9,14 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 import shapely
+import sqlalchemy as sa
 
 from data.importers import cameras, osm
 from data.importers.run import KINDS, run_import
 from gis.crs import from_wgs84
 from gis.database import Database, execute
 from gis.errors import BadInput
+from grids.incidents import service as incidents
 from tests.data.importers.conftest import COUNTY, SQUARES, VILLAGES, Writer
 
 
@@ -67,7 +69,7 @@ def test_barriers_in_parts_outlines_and_bridges(drawn: Writer, place: Database) 
     drawn("b.gpkg", [deck, away], {"id": ["d", "x"], "name": ["长桥", "旱桥"]}, layer="bridges")
     report = run_import("barriers", lines, database=place, commit=True)
     assert [p.reason for p in report.problems] == [
-        "a street cannot be drawn as a Point",
+        "a street cannot be drawn as a point",
         "the bridge crosses no river or rail line that is known",
     ]
     found = _rows(
@@ -239,23 +241,6 @@ def test_tracks_in_disorder(csv: Writer, routes: Database) -> None:
 # ---------------------------------------------------------------- grids and workers
 
 
-@pytest.fixture
-def grids(drawn: Writer, place: Database) -> Database:
-    """Two grids in the first village, one in the second, published."""
-    quarters = [shapely.box(110, 40, 110.005, 40.01), shapely.box(110.005, 40, 110.01, 40.01)]
-    path = drawn("grids.parquet", [*quarters, SQUARES[1]], {"户数": [300, 310, 290]})
-    report = run_import("grids", path, database=place, commit=True)
-    assert (report.new, report.rejected) == (3, 0)
-    assert run_import("grids", path, database=place).unchanged == 3
-    with place.transaction() as session:
-        execute(
-            session,
-            "UPDATE editions SET status = 'active', valid = tstzrange('2024-01-01', NULL), "
-            "approver = 'leader', published_at = now()",
-        )
-    return place
-
-
 def test_grids_become_a_draft_numbered_west_to_east(grids: Database) -> None:
     assert _rows(
         grids, "SELECT code, households, target, unit_code FROM grid_shapes ORDER BY code"
@@ -282,6 +267,16 @@ def test_gaps_overlaps_and_parts_of_grids_are_reported(drawn: Writer, place: Dat
     assert _rows(place, "SELECT count(*) FROM editions") == [(0,)]
 
 
+def test_units_sent_as_grids_are_rejected(place: Database, drawn: Writer) -> None:
+    # Their codes are those of units, with no number of a grid.
+    path = drawn("u.parquet", SQUARES, {"code": VILLAGES, "name": ["东村", "西村"]})
+    report = run_import("grids", path, database=place, commit=True)
+    assert [p.reason for p in report.problems] == [
+        f"the code {code} is that of a unit: a grid's has a number after it" for code in VILLAGES
+    ]
+    assert not report.committed
+
+
 def test_workers_leave_and_deputies(xlsx: Writer, grids: Database) -> None:
     code = f"{VILLAGES[0]}001"
     path = xlsx(
@@ -306,10 +301,14 @@ def test_workers_leave_and_deputies(xlsx: Writer, grids: Database) -> None:
         4: "there is no grid '150121001001999'",
         5: "a building_head answers for a building, but the row names a grid",
     }
-    warned = report.counts_by_group("warned")
-    assert any("'手机号' is not kept: phone and id numbers are stored only encrypted" in g
-               for g in warned)  # fmt: skip
-    assert "13800000000" not in report.to_json()
+    # Phones are kept encrypted; the id number has a check digit that does not fit.
+    assert any("id number is none, and is not kept" in g for g in report.counts_by_group("warned"))
+    assert not {"13800000000", "150121199001010000"} & set(report.to_json().split('"'))
+    kept = _rows(grids, "SELECT phone_last4, id_number, p::text FROM persons AS p")
+    assert {row[:2] for row in kept} == {("0000", None)}
+    assert "13800000000" not in str(kept)
+    again = run_import("workers", path, database=grids, commit=True)
+    assert "0 phones and id numbers are new" in again.to_json()
     assert _rows(
         grids,
         "SELECT p.name, a.role, a.is_primary FROM assignments a JOIN persons p "
@@ -387,6 +386,30 @@ def test_an_incident_stored_before_with_other_words_stays(csv: Writer, place: Da
         "stays: an incident is never rewritten" in g for g in report.counts_by_group("warned")
     )
     assert _rows(place, "SELECT text FROM incidents") == [("吵",)]
+
+
+def test_an_incident_closed_since_is_closed_by_the_next_file(csv: Writer, place: Database) -> None:
+    rows = (
+        "id,category,lon,lat,time,办结时间\n"
+        "1,邻里,110,40,2024-03-05,{}\n2,邻里,110,40,2024-03-05,\n"
+    )
+    run_import("incidents", csv("i.csv", rows.format("")), database=place, commit=True)
+    for changed in (1, 0):
+        later = csv("i.csv", rows.format("2024-03-07 18:00"))
+        report = run_import("incidents", later, database=place, commit=True)
+        assert (report.new, report.changed, report.unchanged) == (0, changed, 2 - changed)
+    assert _rows(place, "SELECT state FROM incidents ORDER BY external_id") == [
+        ("closed",),
+        ("reported",),
+    ]
+    rows = rows.replace("1,邻里", "3,邻里")
+    run_import("incidents", csv("i.csv", rows.format("")), database=place, commit=True)
+    with place.transaction() as session:
+        (number,) = session.scalars(sa.text("SELECT id FROM incidents WHERE external_id = '3'"))
+        incidents.step(session, number, "handling", actor="t")
+    report = run_import("incidents", csv("i.csv", rows.format("2024-03-07 18:00")), database=place)
+    (warned,) = report.counts_by_group("warned")
+    assert "its steps here do not lead there" in warned
 
 
 def test_which_county(csv: Writer, database: Database) -> None:

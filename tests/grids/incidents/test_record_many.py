@@ -195,6 +195,72 @@ def test_a_row_that_is_there_twice_is_stored_and_closed_once(session: Session) -
     assert session.scalar(sa.text("SELECT count(*) FROM incident_events")) == 2
 
 
+class TestClosedSince:
+    """The ledger comes again, with a closing time that was empty before."""
+
+    CLOSED = AT + timedelta(days=3)
+
+    @pytest.fixture(autouse=True)
+    def open_one(self, session: Session) -> None:
+        factories.county(session)
+        service.record_many(session, frame([one(), one(external_id="2")]), actor="t")
+
+    def again(self, session: Session, **fields: Any) -> service.Recorded:
+        rows = [one(**fields), one(external_id="2")]
+        return service.record_many(session, frame(rows), actor="ledger")
+
+    def step(self, session: Session, *states: str, at: datetime = AT) -> None:
+        (number,) = session.scalars(sa.text("SELECT id FROM incidents WHERE external_id = '1'"))
+        for state in states:
+            service.step(session, number, state, actor="t", at=at)
+
+    def steps(self, session: Session) -> list[tuple[Any, ...]]:
+        rows = session.execute(
+            sa.text(
+                "SELECT from_state, to_state, e.at, actor FROM incident_events AS e "
+                "JOIN incidents AS i ON i.id = incident_id WHERE external_id = '1' "
+                "AND to_state = 'closed' ORDER BY e.id"
+            )
+        )
+        return [tuple(row) for row in rows]
+
+    def test_it_is_closed_once(self, session: Session) -> None:
+        for closed, unchanged in ((1, 1), (0, 2)):
+            done = self.again(session, closed_at=self.CLOSED)
+            assert (done.new, done.closed, done.unchanged) == (0, closed, unchanged)
+            assert (list(done.conflicting), list(done.not_closed)) == ([], [])
+            assert self.steps(session) == [("reported", "closed", self.CLOSED, "ledger")]
+        assert session.scalar(sa.text("SELECT count(*) FROM incident_events")) == 3
+
+    def test_from_the_state_it_was_brought_to_here(self, session: Session) -> None:
+        self.step(session, "handling", "resolved")
+        assert self.again(session, closed_at=self.CLOSED).closed == 1
+        assert self.steps(session) == [("resolved", "closed", self.CLOSED, "ledger")]
+
+    def test_not_past_the_state_machine(self, session: Session) -> None:
+        self.step(session, "handling")
+        done = self.again(session, closed_at=self.CLOSED)
+        assert (done.closed, done.unchanged, list(done.not_closed)) == (0, 2, ["1"])
+        assert self.steps(session) == []
+
+    def test_not_before_a_later_step(self, session: Session) -> None:
+        self.step(session, "handling", "resolved", at=self.CLOSED + timedelta(hours=1))
+        assert list(self.again(session, closed_at=self.CLOSED).not_closed) == ["1"]
+        assert self.steps(session) == []
+
+    def test_not_again_after_it_was_reopened(self, session: Session) -> None:
+        self.again(session, closed_at=self.CLOSED)
+        self.step(session, "reopened", "handling", "resolved", at=self.CLOSED + timedelta(days=1))
+        done = self.again(session, closed_at=self.CLOSED)
+        assert (done.closed, list(done.not_closed)) == (0, [])
+        assert len(self.steps(session)) == 1
+
+    def test_not_by_a_row_with_other_content(self, session: Session) -> None:
+        done = self.again(session, closed_at=self.CLOSED, text="another dispute")
+        assert (done.closed, list(done.conflicting), list(done.not_closed)) == (0, ["1"], [])
+        assert self.steps(session) == []
+
+
 def test_nothing(session: Session) -> None:
     done = service.record_many(session, frame([]), actor="t")
     assert (done.new, done.unchanged) == (0, 0)

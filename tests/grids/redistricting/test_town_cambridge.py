@@ -9,7 +9,7 @@ import shapely
 
 from grids.redistricting import Plan, draw, score
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
 def cambridge(folder: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, gpd.GeoDataFrame]:

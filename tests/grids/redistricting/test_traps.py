@@ -7,6 +7,7 @@ import shapely
 
 from gis.errors import BadInput
 from grids.redistricting import AREA_TYPES, draw, number_grids, score
+from grids.redistricting.plan import RULES
 from tests.towns import METRES, Town, town
 
 
@@ -57,7 +58,33 @@ def test_ground_between_two_tracks_is_not_a_grid_of_nobody():
     """)
     plan = plan_of(place, target=90)
     assert (plan.grids["households"] > 0).all()
-    assert "nobody_lives_across" in rules(plan)
+    joined = list(plan.broken("nobody_lives_across"))
+    # Once for a grid, however many pieces of that ground it was given.
+    assert len({finding.place for finding in joined}) == len(joined) > 0
+    between_m2 = 6 * 100 * 100 * 2  # two rows of cells of 100 m
+    assert sum(finding.value for finding in joined) == pytest.approx(between_m2, rel=0.01)
+
+
+def test_ground_of_no_size_across_a_track_is_not_a_finding():
+    # The track touches the edge of the area: 20 m of it lie 2 cm inside.
+    place = town("""
+        3 3 3 3
+        3 3 3 3
+    """)
+    west, _, _, north = place.area.to_crs(METRES).total_bounds
+    course = [(50, 5), (50, -0.02), (70, -0.02), (70, 5)]
+    track = shapely.LineString([(west + x, north + y) for x, y in course])
+    rail = gpd.GeoDataFrame({"kind": ["rail"]}, geometry=[track], crs=METRES)
+    plan = draw(place.area, place.buildings, rail, target=60)
+    assert "nobody_lives_across" not in rules(plan)
+
+
+def test_the_worst_of_each_rule_comes_first():
+    plan = plan_of(town("A 3 3 B 3 3 C", legend={"A": 500, "B": 900, "C": 700}))
+    large = list(plan.broken("building_above_tolerance"))
+    assert [finding.value for finding in large] == pytest.approx([14, 32 / 3, 22 / 3])
+    order = [list(RULES).index(finding.rule) for finding in plan.findings]
+    assert order == sorted(order)
 
 
 def test_units_are_never_crossed_though_that_would_balance():
@@ -261,6 +288,21 @@ def test_score_finds_what_is_wrong_with_a_hand_drawn_layer():
     assert figures.buildings_cut == 1
     assert figures.households_unassigned == 30
     assert figures.grids == 3
+
+
+def test_score_names_every_problem_of_its_layers():
+    place = town("3 3 3")
+    grids = place.area.assign(households=["12"])
+    roads = place.area[["geometry"]]
+    lines = place.area.assign(geometry=place.area.boundary)
+    with pytest.raises(BadInput) as told:
+        score(grids, target=0, area=lines, barriers=roads)
+    assert [(each.source, each.row, each.field) for each in told.value.problems] == [
+        ("grids", 1, "households"),
+        ("area", 1, "geometry"),
+        ("barriers", None, "kind"),
+        (None, None, "target"),
+    ]
 
 
 def test_numbers_run_west_to_east_then_north_to_south():

@@ -1,5 +1,20 @@
 -- What an account may do: roles and their rights, as data; what is not listed is not allowed.
 
+DO $$
+BEGIN
+    -- Functions below carry settings of these names; an owner that is no superuser needs leave.
+    IF NOT has_parameter_privilege('wangge.lo', 'SET')
+        OR NOT has_parameter_privilege('wangge.hi', 'SET')
+        OR NOT has_parameter_privilege('wangge.rights', 'SET')
+    THEN
+        RAISE EXCEPTION 'the owner of the database may not set wangge.lo, wangge.hi, wangge.rights'
+            USING HINT = format(
+                'Have an administrator run: GRANT SET ON PARAMETER wangge.lo, wangge.hi, '
+                'wangge.rights TO %I', current_user);
+    END IF;
+END
+$$;
+
 CREATE TABLE rights (
     key text PRIMARY KEY CHECK (key ~ '^[a-z_]+\.[a-z_]+$'),
     name_zh text NOT NULL,

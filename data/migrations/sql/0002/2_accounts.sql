@@ -21,8 +21,6 @@ CREATE TABLE accounts (
     totp_last_step bigint NOT NULL DEFAULT 0,
     recovery_hashes bytea[] NOT NULL DEFAULT '{}',
     external_subject text UNIQUE,
-    failed_attempts smallint NOT NULL DEFAULT 0,
-    locked_until timestamptz,
     last_signed_in_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     created_by text NOT NULL,

@@ -5,7 +5,9 @@
 DO $$
 BEGIN
     -- Roles belong to the whole server: another database of it may have made this one just now.
-    CREATE ROLE wangge_app LOGIN;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'wangge_app') THEN
+        CREATE ROLE wangge_app LOGIN;
+    END IF;
 EXCEPTION
     WHEN duplicate_object OR unique_violation THEN NULL;
     WHEN insufficient_privilege THEN

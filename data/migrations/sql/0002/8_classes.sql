@@ -83,9 +83,11 @@ FROM (VALUES
 
     ('accounts', 'internal',
      'id login role area_code valid disabled_at password_set_at must_change_password '
-     'totp_confirmed_at failed_attempts locked_until last_signed_in_at created_at created_by'),
+     'totp_confirmed_at last_signed_in_at created_at created_by'),
     ('accounts', 'personal', 'name person_id external_subject'),
     ('accounts', 'credential', 'password_hash totp_secret totp_last_step recovery_hashes'),
+    ('sign_in_failures', 'internal', 'failures last_at locked_until'),
+    ('sign_in_failures', 'credential', 'subject'),
     ('sessions', 'internal',
      'id account_id created_at last_seen_at expires_at idle_s second_factor ended_at ended_by'),
     ('sessions', 'personal', 'address agent'),

@@ -1,0 +1,108 @@
+"""The layers that a plan is drawn from or measured by, and their files' names in every problem."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from api.commands.layers import read_layer
+from gis.errors import BadInput, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+@dataclass(frozen=True)
+class PlanLayers:
+    """Layers by what they are (``area``, ``buildings``, ``barriers``, ``grids``).
+
+    Attributes
+    ----------
+    frames
+        One layer of each that was given; barriers of several files are one, in the CRS of the
+        first.
+    parts
+        Name as it was given and number of rows of the files of each layer.
+    """
+
+    frames: dict[str, gpd.GeoDataFrame]
+    parts: dict[str, list[tuple[str, int]]]
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Say which file, option and row is wrong, where the planner knows layers only."""
+        try:
+            yield
+        except BadInput as error:
+            raise BadInput(self._placed(each) for each in error.problems) from None
+
+    def _placed(self, problem: Problem) -> Problem:
+        if problem.source is None:
+            figure = problem.field in {"target", "tolerance"}
+            return replace(problem, field=f"--{problem.field}") if figure else problem
+        parts = self.parts.get(problem.source)
+        if parts is None:
+            return problem
+        if problem.row is None:
+            return replace(problem, source=", ".join(name for name, _ in parts))
+        # Rows are counted through the files of a layer.
+        ends = list(accumulate(rows for _, rows in parts))
+        file = int(np.searchsorted(ends, problem.row))
+        name, rows = parts[file]
+        return replace(problem, source=name, row=problem.row - ends[file] + rows)
+
+
+def read_plan_layers(**files: Path | Sequence[Path] | None) -> PlanLayers:
+    """Read the layers of a plan, each ``FILE`` or ``FILE|LAYER``; None and no files are left out.
+
+    Raises
+    ------
+    BadInput
+        What is wrong with any of the files, all at once.
+    """
+    frames: dict[str, gpd.GeoDataFrame] = {}
+    parts: dict[str, list[tuple[str, int]]] = {}
+    problems: list[Problem] = []
+    for what, given in files.items():
+        layers = []
+        for path in [given] if isinstance(given, Path) else given or ():
+            try:
+                layers.append(_layer(path, what))
+            except BadInput as error:
+                problems += error.problems
+            else:
+                parts.setdefault(what, []).append((path.name, len(layers[-1])))
+        if layers:
+            crs = layers[0].crs
+            same = [layer if layer.crs == crs else layer.to_crs(crs) for layer in layers]
+            frames[what] = same[0] if len(same) == 1 else _one_after_another(same)
+    if problems:
+        raise BadInput(problems)
+    return PlanLayers(frames, parts)
+
+
+def _layer(path: Path, what: str) -> gpd.GeoDataFrame:
+    layer = read_layer(path)
+    if what == "barriers" and "kind" not in layer:
+        raise BadInput(
+            Problem(
+                "there is no column 'kind'",
+                "street, arterial, rail, river, wall, or bridge for points; "
+                "'wangge import barriers' classes what other names say",
+                source=path.name,
+                field="kind",
+            )
+        )
+    return layer
+
+
+def _one_after_another(layers: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
+    shapes = [layer[["kind", "geometry"]] for layer in layers]
+    return gpd.GeoDataFrame(pd.concat(shapes, ignore_index=True), crs=layers[0].crs)

@@ -77,6 +77,16 @@ class RateLimits:
             self._left[key_id] = (left - 1, moment)
 
 
+def is_secure(request: Request) -> bool:
+    """Whether the session's cookie is for HTTPS only: always, but on this machine itself."""
+    return request.url.scheme == "https" or not request.app.state.settings.is_loopback
+
+
+def cookie_name(request: Request) -> str:
+    """Name of the session's cookie; by its prefix a browser knows that no other host set it."""
+    return f"__Host-{COOKIE}" if is_secure(request) else COOKIE
+
+
 def csrf_token(session_token: str) -> str:
     """What a page of the session's own sends along with each change; no other page can know it."""
     digest = hashlib.sha256(b"wangge csrf\0" + session_token.encode()).digest()
@@ -99,7 +109,7 @@ def credential_of(request: Request) -> Credential:
         if scheme.lower() != "bearer" or not secret.strip():
             raise NotSignedIn("the Authorization header is none of ours: send 'Bearer <API key>'")
         return Credential.of(secret.strip(), is_key=True)
-    token = request.cookies.get(COOKIE)
+    token = request.cookies.get(cookie_name(request))
     if not token:
         raise NotSignedIn("sign in first, or send an API key as 'Authorization: Bearer <key>'")
     if request.method not in SAFE_METHODS:

@@ -130,7 +130,7 @@ async def only_known_parameters(request: Request) -> None:
     names = [name for name, _ in request.query_params.multi_items()]
     for name in dict.fromkeys(names):
         if name not in known:
-            near = get_close_matches(name, known, n=1)
+            near = get_close_matches(name[:64], known, n=1)
             remedy = f"Did you mean {near[0]}?" if near else "Leave it out"
             problems.append(Problem("there is no such parameter", remedy, field=name[:64]))
         elif names.count(name) > 1 and not known[name]:

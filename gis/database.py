@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # CVE-2025-8713 and CVE-2024-10976 let sampled or hidden rows through before these releases.
 MIN_SERVER: Final = {15: 15_0014, 16: 16_0010, 17: 17_0006}
 MIN_POSTGIS: Final = (3, 3)
+# Whoever waits longer for a connection is told to come back.
+POOL_TIMEOUT_S: Final = 10
 
 
 SERVICE_ROLE: Final = "wangge_app"
@@ -202,6 +204,7 @@ def _engine(
         pool_size=settings.pool_size,
         max_overflow=settings.pool_size,
         pool_pre_ping=True,
+        pool_timeout=POOL_TIMEOUT_S,
         connect_args={
             "connect_timeout": 10,
             "options": f"-c timezone=UTC -c statement_timeout={timeout_ms} {options}",

@@ -41,7 +41,12 @@ def index(access: Administrator) -> AccountsOut:
     )
 
 
-@router.post("", status_code=201, summary="Open an account")
+@router.post(
+    "",
+    status_code=201,
+    summary="Open an account",
+    responses={409: {"description": "The login, the person or the subject has one already"}},
+)
 def add(body: AccountBody, access: Manager, response: Response) -> NewAccountOut:
     """Without a role it may do nothing: the security administrator gives it one.
 

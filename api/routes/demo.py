@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from api.auth import COOKIE, Access, needs, refuse_other_sites
+from api.auth import Access, cookie_name, needs, refuse_other_sites
 from api.client import device_of
 from api.dependencies import DatabaseIn
 from api.routes.session import SessionOut, area_names, begin
@@ -100,7 +100,9 @@ def greet(request: Request, response: Response) -> None:
     try:
         refuse_other_hosts(request)
         with database.service_transaction() as session:
-            enter(session, Credential.of(request.cookies.get(COOKIE, ""), is_key=False))
+            enter(
+                session, Credential.of(request.cookies.get(cookie_name(request), ""), is_key=False)
+            )
     except NotSignedIn:
         begin(_open(database, _door(request).accounts[0].login, request), request, response)
     except NotAllowed:

@@ -33,7 +33,7 @@ def index(
 @router.post("", status_code=201, summary="Give access to another area")
 def give(body: GrantBody, access: Giver) -> GrantOut:
     """For a time and a reason, with the rights that the account's role has."""
-    account = repository.account(access.session, body.login)
+    account = repository.named_account(access.session, body.login)
     grant = grants.give(
         access.session,
         account,

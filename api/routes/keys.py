@@ -25,7 +25,7 @@ def index(access: Manager) -> KeysOut:
 @router.post("", status_code=201, summary="Issue an API key")
 def issue(body: KeyBody, access: Manager, response: Response) -> NewKeyOut:
     """The key is told once, in this answer. It never reaches further than its account."""
-    account = repository.account(access.session, body.login)
+    account = repository.named_account(access.session, body.login)
     key, secret = credentials.issue_key(
         access.session,
         account,

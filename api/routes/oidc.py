@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
+from api.auth import is_secure
 from api.client import device_of
 from api.dependencies import DatabaseIn, KeyringIn, SettingsIn
 from api.routes.session import begin as begin_session
-from api.routes.session import is_secure
 from boundaries.accounts import signing_in
 from boundaries.errors import SignInRefused
 from gis.errors import Unavailable
@@ -40,14 +40,14 @@ def show(settings: SettingsIn) -> ProviderOut:
 
 
 @flow.get("/login", status_code=303, response_class=RedirectResponse, summary="Go to the provider")
-def login(request: Request, settings: SettingsIn, keyring: KeyringIn) -> RedirectResponse:
+def login(request: Request, keyring: KeyringIn) -> RedirectResponse:
     """Send the browser to the provider, with a cookie that it has to bring back."""
     begun = _provider(request).begin(keyring)
     answer = RedirectResponse(begun.address, status_code=303)
     # Lax: the way back from the provider is a link of another site's.
     answer.set_cookie(
         COOKIE, begun.cookie, max_age=LASTS_S, path=PATH, httponly=True, samesite="lax",
-        secure=is_secure(request, settings),
+        secure=is_secure(request),
     )  # fmt: skip
     return answer
 

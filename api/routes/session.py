@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from api.auth import COOKIE, Access, csrf_token, needs, refuse_other_sites
+from api.auth import Access, cookie_name, csrf_token, is_secure, needs, refuse_other_sites
 from api.client import device_of
 from api.dependencies import DatabaseIn, KeyringIn, SettingsIn
 from api.schemas.accounts import (
@@ -26,7 +26,6 @@ from api.schemas.accounts import (
     SignInBody,
     TotpOut,
 )
-from api.settings import LOOPBACK, ServerSettings
 from boundaries.access import Credential, enter
 from boundaries.accounts import repository, service, signing_in
 from boundaries.accounts.models import Account, Role
@@ -105,34 +104,29 @@ def begin(opened: signing_in.Opened, request: Request, response: Response) -> Se
     database, settings = request.app.state.database, request.app.state.settings
     credential = Credential.of(opened.token, is_key=False)
     with database.service_transaction() as session:
-        before = request.cookies.get(COOKIE)
+        before = request.cookies.get(cookie_name(request))
         if before:
             signing_in.end_by_token(session, before)
         caller = enter(session, credential)
         shown = _shown(Access(caller, session), opened.token, is_demo=_is_demo(request))
     response.set_cookie(
-        COOKIE,
+        cookie_name(request),
         opened.token,
         max_age=int(settings.session_lasts.total_seconds()),
         path="/",
         httponly=True,
         samesite="strict",
-        secure=is_secure(request, settings),
+        secure=is_secure(request),
     )
     response.headers["Cache-Control"] = "no-store"
     return shown
-
-
-def is_secure(request: Request, settings: ServerSettings) -> bool:
-    """Whether the cookie is for HTTPS only: always, but on this machine itself."""
-    return request.url.scheme == "https" or settings.host not in LOOPBACK
 
 
 @router.get("/session", summary="Who is calling, and what they may do")
 def show(request: Request, response: Response, access: Anybody) -> SessionOut:
     """For a page's first request: 401 where nobody is signed in."""
     response.headers["Cache-Control"] = "no-store"
-    return _shown(access, request.cookies.get(COOKIE), is_demo=_is_demo(request))
+    return _shown(access, request.cookies.get(cookie_name(request)), is_demo=_is_demo(request))
 
 
 def _shown(access: Access, token: str | None, *, is_demo: bool) -> SessionOut:
@@ -172,12 +166,18 @@ def _is_demo(request: Request) -> bool:
 
 
 @router.delete("/session", status_code=204, summary="Sign out")
-def sign_out(response: Response, access: Anybody) -> None:
+def sign_out(request: Request, response: Response, access: Anybody) -> None:
     """End this session at once; its token is worth nothing from then on."""
     service.end_sessions(
         access.session, _own(access), actor=access.actor, only=access.caller.session_id
     )
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    response.delete_cookie(
+        cookie_name(request),
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=is_secure(request),
+    )
     # Signing out leaves nothing behind in the browser's own store either.
     response.headers["Clear-Site-Data"] = '"cache"'
 
@@ -221,7 +221,12 @@ def change_password(
     )
 
 
-@router.post("/totp", status_code=201, summary="Begin a second factor")
+@router.post(
+    "/totp",
+    status_code=201,
+    summary="Begin a second factor",
+    responses={409: {"description": "There is one already: remove it first"}},
+)
 def begin_totp(
     body: ConfirmBody,
     request: Request,
@@ -238,10 +243,16 @@ def begin_totp(
     return TotpOut(secret=secret, address=address, qr=qr_rows(address))
 
 
-@router.put("/totp", summary="Confirm a second factor")
+@router.put(
+    "/totp",
+    summary="Confirm a second factor",
+    responses={409: {"description": "None was begun, or it is on already"}},
+)
 def confirm_totp(body: CodeBody, access: Owner, keyring: KeyringIn) -> RecoveryOut:
-    """Turn it on with a first code; the recovery codes are told once."""
-    codes = service.confirm_totp(access.session, keyring, _own(access), body.code)
+    """Turn it on with a first code; the recovery codes are told once. Other sessions end."""
+    own = _own(access)
+    codes = service.confirm_totp(access.session, keyring, own, body.code)
+    service.end_sessions(access.session, own, actor=access.actor, but=access.caller.session_id)
     return RecoveryOut(recovery_codes=codes)
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from boundaries.accounts.models import Account, ApiKey, AreaGrant, Role, RoleRight, SignedIn
 from boundaries.errors import AccountNotFound, GrantNotFound
 from boundaries.models import AdminUnit
-from gis.errors import Problem
+from gis.errors import BadInput, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +41,22 @@ def account(session: Session, who: str | uuid.UUID) -> Account:
     if found is None:
         raise AccountNotFound(f"there is no account {who}")
     return found
+
+
+def named_account(session: Session, login: str) -> Account:
+    """The account that a field of a request names.
+
+    Raises
+    ------
+    BadInput
+        There is none, or none that the caller may see.
+    """
+    try:
+        return account(session, login)
+    except AccountNotFound:
+        raise BadInput(
+            Problem("there is no such account", "Give the login of one", field="login")
+        ) from None
 
 
 def is_empty(session: Session) -> bool:

@@ -324,7 +324,8 @@ class TestKeys:
             ({"rights": ["*"]}, "rights"), ({"area_code": factories.COUNTY}, "area_code"),
             ({"area_code": ""}, "area_code"), ({"area_code": EAST_VILLAGE}, "area_code"),
             ({"days": 401}, "days"), ({"days": 0}, "days"), ({"per_minute": 0}, "per_minute"),
-            ({"name": " "}, "name"), ({"login": "community"}, "login"),
+            ({"login": "nobody"}, "login"), ({"name": " "}, "name"),
+            ({"login": "community"}, "login"),
             ({"login": "system_admin"}, "login"),
         ],
     )  # fmt: skip

@@ -72,6 +72,10 @@ class TestParameters:
         told = problem(town.client.get(f"{LOCATE}?lon=117&lat=45&lon=116"), 422)
         assert [each["field"] for each in told["problems"]] == ["lon"]
 
+    def test_addresses_are_decoded_once(self, town: Town) -> None:
+        told = problem(town.client.get(f"{LOCATE}?lon=117&lat=45&crs=%2541"), 422)
+        assert "'%41'" in told["problems"][0]["reason"]
+
     def test_lists_may_be_repeated(self, town: Town) -> None:
         answer = town.client.get("/api/v1/incidents?category=noise&category=neighbour")
         assert answer.status_code == 200
@@ -105,6 +109,17 @@ class TestHeaders:
         policy = town.client.get("/").headers["content-security-policy"]
         assert "unsafe-inline" not in policy
         assert "unsafe-eval" not in policy
+
+    def test_no_other_page_may_read_an_answer(self, town: Town) -> None:
+        answer = town.client.get("/api/v1/meta", headers={"Origin": "https://elsewhere.example"})
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+
+    @pytest.mark.parametrize(
+        "path", ["/viewer/", "/viewer/layers/", "/viewer/.git/config", "/.git"]
+    )
+    def test_folders_are_not_listed(self, town: Town, path: str) -> None:
+        problem(town.client.get(path), 404)
 
     def test_no_methods_beside_the_known(self, town: Town) -> None:
         for method in ("TRACE", "PUT", "PATCH", "DELETE", "PROPFIND"):

@@ -465,6 +465,18 @@ class TestEncryption:
             answer = client.post("/api/v1/session", json=body, headers=headers)
         assert answer.status_code == 201
         assert ("; Secure" in answer.headers["set-cookie"]) is is_secure
+        # By this prefix a browser refuses one that another host, or plain HTTP, has set.
+        assert answer.headers["set-cookie"].startswith("__Host-") is is_secure
+
+    def test_a_cookie_of_plain_http_is_none_over_https(self, database: Database) -> None:
+        who = person(database, "dispatcher", login="zhang")
+        with database.transaction() as session:
+            token = factories.token(session, who)
+        with browser(create_app(ServerSettings(behind_proxy=True), database)) as client:
+            headers = {"X-Forwarded-Proto": "https", "Cookie": f"{COOKIE}={token}"}
+            assert client.get("/api/v1/session", headers=headers).status_code == 401
+            headers["Cookie"] = f"__Host-{COOKIE}={token}"
+            assert client.get("/api/v1/session", headers=headers).status_code == 200
 
     @pytest.mark.parametrize(
         ("behind_proxy", "said", "address"),
@@ -592,6 +604,7 @@ class TestSecondFactor:
         assert wrong.status_code == 422
         answer = client.put("/api/v1/totp", json={"code": authenticator.now()})
         assert answer.status_code == 200, answer.text
+        assert read(database, "SELECT count(*) FROM sessions WHERE ended_at IS NULL") == 1
         # The code that confirmed is used up; go on as if half a minute had passed.
         change(database, "UPDATE accounts SET totp_last_step = totp_last_step - 5")
         return authenticator, answer.json()["recovery_codes"]

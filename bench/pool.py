@@ -15,6 +15,7 @@ from pathlib import Path
 from data import schema
 from gis import hardening
 from gis.database import Database
+from gis.secrets import Keyring
 from gis.settings import DatabaseSettings
 from tests.access import storm
 from tests.access.place import build
@@ -32,7 +33,7 @@ def main() -> None:
             schema.upgrade(database)
             hardening.apply(database)
             with database.transaction() as session:
-                place = build(session)
+                place = build(session, Keyring.open(settings.secrets_path))
             started = time.perf_counter()
             found = storm.blow(database, place, REQUESTS)
             print(f"{sum(found.done.values()):,} requests in {time.perf_counter() - started:.0f} s")

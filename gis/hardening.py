@@ -3,8 +3,11 @@
 No function of PostGIS is marked leakproof, so under a row-level policy every spatial query would
 lose its index (0.1 -> 60 ms on 100,000 grids). ``geometry_overlaps`` compares boxes and says
 nothing of what it compared, and is the only one marked here; ``ST_Intersects`` and its relatives
-print coordinates of hidden rows in their errors and must never be. The flag belongs to the
-extension: a restore and an upgrade of PostGIS lose it, so it is set again at every start.
+print coordinates of hidden rows in their errors and must never be. ``&&`` has to be written beside
+them, and what it is compared with has to be a literal, a parameter or a plain column: a function
+over another table's column, such as ``ST_MakePoint(p.x, p.y)``, stands between index and policy.
+The flag belongs to the extension: a restore and an upgrade of PostGIS lose it, so it is set
+again at every start.
 """
 
 from __future__ import annotations

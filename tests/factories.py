@@ -162,7 +162,14 @@ def token(session: Session, who: Account) -> str:
     return signing_in.open_session(session, who, by="totp").token
 
 
-def key(session: Session, who: Account, *, per_minute: int = 1_000_000) -> str:
+def key(
+    session: Session,
+    who: Account,
+    *,
+    per_minute: int = 1_000_000,
+    rights: list[str] | None = None,
+    area: str | None = None,
+) -> str:
     """An API key of an account, whatever its role."""
     secret = credentials.KEY_PREFIX + secrets.token_urlsafe()
     session.add(
@@ -171,6 +178,8 @@ def key(session: Session, who: Account, *, per_minute: int = 1_000_000) -> str:
             name="test",
             key_hash=Credential.of(secret, is_key=True).hash,
             per_minute=per_minute,
+            rights=rights,
+            area_code=area,
             expires_at=datetime.now(UTC) + timedelta(days=1),
             created_by="test",
         )

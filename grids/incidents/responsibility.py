@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import shapely
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from boundaries.access import EVERYWHERE
 from boundaries.models import Edition
@@ -168,21 +169,13 @@ def answer(
     """
     # First the shapes, of all editions, by their index: a planner that cannot see through the
     # policies might go through the editions instead, one after the other.
-    here = (
-        sa.select(GridShape.edition_id, GridShape.grid_id)
-        .where(covers(GridShape.geom, point(lon, lat)))
-        .cte("here")
-        .prefix_with("MATERIALIZED")
-    )
+    here = sa.select(GridShape).where(covers(GridShape.geom, point(lon, lat)))
+    found = aliased(GridShape, here.cte("here").prefix_with("MATERIALIZED"))
     covering = session.execute(
-        sa.select(GridShape, Edition)
-        .join(
-            here,
-            (here.c.edition_id == GridShape.edition_id) & (here.c.grid_id == GridShape.grid_id),
-        )
-        .join(Edition, Edition.id == GridShape.edition_id)
+        sa.select(found, Edition)
+        .join(Edition, Edition.id == found.edition_id)
         .where(Edition.kind == "base", Edition.status != "draft", Edition.valid.contains(at))
-        .order_by(GridShape.code)
+        .order_by(found.code)
     ).all()
     if not covering:
         return _outside(session, lon, lat, at, accuracy_m, scope=scope)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.access import rules
-from tests.access.place import A1, A11, B11, EXPORTED, GRIDS, WHOLE, Caller, report, word
+from tests.access.place import A11, B11, EXPORTED, GRIDS, WHOLE, Caller, report, word
 from tests.access.question import Question, marks_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.access.place import Place, Row
 
 API: Final = "/api/v1"
-OTHERS: Final = tuple(Caller("dispatcher", area).login for area in (WHOLE, A1, A11, B11))
+OTHERS: Final = tuple(Caller("dispatcher", area).login for area in (WHOLE, A11, B11))
 """Accounts whose ids are tried: above, inside and elsewhere."""
 
 
@@ -263,7 +263,7 @@ def _sessions(place: Place, caller: Caller) -> Iterator[Question]:
 def _persons_own(method: str, path: str, **fields: Any) -> Callable[..., Iterator[Question]]:
     def make(place: Place, _caller: Caller) -> Iterator[Question]:
         body = _body(**fields) if fields else None
-        yield _with_id(method, path, place.ids["sessions", OTHERS[2]], 403, body=body)
+        yield _with_id(method, path, place.ids["sessions", OTHERS[-1]], 403, body=body)
 
     return make
 

@@ -30,8 +30,8 @@ TARGETS: Final = (A11, A12, A21, B11)
 SOUTH_SEA: Final = (112.0, 16.0)
 WHOLE_TILE_ZOOM, NEAR_TILE_ZOOM = 9, 14
 PAGE: Final = 6
-REFUSALS: Final = 2
-"""Of what a role may not ask at all, so many questions are asked."""
+REFUSALS: Final = 1
+"""Of what a role may not ask at all, so many questions are asked at each door."""
 
 
 def questions(place: Place, caller: Caller) -> Iterator[Question]:
@@ -130,10 +130,10 @@ def _incident(place: Place, caller: Caller) -> Iterator[Question]:
 
 def _asked(place: Place) -> list[Row]:
     """Incidents asked for by id: of each target, of a county, and those that accounts reported."""
+    grids = {target + "001" for target in TARGETS}
     return [
-        row for row in place.rows["incident"]
-        if row.by or row.span is None or (row.grid and row.grid[:12] in TARGETS)
-    ]  # fmt: skip
+        row for row in place.rows["incident"] if row.by or row.span is None or row.grid in grids
+    ]
 
 
 def _same_as_unknown(id_: str) -> Callable[[Answer], str | None]:
@@ -293,7 +293,7 @@ def _tile(place: Place, caller: Caller) -> Iterator[Question]:
     for layer in tiles.LAYERS:
         if layer != "buildings":  # from afar they are not drawn
             yield _tile_question(place, caller, layer, WHOLE_TILE_ZOOM, middle(A11)[0])
-        for target in (A11, A12, B11) if layer not in {"units", "borders"} else (A11,):
+        for target in (A11, B11) if layer not in {"units", "borders"} else (A11,):
             # The middle of a village is the line between its grids: a little aside.
             yield _tile_question(place, caller, layer, NEAR_TILE_ZOOM, middle(target)[0] - 0.005)
 

@@ -77,10 +77,7 @@ def test_no_query_reads_a_table_from_end_to_end(
     assert not found, "\n\n".join(found)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["bbox", "incidents in a box", "tile of incidents, z12", "1,000 points to grids", "locate"],
-)
+@pytest.mark.parametrize("name", ["bbox", "incidents in a box", "tile of incidents, z12", "locate"])
 def test_without_the_leakproof_flag_it_would(
     big: tuple[Database, dict[int, str]], name: str
 ) -> None:

@@ -23,8 +23,14 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "import": ("api.commands.importing:app", "Bring files in: a dry run unless --commit"),
     "plan": ("api.commands.plan:app", "Draw grids, score, publish and roll back editions"),
     "people": ("api.commands.people:app", "Assign workers to grids, record leaves"),
+    "audit": ("api.commands.audit:app", "Who saw and changed what; whether the log is whole"),
     "locate": ("api.commands.locate:app", "Which grid a place belongs to, and who answers"),
     "heatmap": ("api.commands.heatmap:app", "Density of incidents: HTML, PNG, GeoTIFF, contours"),
+    "retention": ("api.commands.retention:app", "How long personal data is kept; what is due"),
+    "secrets": ("api.commands.secrets:app", "Keys that phones and id numbers are encrypted with"),
+    "accounts": ("api.commands.accounts:app", "Who may sign in, as what and where"),
+    "keys": ("api.commands.keys:app", "API keys of programs: issue, list, revoke"),
+    "grants": ("api.commands.grants:app", "Access to other areas for a time, and broken glass"),
     "crs": ("api.commands.crs:app", "Which coordinate system a layer is in"),
 }
 REFUSED, USAGE, MISSING = 1, 2, 3

@@ -1,19 +1,18 @@
-"""What handlers ask for: the open database, and a transaction that ends before the answer goes."""
+"""What handlers ask for beside their caller: the database, settings, moments and periods."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query, Request
-from sqlalchemy.orm import Session
 
 from api.settings import ServerSettings
 from gis.database import Database
 from gis.errors import BadInput, Problem
+from gis.secrets import Keyring
 
 # The space before a zone: after minutes or seconds, so never the one between day and time.
 _LOST_PLUS = re.compile(r"(?<=:\d\d) (?=\d\d:?\d\d$)|(?<=\.\d{3}) (?=\d\d:?\d\d$)")
@@ -31,10 +30,13 @@ def get_settings(request: Request) -> ServerSettings:
     return settings
 
 
-def get_session(database: Annotated[Database, Depends(get_database)]) -> Iterator[Session]:
-    """One transaction a request: answered means committed."""
-    with database.transaction() as session:
-        yield session
+def get_keyring(request: Request) -> Keyring:
+    """The keys that phones and names of reporters are encrypted with, read once."""
+    state = request.app.state
+    if getattr(state, "keyring", None) is None:
+        state.keyring = Keyring.open(state.database.settings.secrets_path)
+    keyring: Keyring = state.keyring
+    return keyring
 
 
 def parse_time(text: str, name: str, settings: ServerSettings) -> datetime:
@@ -65,7 +67,10 @@ def get_moment(
     settings: Annotated[ServerSettings, Depends(get_settings)],
     at: Annotated[
         str | None,
-        Query(description="The moment that is asked about, ISO 8601; now when left out"),
+        Query(
+            description="The moment that is asked about, ISO 8601; now when left out",
+            examples=["2026-06-30T21:30:00+08:00"],
+        ),
     ] = None,
 ) -> datetime:
     """The moment a request asks about."""
@@ -74,8 +79,12 @@ def get_moment(
 
 def get_period(
     settings: Annotated[ServerSettings, Depends(get_settings)],
-    start: Annotated[str | None, Query(description="First moment, ISO 8601")] = None,
-    end: Annotated[str | None, Query(description="First moment after it, ISO 8601")] = None,
+    start: Annotated[
+        str | None, Query(description="First moment, ISO 8601", examples=["2026-06-01"])
+    ] = None,
+    end: Annotated[
+        str | None, Query(description="First moment after it, ISO 8601", examples=["2026-07-01"])
+    ] = None,
 ) -> tuple[datetime | None, datetime | None]:
     """A period from ``start`` up to, not including, ``end``; None for an open side."""
     first = parse_time(start, "start", settings) if start else None
@@ -87,8 +96,8 @@ def get_period(
     return first, last
 
 
-# scope="function": the transaction ends, and may fail, before the answer is sent.
-SessionIn = Annotated[Session, Depends(get_session, scope="function")]
+KeyringIn = Annotated[Keyring, Depends(get_keyring)]
+DatabaseIn = Annotated[Database, Depends(get_database)]
 SettingsIn = Annotated[ServerSettings, Depends(get_settings)]
 MomentIn = Annotated[datetime, Depends(get_moment)]
 PeriodIn = Annotated[tuple[datetime | None, datetime | None], Depends(get_period)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,8 @@ from gis.errors import (
     Missing,
     NotFound,
     Problem,
+    TooMany,
+    Unauthenticated,
     Unavailable,
     WanggeError,
 )
@@ -34,11 +37,15 @@ STATUS: Final[dict[type[WanggeError], HTTPStatus]] = {
     BadInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
+    TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Missing: HTTPStatus.SERVICE_UNAVAILABLE,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 MEDIA_TYPE: Final = "application/problem+json"
+INSUFFICIENT_PRIVILEGE: Final = "42501"
+"""What PostgreSQL answers when a policy or a missing grant refuses."""
 
 
 def status_of(error: WanggeError) -> HTTPStatus:
@@ -84,6 +91,7 @@ def install(app: FastAPI) -> None:
             str(error),
             kind=f"urn:wangge:error:{type(error).__name__}",
             problems=problems,
+            headers=_headers(error),
         )
 
     @app.exception_handler(RequestValidationError)
@@ -105,6 +113,14 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == HTTPStatus.BAD_REQUEST:
+            # The framework's only one: a body that its parser gave up on, as one number of a mile.
+            return problem_response(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "the body cannot be read",
+                kind="urn:wangge:error:BadInput",
+                problems=[Problem("it is no JSON that can be read", "Send JSON", field="body")],
+            )
         return problem_response(
             HTTPStatus(error.status_code), str(error.detail), headers=dict(error.headers or {})
         )
@@ -124,6 +140,18 @@ def install(app: FastAPI) -> None:
             problems=[problem],
         )
 
+    @app.exception_handler(sa.exc.ProgrammingError)
+    def _refused(_request: Request, error: sa.exc.ProgrammingError) -> JSONResponse:
+        if getattr(error.orig, "sqlstate", None) != INSUFFICIENT_PRIVILEGE:
+            raise error
+        # Row-level security refused a row: what the service allowed lies outside the caller's area.
+        return problem_response(
+            HTTPStatus.FORBIDDEN,
+            "it lies outside the area of this account, or its role does not allow it; "
+            "nothing was changed",
+            kind="urn:wangge:error:Forbidden",
+        )
+
     @app.exception_handler(sa.exc.OperationalError)
     @app.exception_handler(sa.exc.InterfaceError)
     @app.exception_handler(sa.exc.TimeoutError)
@@ -138,16 +166,14 @@ def install(app: FastAPI) -> None:
             headers={"Retry-After": "5"},
         )
 
-    @app.exception_handler(Exception)
-    def _unforeseen(request: Request, error: Exception) -> JSONResponse:
-        # This answer goes past every middleware, so it brings the security headers itself. The
-        # server logs the error with its trace; the client is told nothing of it.
-        log.error("unforeseen %s on %s", type(error).__name__, request.url.path)
-        return problem_response(
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            "something went wrong in the server; nothing was changed",
-            headers=request.app.state.security_headers,
-        )
+
+def _headers(error: WanggeError) -> dict[str, str] | None:
+    if isinstance(error, Unauthenticated):
+        # Not Basic: a browser would open its own window for it.
+        return {"WWW-Authenticate": 'Bearer realm="wangge"'}
+    if isinstance(error, TooMany):
+        return {"Retry-After": str(math.ceil(error.after_s))}
+    return None
 
 
 def _reason(each: dict[str, Any]) -> str:

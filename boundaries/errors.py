@@ -1,8 +1,8 @@
-"""What can be wrong with units and editions."""
+"""What can be wrong with units, editions, and with who is asking."""
 
 from __future__ import annotations
 
-from gis.errors import Conflict, NotFound
+from gis.errors import Conflict, Forbidden, NotFound, Unauthenticated
 
 
 class UnitNotFound(NotFound):
@@ -15,3 +15,35 @@ class EditionNotFound(NotFound):
 
 class EditionConflict(Conflict):
     """The edition is not in the state that the step needs."""
+
+
+class NotSignedIn(Unauthenticated):
+    """Nobody, or nobody any more: the credential is missing, unknown, ended or expired."""
+
+
+class NotAllowed(Forbidden):
+    """The caller's role has no such right."""
+
+
+class SignInRefused(Unauthenticated):
+    """Login or password are wrong, which of them is not said; or the account is closed."""
+
+
+class CodeNeeded(Unauthenticated):
+    """The password is right, and the account asks for a second factor."""
+
+
+class CodeRefused(Unauthenticated):
+    """The code of the second factor is wrong, too old, or was used before."""
+
+
+class AccountNotFound(NotFound):
+    """No account of that login or id, or none that the caller administers."""
+
+
+class AccountConflict(Conflict):
+    """The login or person has an account already, or the account is not in the state for it."""
+
+
+class GrantNotFound(NotFound):
+    """No such grant, session or key in force, or none that is the caller's to end."""

@@ -26,6 +26,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from data import schema
+from data.foreign_backups import BackupDamaged, refuse_foreign
+from gis import guards, hardening
 from gis.cluster import find_bin
 from gis.database import Database
 from gis.errors import BadInput, Conflict, Problem, Unavailable
@@ -43,10 +45,6 @@ BLOCK: Final = 2**20
 LOG_ROOM: Final = 64 * 2**20
 # With the token of a restore: an advisory lock that it holds for as long as it runs.
 RESTORE_LOCK: Final = 0x77616E67
-
-
-class BackupDamaged(BadInput):
-    """The file is no backup of ours, is cut short, or was changed."""
 
 
 class RestoreFailed(Unavailable):
@@ -195,10 +193,12 @@ def restore(
     _lock(running, token, wait=True)
     try:
         with admin.connect() as connection:
+            # A dump names the role in its grants, and does not make it.
+            hardening.ensure_role(connection)
             connection.execute(sa.text(f'CREATE DATABASE "{fresh}" TEMPLATE template0'))
         _fill(database, settings, fresh, path=path, manifest=manifest, say=say)
         say("changing over")
-        database.engine.dispose()
+        database.dispose()
         with admin.connect() as connection:
             _change_over(connection, name, fresh, old)
     except sa.exc.DBAPIError as error:
@@ -302,8 +302,20 @@ def _fill(
                 + ", ".join(different)
             )
         schema.upgrade(beside)
+        _end_sessions(beside)
     finally:
-        beside.engine.dispose()
+        beside.dispose()
+
+
+def _end_sessions(beside: Database) -> None:
+    """End every session: one that was ended since the backup was made must not come back."""
+    with beside.engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "UPDATE sessions SET ended_at = clock_timestamp(), ended_by = 'restore' "
+                "WHERE ended_at IS NULL"
+            )
+        )
 
 
 def _change_over(connection: sa.Connection, name: str, fresh: str, old: str) -> None:
@@ -349,11 +361,13 @@ def _opened(path: Path) -> Iterator[tuple[Manifest, IO[bytes]]]:
     BackupDamaged
         It is no backup of ours, or cut short; also while it is read.
     """
-    _refuse_foreign(path)
+    refuse_foreign(path)
     try:
         with tarfile.open(path, "r:") as tar:
-            described = _member(tar, "manifest.json")
-            document = json.loads(described.read(BLOCK))
+            text = _member(tar, "manifest.json").read(BLOCK)
+            if guards.fault(text, "json") is not None:
+                raise KeyError("manifest.json")
+            document = json.loads(text)
             if not isinstance(document, dict) or document.get("format") != FORMAT:
                 raise KeyError(f"the format {FORMAT}")
             manifest = Manifest(**{name: document[name] for name in Manifest.__slots__})
@@ -380,79 +394,6 @@ def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
     if member is None:
         raise KeyError(name)
     return member
-
-
-# What a file is by its first bytes, and what to do with it; the first that fits.
-_OURS: Final = "wangge restores what 'wangge db backup' wrote, one .tar file."
-_BY_HAND: Final = (
-    "To use it, restore it into an empty database of a PostgreSQL server of yours ({how}) and name "
-    "that in WANGGE_DATABASE_URL."
-)
-_PG_RESTORE: Final = _BY_HAND.format(how="createdb NAME; pg_restore --no-owner -d NAME FILE")
-_PSQL: Final = _BY_HAND.format(how="createdb NAME; psql -d NAME -f FILE")
-_FOREIGN: Final[tuple[tuple[bytes, str, str], ...]] = (
-    (b"PGDMP", "a dump of pg_dump's custom format", _PG_RESTORE),
-    (b"--\n-- PostgreSQL database", "a plain SQL dump of pg_dump", _PSQL),
-    (b"\x1f\x8b", "a file packed by gzip", "Unpack it with gunzip, and name what comes out."),
-    (b"BZh", "a file packed by bzip2", "Unpack it with bunzip2, and name what comes out."),
-    (b"\xfd7zXZ", "a file packed by xz", "Unpack it with unxz, and name what comes out."),
-    (b"(\xb5/\xfd", "a file packed by zstd", "Unpack it with unzstd, and name what comes out."),
-    (b"7z\xbc\xaf", "a 7z archive", "Unpack it, and name the .tar in it."),
-    (b"Rar!", "a RAR archive", "Unpack it, and name the .tar in it."),
-    (b"PK\x03\x04", "a zip archive or an Office file", "If a backup is in it, unpack it first."),
-    (
-        b"SQLite format 3",
-        "a SQLite file or GeoPackage",
-        "Bring map layers in by wangge import.",
-    ),
-    (b"%PDF", "a PDF document", "Use another backup."),
-    (b"PAR1", "a Parquet file", "Bring tables in by wangge import."),
-)
-
-
-def _refuse_foreign(path: Path) -> None:
-    """Refuse what is no tar file, naming what it is instead.
-
-    Raises
-    ------
-    BackupDamaged
-        With what the file is and what to do with it.
-    """
-    if path.is_dir():
-        is_dump = (path / "toc.dat").exists()
-        what = "a folder of pg_dump's directory format" if is_dump else "a folder"
-        raise _foreign(path, what, _PG_RESTORE if is_dump else "Name the .tar file in it.")
-    try:
-        with path.open("rb") as file:
-            head = file.read(2048)
-    except OSError as error:
-        raise BadInput(Problem(f"it cannot be read: {error.strerror}", source=str(path))) from error
-    if head[257:262] == b"ustar":
-        if head.startswith(b"toc.dat\0"):
-            raise _foreign(path, "a dump of pg_dump's tar format", _PG_RESTORE)
-        return
-    if not head:
-        raise _foreign(
-            path, "an empty file", "The copy failed, or the disk was full: copy it again."
-        )
-    for magic, what, remedy in _FOREIGN:
-        if head.startswith(magic):
-            raise _foreign(path, what, remedy)
-    try:
-        # The last character may be cut.
-        text = head.decode("utf-8", "ignore" if len(head) == 2048 else "strict")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise _foreign(path, "a file of unknown content", "Use another backup.")
-    if re.search(r"^\s*(CREATE|INSERT|SET|COPY|BEGIN|DROP|ALTER)\b", text, re.I | re.M):
-        raise _foreign(path, "text that looks like SQL", _PSQL)
-    raise _foreign(path, "a text file", "Use another backup.")
-
-
-def _foreign(path: Path, what: str, remedy: str) -> BackupDamaged:
-    reason = f"this is {what}, no backup of wangge's"
-    return BackupDamaged(Problem(reason, f"{remedy} {_OURS}", source=str(path)))
 
 
 def _admin(database: Database) -> sa.Engine:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from boundaries import editions
 from boundaries.models import Edition
+from gis import hardening
 from gis.errors import Problem
 from grids import service
 
@@ -73,7 +74,24 @@ def findings(session: Session, say: Callable[[str], None] | None = None) -> list
             breaches.append(Problem(f"and {len(rows) - SHOWN} more like these", remedy))
         found.append(Finding(name, breaches))
     found.append(_tilings(session, say))
+    found.append(_security(session, say))
     return found
+
+
+def _security(session: Session, say: Callable[[str], None] | None) -> Finding:
+    name = "row-level security holds on every table of an area"
+    if say:
+        say(name)
+    connection = session.connection()
+    problems = [Problem(each, "Run 'wangge db upgrade'") for each in hardening.breaches(connection)]
+    if hardening.is_leakproof(connection) is False:
+        problems.append(
+            Problem(
+                "spatial queries under a policy use no index",
+                f"Have a superuser run: ALTER FUNCTION {hardening.OVERLAPS} LEAKPROOF",
+            )
+        )
+    return Finding(name, problems)
 
 
 def _tilings(session: Session, say: Callable[[str], None] | None) -> Finding:

@@ -12,6 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from gis import hardening
 from gis.errors import Conflict
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def upgrade(database: Database) -> SchemaStatus:
     if not before.is_current:
         with database.engine.begin() as connection:
             upgrade_within(connection)
+    hardening.apply(database)
     return before
 
 

@@ -285,12 +285,16 @@ class Cluster:
             "maintenance_work_mem = 256MB",
             "max_wal_size = 2GB",
             "random_page_cost = 1.1",
+            # Entries of mere reads reach the disk after three times this at the latest.
+            "wal_writer_delay = 50ms",
             "jit = off",
             "timezone = 'UTC'",
             "log_timezone = 'UTC'",
             "log_line_prefix = '%m [%p] '",
-            # A statement's text can hold an address or a name; the log is no place for them.
+            # A statement's text, and the row that an error shows, can hold an address or a name;
+            # the log is no place for them.
             "log_min_error_statement = panic",
+            "log_error_verbosity = terse",
             "log_parameter_max_length = 0",
             "log_parameter_max_length_on_error = 0",
         ]

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyproj.enums import TransformDirection
 from shapely.geometry.base import BaseGeometry
 
-from gis.crs_names import NAMES, Crs, CrsLike, Kind, parse_crs, proj_transformer
+from gis.crs_names import NAMES, Crs, CrsLike, Kind, parse_crs, parse_name, proj_transformer
 from gis.crs_zones import Bounds, equal_area_crs, gauss_kruger_zone, metric_crs
 from gis.errors import BadInput, Problem
 
@@ -33,6 +33,7 @@ __all__ = [
     "gauss_kruger_zone",
     "metric_crs",
     "parse_crs",
+    "parse_name",
     "to_wgs84",
     "to_wgs84_geometry",
 ]

@@ -13,7 +13,10 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
 from gis.errors import BadInput, Problem
+from gis.guards import Limits, fault
 
+_DEFINITION = Limits(bytes=64 << 10, depth=32)
+_NAME = re.compile(r"[\w :.-]{1,32}")
 NAMES = ("wgs84", "cgcs2000", "gcj02", "bd09")
 _ALIASES = {
     "wgs84": "wgs84",
@@ -110,6 +113,25 @@ def parse_crs(name: CrsLike) -> Crs:
     return _parse_text(str(name))
 
 
+def parse_name(text: str) -> Crs:
+    """The system of a name or code, for what a stranger sent.
+
+    A definition (WKT, PROJJSON, ``+proj``) is a language with names of files in it, and is read
+    from the operator and the head of a file only.
+
+    Raises
+    ------
+    BadInput
+        It is neither a name nor ``EPSG:n``.
+    """
+    if not _NAME.fullmatch(text.strip()):
+        raise BadInput(
+            f"{text[:32]!r} is no name of a coordinate system",
+            f"Write one of {', '.join(NAMES)}, or EPSG:n.",
+        )
+    return _parse_text(text)
+
+
 @lru_cache(maxsize=256)
 def _parse_text(text: str) -> Crs:
     stripped = text.strip()
@@ -118,9 +140,12 @@ def _parse_text(text: str) -> Crs:
         return _NAMED[_ALIASES[key]]
     if key in ("bd09mc", "bd09meter", "bd09mercator"):
         raise BadInput(f"{text!r} (Baidu's metres) is not supported", "Export the data as bd09ll.")
-    if re.fullmatch(r"(epsg:)?\d+", stripped, re.IGNORECASE):
+    if re.fullmatch(r"(epsg:)?\d{1,9}", stripped, re.IGNORECASE):
         return _from_definition(f"EPSG:{int(stripped.rpartition(':')[2])}")
     if re.match(r"(\w+:\w|\+)|.*\[", stripped, re.DOTALL):
+        # WKT has its brackets and quotes where JSON has them.
+        if (unfit := fault(stripped, "json", _DEFINITION)) is not None:
+            raise BadInput(f"the definition of the coordinate system {unfit}", "Write EPSG:n.")
         return _from_definition(stripped)
     near = get_close_matches(key, _ALIASES, n=3, cutoff=0.5)
     meant = list(dict.fromkeys(_ALIASES[k] for k in near))

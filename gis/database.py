@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 # CVE-2025-8713 and CVE-2024-10976 let sampled or hidden rows through before these releases.
 MIN_SERVER: Final = {15: 15_0014, 16: 16_0010, 17: 17_0006}
 MIN_POSTGIS: Final = (3, 3)
+# Whoever waits longer for a connection is told to come back.
+POOL_TIMEOUT_S: Final = 10
+
+
+SERVICE_ROLE: Final = "wangge_app"
+"""What the service is to the database: it owns nothing and bypasses no policy."""
+IS_SERVICE: Final = "is_service"
+"""Key in a session's ``info``: it serves requests, and acts for whom it lets in."""
+OWNER_SCOPE: Final = "-c wangge.lo=0 -c wangge.hi=: -c wangge.rights=*"
+"""Policies are forced on the owner too; migrations and the command line see the whole."""
 
 
 class Base(DeclarativeBase):
@@ -59,26 +69,45 @@ def check_server(connection: sa.Connection) -> None:
 
 
 class Database:
-    """The open database: an engine, and the cluster behind it when that is ours.
+    """The open database: its engines, and the cluster behind it when that is ours.
 
-    Use as a context manager; leaving it closes the pool and, for the last user, the cluster.
+    Use as a context manager; leaving it closes the pools and, for the last user, the cluster.
+
+    Attributes
+    ----------
+    engine
+        Connects as the owner, who sees and changes everything: migrations, the command line.
+    service
+        Connects as ``wangge_app``, which row-level security holds: requests over HTTP.
     """
 
     def __init__(self, url: str, settings: DatabaseSettings, cluster: Cluster | None = None):
-        self.cluster = cluster
+        self.cluster, self.settings = cluster, settings
         self.url = sa.make_url(url)
-        timeout_ms = int(settings.statement_timeout_s * 1000)
-        self.engine = sa.create_engine(
-            self.url,
-            pool_size=settings.pool_size,
-            max_overflow=settings.pool_size,
-            pool_pre_ping=True,
-            connect_args={
-                "connect_timeout": 10,
-                "options": f"-c timezone=UTC -c statement_timeout={timeout_ms}",
-            },
+        self.engine = _engine(self.url, settings, OWNER_SCOPE)
+        if cluster is not None:
+            service_url, options = self.url.set(username=SERVICE_ROLE), ""
+        elif settings.service_database_url is not None:
+            service_url = sa.make_url(_normal_url(settings.service_database_url.get_secret_value()))
+            options = ""
+        else:
+            service_url, options = self.url, f"-c role={SERVICE_ROLE}"
+        # No message of the database's own may tell of rows that a policy hides, and no request
+        # waits long for another's lock or keeps its own.
+        options += (
+            " -c client_min_messages=error -c lock_timeout=5s"
+            " -c idle_in_transaction_session_timeout=60s"
+            # Policies take longer to plan than what they guard takes to run: each statement is
+            # planned once. Whose rows it shows is no part of its plan; that is read each time.
+            " -c plan_cache_mode=force_generic_plan"
         )
+        self._heavy_s = settings.statement_timeout_s
+        quick_s = min(settings.request_timeout_s, settings.statement_timeout_s)
+        self.service = _engine(service_url, settings, options, timeout_s=quick_s)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._service_sessions = sessionmaker(
+            self.service, expire_on_commit=False, info={IS_SERVICE: True}
+        )
 
     @classmethod
     def open(cls, settings: DatabaseSettings) -> Self:
@@ -123,15 +152,29 @@ class Database:
         """
         with self._sessions.begin() as session:
             if timeout_s is not None:
-                session.execute(
-                    sa.text("SELECT set_config('statement_timeout', :ms, true)"),
-                    {"ms": str(int(timeout_s * 1000))},
-                )
+                _limit(session, timeout_s)
             yield session
+
+    @contextmanager
+    def service_transaction(self, *, heavy: bool = False) -> Iterator[Session]:
+        """One transaction of the service; nothing is seen in it until a caller is let in.
+
+        See ``boundaries.access.enter``. Heavy work, as a picture of all incidents, has the time
+        of ``statement_timeout_s``, everything else that of ``request_timeout_s``.
+        """
+        with self._service_sessions.begin() as session:
+            if heavy:
+                _limit(session, self._heavy_s)
+            yield session
+
+    def dispose(self) -> None:
+        """Close the connections that are kept; new ones are made when they are asked for."""
+        self.engine.dispose()
+        self.service.dispose()
 
     def close(self) -> None:
         """Close every connection; the last user of an embedded cluster stops it."""
-        self.engine.dispose()
+        self.dispose()
         if self.cluster is not None:
             self.cluster.release()
 
@@ -147,6 +190,32 @@ class Database:
         self.close()
 
 
+def _limit(session: Session, timeout_s: float) -> None:
+    session.execute(
+        sa.text("SELECT set_config('statement_timeout', :ms, true)"),
+        {"ms": str(int(timeout_s * 1000))},
+    )
+
+
+def _engine(
+    url: sa.URL, settings: DatabaseSettings, options: str, *, timeout_s: float | None = None
+) -> sa.Engine:
+    timeout_ms = int((timeout_s or settings.statement_timeout_s) * 1000)
+    return sa.create_engine(
+        url,
+        # Values of a statement are people's: no error may bring them into a log.
+        hide_parameters=True,
+        pool_size=settings.pool_size,
+        max_overflow=settings.pool_size,
+        pool_pre_ping=True,
+        pool_timeout=POOL_TIMEOUT_S,
+        connect_args={
+            "connect_timeout": 10,
+            "options": f"-c timezone=UTC -c statement_timeout={timeout_ms} {options}",
+        },
+    )
+
+
 def _normal_url(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     if not separator or scheme.split("+")[0] not in {"postgresql", "postgres"}:
@@ -154,7 +223,16 @@ def _normal_url(text: str) -> str:
             "WANGGE_DATABASE_URL is not a PostgreSQL address",
             "Write postgresql://user:password@host:5432/name",
         )
-    return f"postgresql+psycopg://{rest}"
+    url = sa.make_url(f"postgresql+psycopg://{rest}")
+    if "@" in (url.host or ""):
+        raise BadInput(
+            "WANGGE_DATABASE_URL has an @ in its name or password",
+            "Write it there as %40, a slash as %2F and a colon as %3A",
+        )
+    if "password" in url.query:
+        # Where it stands it would be shown with the address, and in the arguments of programs.
+        url = url.set(password=str(url.query["password"])).difference_update_query(["password"])
+    return url.render_as_string(hide_password=False)
 
 
 def execute(session: Session, sql: str, **values: Any) -> sa.Result[Any]:

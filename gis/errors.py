@@ -6,7 +6,9 @@
     ├── BadInput        what came in cannot be taken; carries every Problem found
     ├── NotFound        no such thing, or not within the caller's scope
     ├── Conflict        true elsewhere: overlapping validity, stale version, repeated id
+    ├── Unauthenticated who is asking is not known, or no longer let in
     ├── Forbidden       the caller's role does not allow it
+    ├── TooMany         the caller asks more often than it may; carries when to come back
     ├── Missing         the machine lacks something; carries the line that installs it
     └── Unavailable     a part of the system does not answer now; trying again may help
 
@@ -100,6 +102,24 @@ class NotFound(WanggeError):
 
 class Conflict(WanggeError):
     """It contradicts what is already true: a validity, a version, an id."""
+
+
+class Unauthenticated(WanggeError):
+    """Who is asking is not known, or is no longer let in."""
+
+
+class TooMany(WanggeError):
+    """The caller asks more often than it may.
+
+    Parameters
+    ----------
+    after_s
+        Seconds after which it may try again.
+    """
+
+    def __init__(self, text: str, after_s: float) -> None:
+        self.after_s = after_s
+        super().__init__(text)
 
 
 class Forbidden(WanggeError):

@@ -55,6 +55,9 @@ class Building(Base):
     id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
     county_code: Mapped[str] = mapped_column(Code)
     unit_code: Mapped[str | None] = mapped_column(Code)
+    area_code: Mapped[str] = mapped_column(
+        Code, sa.Computed("COALESCE(unit_code, county_code)", persisted=True)
+    )
     name: Mapped[str | None] = mapped_column(sa.Text)
     address: Mapped[str | None] = mapped_column(sa.Text)
     kind: Mapped[str | None] = mapped_column(sa.Text)

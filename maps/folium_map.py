@@ -248,6 +248,9 @@ def _add_grids(page: folium.Map, grids: gpd.GeoDataFrame) -> None:
     frame = frame[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
     if frame.empty:
         return
+    for name in shown:
+        # The tooltip takes its words for markup.
+        frame[name] = frame[name].map(lambda word: html.escape(str(word)), na_action="ignore")
     folium.GeoJson(
         _geojson(frame),
         name="grids",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import geopandas as gpd
 import sqlalchemy as sa
 
+from boundaries.access import sight
 from boundaries.errors import UnitNotFound
 from boundaries.models import AdminUnit, Edition
 from boundaries.service import INVENTED_SOURCE
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
+
+    from boundaries.access import Scope
 
 
 def incident_heatmap(
@@ -42,9 +45,10 @@ def incident_heatmap(
     Parameters
     ----------
     wanted
-        Period and categories; an open period is that of the incidents themselves.
+        Period, categories and scope; an open period is that of the incidents themselves.
     unit
-        Code of the unit to map; every county that is known when left out.
+        Code of the unit to map; every county of the scope when left out, or the units that the
+        scope is made of where those are smaller: what is not seen is not drawn as empty.
     cell_m
         Side of a cell, metres; a sixth of the bandwidth when left out.
 
@@ -64,7 +68,9 @@ def incident_heatmap(
             )
         )
     start, end = _period(session, wanted)
-    wanted = repository.Filter(start=start, end=end, categories=wanted.categories)
+    wanted = repository.Filter(
+        start=start, end=end, categories=wanted.categories, scope=wanted.scope
+    )
     lon, lat, without = repository.places(session, wanted)
     counties = session.execute(
         sa.select(
@@ -73,7 +79,7 @@ def incident_heatmap(
             AdminUnit.source,
             sa.func.ST_AsBinary(AdminUnit.geom).label("wkb"),
         ).where(
-            AdminUnit.code == unit if unit else AdminUnit.level == 6,
+            AdminUnit.code == unit if unit else _whole_units(wanted.scope),
             AdminUnit.geom.is_not(None),
             AdminUnit.valid.contains(end),
         )
@@ -104,14 +110,23 @@ def incident_heatmap(
     )
 
 
+def _whole_units(scope: Scope) -> sa.ColumnElement[bool]:
+    """The counties of a scope, and the smaller units it names."""
+    smaller = [code for code in (scope.area, *scope.also) if len(code) > 6]
+    counties = sa.and_(AdminUnit.level == 6, scope.condition(AdminUnit.code))
+    return counties if not smaller else sa.or_(counties, AdminUnit.code.in_(smaller))
+
+
 class HeatmapCache:
     """The last few heat maps, so that a page's legend and its picture are computed once.
 
     An entry holds as long as nothing was reported since: its key carries the last event's number.
-    Two requests for the same one at once compute it twice, and agree.
+    It carries the caller's whole sight as well, so that no account is shown what another sees: an
+    account's own reports are in its map alone. Two requests for the same one at once compute it
+    twice, and agree.
     """
 
-    def __init__(self, size: int = 6) -> None:
+    def __init__(self, size: int = 16) -> None:
         self._kept: OrderedDict[tuple[object, ...], Heatmap] = OrderedDict()
         self._size, self._lock = size, Lock()
 
@@ -120,7 +135,7 @@ class HeatmapCache:
     ) -> Heatmap:
         """As ``incident_heatmap``."""
         version = session.scalar(sa.select(sa.func.max(IncidentEvent.id)))
-        key = (version, wanted, bandwidth_m, timezone)
+        key = (sight(session), version, wanted, bandwidth_m, timezone)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -145,7 +160,7 @@ def _place(units: Sequence[Any], language: str) -> str:
 def _period(session: Session, wanted: repository.Filter) -> tuple[datetime, datetime]:
     first, last = session.execute(
         sa.select(sa.func.min(Incident.reported_at), sa.func.max(Incident.reported_at)).where(
-            *repository.Filter(categories=wanted.categories).conditions()
+            *repository.Filter(categories=wanted.categories, scope=wanted.scope).conditions()
         )
     ).one()
     if first is None:

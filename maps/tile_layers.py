@@ -36,8 +36,14 @@ class Layer:
         Zooms worth asking for; below the first, tiles are empty, above the last, clients enlarge.
     parts
         The MVT layers inside, by name.
-    restricted
-        Not for the public: cameras, patrol routes and incidents.
+    rights
+        Any of these lets a caller ask for it; none: whoever is signed in. Which rows are seen is
+        row-level security's to say.
+    shows
+        Personal or restricted fields: every tile that shows some is entered in the audit log, and
+        its query answers a second column, how many of them lie in which area.
+    always_logged
+        An empty tile is entered too: that nothing is there is worth knowing.
     filters
         The parameters, beside the tile's address, that change what is in it.
     """
@@ -46,7 +52,9 @@ class Layer:
     min_zoom: int
     max_zoom: int
     parts: Mapping[str, Part]
-    restricted: bool = False
+    rights: tuple[str, ...] = ()
+    shows: tuple[str, ...] = ()
+    always_logged: bool = False
     filters: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -108,6 +116,8 @@ LAYERS: Final[Mapping[str, Layer]] = {
                 min_zoom=LABELS_FROM_ZOOM,
             ),
         },
+        rights=("grids.read",),
+        shows=("worker",),
         filters=frozenset({"at"}),
     ),
     "cameras": Layer(
@@ -135,7 +145,9 @@ LAYERS: Final[Mapping[str, Layer]] = {
                 min_zoom=13,
             ),
         },
-        restricted=True,
+        rights=("cameras.read",),
+        shows=("place", "name", "heading", "range"),
+        always_logged=True,
     ),
     "borders": Layer(
         "Stretches of the country border",
@@ -170,7 +182,9 @@ LAYERS: Final[Mapping[str, Layer]] = {
                 min_zoom=9,
             ),
         },
-        restricted=True,
+        rights=("patrols.read",),
+        shows=("course", "name", "interval", "checkpoints", "last_patrol"),
+        always_logged=True,
         filters=frozenset({"at"}),
     ),
     "incidents": Layer(
@@ -193,7 +207,9 @@ LAYERS: Final[Mapping[str, Layer]] = {
                 },
             )
         },
-        restricted=True,
+        rights=("incidents.read", "incidents.own", "incidents.report"),
+        shows=("place", "category", "severity", "state", "reported_at"),
+        always_logged=True,
         filters=frozenset({"start", "end", "category"}),
     ),
     "barriers": Layer(
@@ -207,6 +223,7 @@ LAYERS: Final[Mapping[str, Layer]] = {
                 {"kind": "street, arterial, rail, river, wall or bridge", "name": "Name"},
             )
         },
+        rights=("grids.read",),
     ),
     "buildings": Layer(
         "Buildings with their household counts",
@@ -224,5 +241,6 @@ LAYERS: Final[Mapping[str, Layer]] = {
                 },
             )
         },
+        rights=("buildings.read",),
     ),
 }

@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
+from gis import audit
 from gis.database import execute
 from gis.errors import BadInput, NotFound, Problem
 from maps.tile_layers import LABELS_FROM_ZOOM, LAYERS, SINGLE_INCIDENTS_FROM_ZOOM, Layer
@@ -64,6 +65,8 @@ def tile(
 ) -> bytes:
     """One vector tile, uncompressed; empty bytes where there is nothing.
 
+    A tile of a restricted layer, or with names of people, is entered in the audit log.
+
     Parameters
     ----------
     name
@@ -103,8 +106,27 @@ def tile(
         "end": end if end is not None else "infinity",
         "categories": list(category) if category else None,
     }
-    answer = execute(session, _sql(name), **values).scalar_one()
-    return bytes(answer)
+    answer = execute(session, _sql(name), **values).one()
+    if wanted.shows and (wanted.always_logged or answer.seen):
+        audit.read(
+            session,
+            object_kind="tile",
+            object_id=f"{name}/{z}/{x}/{y}",
+            fields=wanted.shows,
+            counts=answer.seen,
+            **_asked(wanted, at=at, start=start, end=end, category=category),
+        )
+    return bytes(answer[0])
+
+
+def _asked(
+    wanted: Layer, *, category: Sequence[str] | None, **times: datetime | None
+) -> dict[str, Any]:
+    """What a tile was narrowed to, of what its layer can be; unknown categories are left out."""
+    asked: dict[str, Any] = {name: value for name, value in times.items() if name in wanted.filters}
+    if category and "category" in wanted.filters:
+        asked["category"] = [each for each in category if audit.is_code(each)]
+    return asked
 
 
 def tilejson(name: str, base_url: str, bounds: Sequence[float] | None = None) -> dict[str, Any]:

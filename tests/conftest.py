@@ -159,7 +159,7 @@ def fresh(cluster: Cluster, template: str) -> Iterator[Database]:
         )
     database = _open(cluster, name)
     yield database
-    database.engine.dispose()
+    database.dispose()
     with admin.connect() as connection:
         connection.execute(sa.text(f'DROP DATABASE "{name}" WITH (FORCE)'))
     admin.dispose()

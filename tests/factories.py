@@ -11,20 +11,23 @@
 
 from __future__ import annotations
 
+import secrets
+import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import sqlalchemy as sa
 from shapely import box
 
+from boundaries.access import Credential
+from boundaries.accounts import credentials, signing_in
+from boundaries.accounts.models import Account, ApiKey
 from grids import service
 from grids.people import service as people
 
 if TYPE_CHECKING:
-    import uuid
-
     from sqlalchemy.orm import Session
 
 COUNTY = "990121"
@@ -124,3 +127,62 @@ def county(session: Session, *, since: datetime = SINCE, source: str = "test") -
         people.assign(session, person, shape, actor="test", since=since)
         grids[shape.code], workers[shape.code] = shape.grid_id, person.id
     return County(edition.id, grids, workers)
+
+
+def uuid_of(number: int) -> uuid.UUID:
+    """An id that a test can tell by its last figure."""
+    return uuid.UUID(int=number)
+
+
+def account(
+    session: Session,
+    role: str | None,
+    area: str = "",
+    *,
+    login: str | None = None,
+    person: uuid.UUID | None = None,
+) -> Account:
+    """An account that may sign in; its password, if it needs one, is the test's to set."""
+    made = Account(
+        login=login or f"{role or 'nobody'}.{area or 'all'}".replace("_", "-"),
+        name=f"{role} {area}",
+        role=role,
+        area_code=area,
+        person_id=person,
+        must_change_password=False,
+        created_by="test",
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def token(session: Session, who: Account) -> str:
+    """The token of a session of an account."""
+    return signing_in.open_session(session, who, by="totp").token
+
+
+def key(
+    session: Session,
+    who: Account,
+    *,
+    per_minute: int = 1_000_000,
+    rights: list[str] | None = None,
+    area: str | None = None,
+) -> str:
+    """An API key of an account, whatever its role."""
+    secret = credentials.KEY_PREFIX + secrets.token_urlsafe()
+    session.add(
+        ApiKey(
+            account_id=who.id,
+            name="test",
+            key_hash=Credential.of(secret, is_key=True).hash,
+            per_minute=per_minute,
+            rights=rights,
+            area_code=area,
+            expires_at=datetime.now(UTC) + timedelta(days=1),
+            created_by="test",
+        )
+    )
+    session.flush()
+    return secret

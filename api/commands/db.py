@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 import typer
@@ -24,6 +24,7 @@ from api.commands.shared import (
 from data import backup as backups
 from data import check as checks
 from data import schema
+from gis import audit
 from gis.cluster import find_bin
 from gis.database import Database
 from gis.errors import BadInput, Missing, Problem
@@ -75,6 +76,7 @@ def upgrade(data_dir: DataDir = None) -> None:
 def backup(file: Path, data_dir: DataDir = None) -> None:
     """Write a backup, read it back and check it."""
     with open_database(data_dir) as database:
+        _enter(database, "database.backup")
         manifest = backups.backup(database, file)
     out.print(
         f"{file}: {file.stat().st_size / 1e6:.1f} MB, {sum(manifest.rows.values()):,} rows of "
@@ -97,7 +99,26 @@ def restore(
             if not Confirm.ask(question, console=progress, default=False):
                 raise typer.Exit(1)
         backups.restore(database, settings, file, say=progress.print)
+        _enter(database, "database.restore", backup=manifest.dump_sha256)
     out.print(f"restored {sum(manifest.rows.values()):,} rows of {manifest.made_at}")
+    out.print(
+        "The audit log is that of the backup. Where anchors know more: wangge audit anchor "
+        "--after-restore REASON"
+    )
+
+
+def _enter(database: Database, action: str, **detail: Any) -> None:
+    """Enter what is done with the whole database, before or after it: committed on its own."""
+    with database.transaction() as session:
+        audit.record(
+            session,
+            actor=audit.Context.command_line().actor,
+            action=action,
+            object_kind="database",
+            object_id="",
+            fields=("*",),
+            **detail,
+        )
 
 
 @app.command(epilog="Example: wangge db check --json")
@@ -131,6 +152,8 @@ def check(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 def psql(context: typer.Context, data_dir: DataDir = None) -> None:
     """Open psql on the database; what follows -- goes to psql."""
     with Database.open(database_settings(data_dir)) as database:
+        if schema.status(database).is_current:
+            _enter(database, "database.open")
         url = database.url.set(drivername="postgresql")
         environment = {**os.environ}
         if url.password:

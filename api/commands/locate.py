@@ -17,7 +17,7 @@ from api.commands.shared import AsJson, DataDir, moment, open_database, out, pri
 from api.schemas.places import LocateOut
 from gis.errors import BadInput, Problem
 from gis.locator import CHUNK, Locator
-from grids.incidents.responsibility import REASONS, Answer, Nearest, answer, position
+from grids.incidents.responsibility import REASONS, Answer, Nearest, answer, position, told
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -75,7 +75,7 @@ def _one(
     x, y = position(lon, lat, system)
     when = moment(at, "--at") or datetime.now(UTC)
     with open_database(data_dir) as database, database.transaction() as session:
-        found = answer(session, x, y, at=when, accuracy_m=accuracy)
+        found = told(session, answer(session, x, y, at=when, accuracy_m=accuracy))
         if as_json:
             print_json(LocateOut.of(found, system).model_dump(mode="json"))
         else:

@@ -20,7 +20,7 @@ from api.commands.shared import (
 )
 from gis.errors import BadInput, Problem
 from grids.errors import AssignmentNotFound, PersonNotFound
-from grids.incidents.responsibility import REASONS, responsible
+from grids.incidents.responsibility import REASONS, responsible, tell_people
 from grids.people import service
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ def who(
     with open_database(data_dir) as database, database.transaction() as session:
         shape = service.grid_by_code(session, grid, when)
         people = responsible(session, shape.grid_id, when)
+        tell_people(session, shape, people)
     if as_json:
         print_json(
             [{"name": each.name, "role": each.role, "reason": each.reason} for each in people]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import time
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +12,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 import uvicorn
 
+from api import serving
 from api.app import create_app
-from api.commands.shared import DataDir, database_settings, out, progress, server_settings
-from data import backup, schema
+from api.commands.nightly import every_night
+from api.commands.shared import (
+    DataDir,
+    anchor_places,
+    audit_settings,
+    database_settings,
+    out,
+    progress,
+    server_settings,
+)
+from api.routes.demo import DemoDoor, door
+from boundaries.accounts import service
+from data import backup, demo_accounts, schema
 from data import demo as demo_place
+from gis.audit import anchors
 from gis.database import Database
 from gis.errors import BadInput, Problem
 
@@ -41,7 +55,8 @@ def _up(port: Port = None, data_dir: DataDir = None) -> None:
     _stop_like_ctrl_c()
     with Database.open(database_settings(data_dir)) as database:
         schema.upgrade(database)
-        _serve(database, settings, began)
+        _tell_first_administrator(database)
+        _serve(database, settings, began, anchor_places(data_dir))
 
 
 @demo.command(epilog="Example: wangge demo --port 8080")
@@ -49,6 +64,13 @@ def _demo(port: Port = None, data_dir: DataDir = None) -> None:
     """Serve an invented banner county (示范旗) with all layers: nothing in it is real."""
     began = time.monotonic()
     settings = _settings(port)
+    if not settings.is_loopback or settings.behind_proxy:
+        raise BadInput(
+            Problem(
+                "the demo lets everybody in, so it is for this machine only",
+                "Leave WANGGE_HOST and WANGGE_BEHIND_PROXY unset, or use 'wangge up'",
+            )
+        )
     _stop_like_ctrl_c()
     stored = database_settings(data_dir)
     if stored.database_url is None and data_dir is None:
@@ -64,7 +86,40 @@ def _demo(port: Port = None, data_dir: DataDir = None) -> None:
             from data.sample import loading  # noqa: PLC0415
 
             loading.load(database, actor="wangge demo", say=progress.print)
-        _serve(database, settings, began)
+        file = demo_accounts.ensure(database, stored.data_dir)
+        progress.print(f"accounts of the demo, with their passwords: {file}", soft_wrap=True)
+        known = demo_accounts.listed(database)
+        places = anchor_places(stored.data_dir)
+        _serve(database, settings, began, places, door(database, known) if known else None)
+
+
+def _tell_first_administrator(database: Database) -> None:
+    """Make ``admin`` where nobody has an account, and tell its one-time password once.
+
+    To a person at a terminal only: what is written anywhere else stays there, so then it goes into
+    a file that nobody else can read.
+    """
+    with database.transaction() as session:
+        password = service.first_administrator(session)
+    if password is None:
+        return
+    if sys.stdout.isatty():
+        out.print(
+            f"\nNobody has an account yet. Sign in as [bold]{service.FIRST_LOGIN}[/] with the "
+            f"one-time password [bold]{password}[/]\nIt is shown this once and has to be changed. "
+            "What comes next: docs/administration.md\n"
+        )
+        return
+    path = database.settings.data_dir / "first-sign-in.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(f"{service.FIRST_LOGIN} {password}\n", encoding="utf-8")
+    progress.print(
+        f"nobody has an account yet: login and one-time password are in {path}; remove it after "
+        "the first sign-in",
+        soft_wrap=True,
+    )
 
 
 def _stop_like_ctrl_c() -> None:
@@ -117,27 +172,49 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _serve(database: Database, settings: ServerSettings, began: float) -> None:
+def _serve(
+    database: Database,
+    settings: ServerSettings,
+    began: float,
+    places: anchors.Places,
+    demo_door: DemoDoor | None = None,
+) -> None:
     backup.clear_leftovers(database)
-    config = uvicorn.Config(
-        create_app(settings, database, revision=schema.status(database).head),
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=5,
+    app = create_app(settings, database, revision=schema.status(database).head, demo=demo_door)
+    server = uvicorn.Server(
+        serving.config(
+            app,
+            settings,
+            # Whom to believe about the address is api/client.py's to say.
+            proxy_headers=False,
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
+        )
     )
-    server = uvicorn.Server(config)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    scheme = "https" if settings.has_tls else "http"
     # Said only when it is true: from here on, whoever opens the page is served.
     with _listen(settings.host, settings.port) as listening:
         out.print(
-            f"wangge is up at [bold]http://{host}:{settings.port}/[/] "
+            f"wangge is up at [bold]{scheme}://{host}:{settings.port}/[/] "
             f"after {time.monotonic() - began:.1f} s (Ctrl-C stops it)"
         )
         stopping = Event()
         if database.cluster is not None:
             Thread(target=database.cluster.keep_running, args=(stopping,), daemon=True).start()
+        Thread(
+            target=every_night,
+            args=(database, stopping),
+            kwargs={"timezone": settings.timezone},
+            daemon=True,
+        ).start()
+        every_s = audit_settings().anchor_every_s
+        Thread(
+            target=anchors.keep_anchoring,
+            args=(database, places, stopping),
+            kwargs={"every_s": every_s},
+            daemon=True,
+        ).start()
         try:
             server.run(sockets=[listening])
         except KeyboardInterrupt:

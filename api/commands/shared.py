@@ -18,9 +18,10 @@ from rich.table import Table
 
 from api.settings import ServerSettings
 from data import schema
+from gis.audit import anchors
 from gis.database import Database
 from gis.errors import BadInput, Problem
-from gis.settings import DatabaseSettings
+from gis.settings import AuditSettings, DatabaseSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,7 +49,7 @@ def _named_settings() -> Iterator[None]:
         raise BadInput(
             Problem(
                 str(each["msg"]).removeprefix("Value error, "),
-                field=f"WANGGE_{str(each['loc'][0]).upper()}",
+                field=f"WANGGE_{str(each['loc'][0]).upper()}" if each["loc"] else None,
             )
             for each in error.errors()
         ) from None
@@ -70,6 +71,20 @@ def server_settings() -> ServerSettings:
     """
     with _named_settings():
         return ServerSettings()
+
+
+def audit_settings() -> AuditSettings:
+    """Settings of the audit log from the environment."""
+    with _named_settings():
+        return AuditSettings()
+
+
+def anchor_places(data_dir: Path | None = None) -> anchors.Places:
+    """Where the audit log's signing key lies, and the folders its anchors are written to."""
+    settings = audit_settings()
+    home = database_settings(data_dir).data_dir
+    folders = [home / "anchors", *([settings.anchor_dir] if settings.anchor_dir else [])]
+    return anchors.Places(settings.audit_key or home / "keys" / "audit.key", folders)
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from api.dependencies import PeriodIn, SessionIn, SettingsIn
+from api.auth import Access, needs
+from api.dependencies import PeriodIn, SettingsIn
 from grids.incidents.repository import Filter
 from maps import heatmap_text, palettes, raster
 from maps.heatmap import Heatmap
@@ -22,6 +23,9 @@ Bandwidth = Annotated[
     float,
     Query(ge=50, le=5000, description="Standard deviation of the Gaussian kernel, metres"),
 ]
+
+
+Reading = Annotated[Access, needs("heatmaps.read", heavy=True)]
 
 
 class Both(BaseModel):
@@ -52,17 +56,18 @@ class HeatmapOut(BaseModel):
 @router.get("/heatmaps", summary="Density of incidents per km2 per 30 days")
 def heatmap(
     request: Request,
-    session: SessionIn,
+    access: Reading,
     settings: SettingsIn,
     period: PeriodIn,
     category: Category = None,
     bandwidth_m: Bandwidth = 300,
 ) -> HeatmapOut:
     """Where the picture lies, what its colours mean, and of how many incidents it was made."""
-    made = _make(request, session, settings, period, category, bandwidth_m)
+    made = _make(request, access, settings, period, category, bandwidth_m)
     _, bounds = raster.to_mercator(made, WIDTH)
     breaks = palettes.nice_breaks(made.maximum)
-    colours = [palettes.hex_colour(colour) for colour in palettes.ramp(len(breaks))]
+    ramp = palettes.ramp(len(breaks)) if breaks else []
+    colours = [palettes.hex_colour(colour) for colour in ramp]
     query = [("start", made.start.isoformat()), ("end", made.end.isoformat())]
     query += [("bandwidth_m", f"{bandwidth_m:g}")] + [("category", each) for each in category or ()]
     return HeatmapOut(
@@ -70,7 +75,7 @@ def heatmap(
         image=f"{request.url.path}.png?{urlencode(query)}",
         legend=[
             {"from": low, "to": high, "color": colour}
-            for low, high, colour in zip(breaks, [*breaks[1:], None], colours, strict=True)
+            for low, high, colour in zip(breaks, [*breaks, None][1:], colours, strict=True)
         ],
         opacity=raster.OPACITY,
         unit=Both(zh=heatmap_text.unit(made, "zh"), en=heatmap_text.unit(made, "en")),
@@ -96,14 +101,14 @@ def heatmap(
 )
 def picture(
     request: Request,
-    session: SessionIn,
+    access: Reading,
     settings: SettingsIn,
     period: PeriodIn,
     category: Category = None,
     bandwidth_m: Bandwidth = 300,
 ) -> Response:
     """Stretch it over the ``bounds`` of ``/heatmaps`` on a Web Mercator map."""
-    made = _make(request, session, settings, period, category, bandwidth_m)
+    made = _make(request, access, settings, period, category, bandwidth_m)
     rgba, _ = raster.to_mercator(made, WIDTH)
     return Response(
         raster.png_bytes(rgba),
@@ -114,7 +119,7 @@ def picture(
 
 def _make(
     request: Request,
-    session: SessionIn,
+    access: Access,
     settings: SettingsIn,
     period: PeriodIn,
     category: list[str] | None,
@@ -122,8 +127,13 @@ def _make(
 ) -> Heatmap:
     cache: HeatmapCache = request.app.state.heatmaps
     return cache.get(
-        session,
-        Filter(start=period[0], end=period[1], categories=tuple(category or ())),
+        access.session,
+        Filter(
+            start=period[0],
+            end=period[1],
+            categories=tuple(category or ()),
+            scope=access.caller.scope,
+        ),
         bandwidth_m=bandwidth_m,
         timezone=settings.timezone,
     )

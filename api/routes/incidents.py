@@ -5,26 +5,32 @@ from __future__ import annotations
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
-from api.dependencies import PeriodIn, SessionIn
+from api.auth import Access, needs
+from api.dependencies import KeyringIn, PeriodIn
 from api.schemas.incidents import (
+    EXAMPLE_ID,
     EventOut,
     IncidentDetail,
     IncidentIn,
     IncidentOut,
     IncidentPage,
+    ReasonIn,
+    ReporterOut,
     StepIn,
 )
 from api.schemas.places import GridBrief, ResponsibleOut, Sentence
+from gis import audit
 from gis.errors import BadInput, Problem
-from grids.incidents import repository, service
+from grids.incidents import reporters, repository, service
 from grids.incidents.errors import IncidentNotFound
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
-# Until there are accounts, whoever reaches this loopback port is the one user of the machine.
-ACTOR = "local"
 MAX_PAGE = 1000
+IncidentId = Annotated[uuid.UUID, Path(examples=[EXAMPLE_ID])]
+# Row-level security tells which incidents; these tell who may ask at all.
+Seeing = Annotated[Access, needs("incidents.read", "incidents.own", "incidents.report")]
 
 
 @router.post(
@@ -33,17 +39,23 @@ MAX_PAGE = 1000
     summary="Report an incident",
     responses={
         200: {"model": IncidentDetail, "description": "A retry: it was stored before, unchanged"},
+        403: {"description": "The place lies outside the area of the account"},
         409: {"description": "The id or the source's number was used for another report"},
     },
 )
-def report(body: IncidentIn, session: SessionIn, response: Response) -> IncidentDetail:
+def report(
+    body: IncidentIn,
+    access: Annotated[Access, needs("incidents.report")],
+    keyring: KeyringIn,
+    response: Response,
+) -> IncidentDetail:
     """Store an incident with the grid and the worker who answer for its place now.
 
     The client makes the id, so that a request can be repeated until it is answered: the same id
     with the same content changes nothing. Answered means committed.
     """
     stored = service.record(
-        session,
+        access.session,
         service.Report(
             id=body.id,
             category=body.category,
@@ -60,21 +72,30 @@ def report(body: IncidentIn, session: SessionIn, response: Response) -> Incident
             external_id=body.external_id,
             county_code=body.county_code,
         ),
-        actor=ACTOR,
+        actor=access.actor,
+        scope=access.caller.scope,
     )
     if not stored.is_new:
         response.status_code = 200
+    elif body.reporter is not None:
+        identity = reporters.Identity(body.reporter.name, body.reporter.phone)
+        reporters.keep(access.session, stored.incident, identity, keyring=keyring)
     response.headers["Location"] = f"/api/v1/incidents/{stored.incident.id}"
-    return _detail(session, stored.incident.id)
+    return _detail(access, stored.incident.id)
 
 
 @router.get("", summary="Incidents, newest first")
 def index(
-    session: SessionIn,
+    access: Seeing,
     period: PeriodIn,
-    category: Annotated[list[str] | None, Query(description="May be repeated")] = None,
+    category: Annotated[
+        list[str] | None, Query(description="May be repeated", examples=[["neighbour"]])
+    ] = None,
     bbox: Annotated[
-        str | None, Query(description="west,south,east,north in WGS 84 degrees")
+        str | None,
+        Query(
+            description="west,south,east,north in WGS 84 degrees", examples=["116.2,44.7,118,45.2"]
+        ),
     ] = None,
     review: Annotated[
         bool | None, Query(description="true: only those a person has to look at")
@@ -89,19 +110,35 @@ def index(
         categories=tuple(category or ()),
         bbox=_bbox(bbox),
         review=review,
+        scope=access.caller.scope,
     )
-    rows, following = repository.page(session, wanted, limit=min(limit, MAX_PAGE), cursor=cursor)
+    rows, following = repository.page(
+        access.session, wanted, limit=min(limit, MAX_PAGE), cursor=cursor
+    )
+    audit.read(
+        access.session,
+        object_kind="incident",
+        fields=("place", "responsible.name"),
+        seen=[(row.incident.id, row.incident.area_code) for row in rows],
+        action="search",
+        start=wanted.start,
+        end=wanted.end,
+        category=[each for each in wanted.categories if audit.is_code(each)] or None,
+        bbox=wanted.bbox and ",".join(f"{each:.6f}" for each in wanted.bbox),
+        review=review,
+        cursor=cursor if cursor and audit.is_code(cursor) else None,
+    )
     return IncidentPage(
         items=[_brief(row) for row in rows],
-        count=repository.count(session, wanted),
+        count=repository.count(access.session, wanted),
         next=following,
     )
 
 
 @router.get("/{incident_id}", summary="One incident with its history")
-def show(incident_id: uuid.UUID, session: SessionIn) -> IncidentDetail:
+def show(incident_id: IncidentId, access: Seeing) -> IncidentDetail:
     """Grid and responsible person are those of its report time."""
-    return _detail(session, incident_id)
+    return _detail(access, incident_id)
 
 
 @router.post(
@@ -110,25 +147,61 @@ def show(incident_id: uuid.UUID, session: SessionIn) -> IncidentDetail:
     summary="Move an incident one step on",
     responses={409: {"description": "The state machine has no such step from where it is"}},
 )
-def step(incident_id: uuid.UUID, body: StepIn, session: SessionIn) -> IncidentDetail:
+def step(
+    incident_id: IncidentId,
+    body: StepIn,
+    access: Annotated[Access, needs("incidents.step")],
+) -> IncidentDetail:
     """Add an event; the incident's state follows it."""
-    service.step(session, incident_id, body.to_state, actor=ACTOR, note=body.note)
-    return _detail(session, incident_id)
+    service.step(access.session, incident_id, body.to_state, actor=access.actor, note=body.note)
+    return _detail(access, incident_id)
 
 
-def _detail(session: SessionIn, incident_id: uuid.UUID) -> IncidentDetail:
-    row = repository.get(session, incident_id)
+@router.post("/{incident_id}/reporter/reveal", summary="Who reported it, for a reason")
+def reveal_reporter(
+    incident_id: uuid.UUID,
+    body: ReasonIn,
+    access: Annotated[Access, needs("reporters.reveal")],
+    keyring: KeyringIn,
+    response: Response,
+) -> ReporterOut:
+    """Logged with who asked and why. Answers are never cached."""
+    response.headers["Cache-Control"] = "no-store"
+    who = reporters.reveal(
+        access.session, incident_id, reason=body.reason, keyring=keyring, actor=access.actor
+    )
+    return ReporterOut(name=who.name, phone=who.phone)
+
+
+def _detail(access: Access, incident_id: uuid.UUID) -> IncidentDetail:
+    row = repository.get(access.session, incident_id)
     if row is None:
         raise IncidentNotFound(f"there is no incident {incident_id}")
+    # What was said is personal: those who count incidents do not read them.
+    told = access.caller.may("incidents.detail") or (
+        row.incident.reported_by == access.caller.account_id
+    )
+    said = ("text", "address", "events.note") if told else ()
+    audit.read(
+        access.session,
+        object_kind="incident",
+        fields=("place", "external_id", "responsible.name", "events.actor", *said),
+        seen=[(row.incident.id, row.incident.area_code)],
+    )
     return IncidentDetail(
         **_brief(row).model_dump(),
-        text=row.incident.text,
-        address=row.incident.address,
+        text=row.incident.text if told else None,
+        address=row.incident.address if told else None,
         source=row.incident.source,
         external_id=row.incident.external_id,
+        reporter_phone_last4=(
+            reporters.last4(access.session, incident_id)
+            if access.caller.may("reporters.read")
+            else None
+        ),
         events=[
-            EventOut.model_validate(each, from_attributes=True)
-            for each in repository.events(session, incident_id)
+            EventOut.of(each, with_note=told)
+            for each in repository.events(access.session, incident_id)
         ],
     )
 

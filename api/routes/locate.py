@@ -6,16 +6,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import MomentIn, SessionIn
+from api.auth import Access, needs
+from api.dependencies import MomentIn
 from api.schemas.places import LocateOut
-from grids.incidents.responsibility import answer, position
+from grids.incidents.responsibility import answer, position, told
 
 router = APIRouter(prefix="/api/v1", tags=["locate"])
 
 
 @router.get("/locate", summary="Grid and responsible people of a place at a moment")
 def locate(
-    session: SessionIn,
+    access: Annotated[Access, needs("grids.read")],
     at: MomentIn,
     lon: Annotated[float, Query(description="Longitude or easting", examples=[116.6])],
     lat: Annotated[float, Query(description="Latitude or northing", examples=[44.9])],
@@ -31,8 +32,16 @@ def locate(
     """On a shared border the grid with the lowest code answers.
 
     Outside every grid, ``inside`` is false and ``nearest`` names the nearest grid and its
-    distance. With ``accuracy_m`` each candidate's share of the probability is given, and
-    ``ask_back`` is true where the grid that answers holds less than 80 % of it.
+    distance. Outside the caller's area the reason is ``outside_area``: whether a grid is there is
+    not told, and ``nearest`` is the nearest of the area's own. With ``accuracy_m`` each
+    candidate's share of the probability is given, and ``ask_back`` is true where the grid that
+    answers holds less than 80 % of it.
     """
-    found = answer(session, *position(lon, lat, crs), at=at, accuracy_m=accuracy_m)
-    return LocateOut.of(found, crs)
+    found = answer(
+        access.session,
+        *position(lon, lat, crs),
+        at=at,
+        accuracy_m=accuracy_m,
+        scope=access.caller.scope,
+    )
+    return LocateOut.of(told(access.session, found), crs)

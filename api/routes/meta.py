@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Literal
+from typing import Annotated, Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from api.dependencies import SessionIn, SettingsIn
+from api.auth import Access, needs
+from api.dependencies import SettingsIn
 from api.schemas.places import EditionBrief, Unit
 from boundaries import editions, repository
 from boundaries.service import INVENTED_SOURCE
@@ -67,9 +68,9 @@ class MetaOut(BaseModel):
 
 
 @router.get("/meta", summary="What this installation holds")
-def meta(session: SessionIn, settings: SettingsIn) -> MetaOut:
+def meta(access: Annotated[Access, needs()], settings: SettingsIn) -> MetaOut:
     """Names, extent, categories, edition in force and period of incidents."""
-    now = datetime.now(UTC)
+    session, now = access.session, datetime.now(UTC)
     counties = repository.counties(session, now)
     in_force = editions.in_force(session, now)
     ids = [edition.id for edition in in_force]
@@ -78,16 +79,17 @@ def meta(session: SessionIn, settings: SettingsIn) -> MetaOut:
             "SELECT ST_XMin(b), ST_YMin(b), ST_XMax(b), ST_YMax(b) FROM ("
             "SELECT coalesce("
             "(SELECT ST_Extent(geom) FROM grid_shapes WHERE edition_id = ANY(:ids)), "
+            "(SELECT ST_Extent(geom) FROM admin_units WHERE code = :area), "
             "(SELECT ST_Extent(geom) FROM admin_units WHERE level = 6)) AS b) AS extent "
             "WHERE b IS NOT NULL"
         ),
-        {"ids": ids},
+        {"ids": ids, "area": access.caller.scope.area},
     ).first()
     grids = session.scalar(sa.select(sa.func.count()).where(GridShape.edition_id.in_(ids)))
     first, last, count = session.execute(
         sa.select(
             sa.func.min(Incident.reported_at), sa.func.max(Incident.reported_at), sa.func.count()
-        )
+        ).where(*incidents.Filter(scope=access.caller.scope).conditions())
     ).one()
     return MetaOut(
         name=Names(

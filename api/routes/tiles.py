@@ -6,18 +6,23 @@ import gzip
 import hashlib
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.dependencies import MomentIn, PeriodIn, SessionIn
+from api.auth import Access, needs
+from api.dependencies import MomentIn, PeriodIn
 from maps import tiles
 
 router = APIRouter(prefix="/tiles", tags=["tiles"])
+LayerName = Annotated[str, Path(examples=["grids"])]
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
 
 
 @router.get("/{layer}", summary="TileJSON of a layer")
-def tilejson(layer: str, request: Request) -> dict[str, Any]:
+def tilejson(
+    layer: LayerName, request: Request, access: Annotated[Access, needs()]
+) -> dict[str, Any]:
     """What is in the layer, and the address of its tiles."""
+    _require(access, layer)
     return tiles.tilejson(layer, str(request.base_url))
 
 
@@ -28,24 +33,26 @@ def tilejson(layer: str, request: Request) -> dict[str, Any]:
     responses={200: {"content": {MEDIA_TYPE: {}}}, 204: {"description": "Nothing there"}},
 )
 def tile(
-    layer: str,
-    z: int,
-    x: int,
-    y: int,
+    layer: LayerName,
+    z: Annotated[int, Path(examples=[12])],
+    x: Annotated[int, Path(examples=[3379])],
+    y: Annotated[int, Path(examples=[1469])],
     request: Request,
-    session: SessionIn,
+    access: Annotated[Access, needs()],
     at: MomentIn,
     period: PeriodIn,
     category: Annotated[list[str] | None, Query(description="May be repeated")] = None,
 ) -> Response:
     """Mapbox Vector Tile, gzipped where the client takes it; 304 for a known ETag."""
+    _require(access, layer)
     body = tiles.tile(
-        session, layer, z, x, y, at=at, start=period[0], end=period[1], category=category
+        access.session, layer, z, x, y, at=at, start=period[0], end=period[1], category=category
     )
     # Weak: the same tile with and without gzip is the same to whoever asks again.
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {
         "ETag": f"W/{tag}",
+        # Tiles hold ids and counts, no names: kept by this browser, and never shown unasked.
         "Cache-Control": "private, no-cache",
         "Vary": "Accept-Encoding",
     }
@@ -58,6 +65,12 @@ def tile(
         body = gzip.compress(body, compresslevel=1, mtime=0)
         headers["Content-Encoding"] = "gzip"
     return Response(body, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _require(access: Access, layer: str) -> None:
+    rights = tiles.layer(layer).rights
+    if rights:
+        access.caller.require(*rights)
 
 
 def _knows(if_none_match: str, tag: str) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from api.schemas.places import GridBrief, ResponsibleOut
+from grids.incidents.models import IncidentEvent
 
 
 def _without_nul(text: str) -> str:
@@ -17,6 +18,7 @@ def _without_nul(text: str) -> str:
     return text
 
 
+EXAMPLE_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_without_nul)]
 State = Literal[
     "reported", "dispatched", "accepted", "consulting", "handling", "resolved", "evaluated",
@@ -24,14 +26,23 @@ State = Literal[
 ]  # fmt: skip
 
 
+class ReporterIn(BaseModel):
+    """Who reports; kept encrypted and apart. Leave it out where it is not needed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Text | None = Field(default=None, max_length=100)
+    phone: Text | None = Field(default=None, max_length=40)
+
+
 class IncidentIn(BaseModel):
-    """An incident as it is reported. Send no names of residents: they do not belong here."""
+    """An incident as it is reported. Names of residents belong in ``reporter`` and nowhere else."""
 
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
             "example": {
-                "id": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+                "id": EXAMPLE_ID,
                 "category": "neighbour",
                 "severity": "simple",
                 "text": "楼道堆物引发争执",
@@ -59,6 +70,9 @@ class IncidentIn(BaseModel):
     source: Text = Field(default="api", min_length=1, max_length=64)
     external_id: Text | None = Field(default=None, min_length=1, max_length=128)
     county_code: str | None = Field(default=None, pattern="^[0-9]{6}$")
+    reporter: ReporterIn | None = Field(
+        default=None, description="Stored with the incident; that of a retry is not looked at"
+    )
 
 
 class IncidentOut(BaseModel):
@@ -77,6 +91,19 @@ class IncidentOut(BaseModel):
     review: str | None = Field(description="Why a person has to look at it; null: nothing open")
 
 
+class ReasonIn(BaseModel):
+    """Why something is shown; an auditor reads it."""
+
+    reason: str = Field(min_length=1, max_length=500, examples=["call back on order 20260630-1"])
+
+
+class ReporterOut(BaseModel):
+    """Who reported."""
+
+    name: str | None
+    phone: str | None
+
+
 class EventOut(BaseModel):
     """Something that happened to an incident."""
 
@@ -86,16 +113,32 @@ class EventOut(BaseModel):
     kind: str
     from_state: str | None
     to_state: str | None
-    note: str
+    note: str | None = Field(description="Null to those who may not read what was said")
+
+    @classmethod
+    def of(cls, event: IncidentEvent, *, with_note: bool) -> Self:
+        """From the row, with or without its note."""
+        return cls(
+            at=event.at,
+            recorded_at=event.recorded_at,
+            actor=event.actor,
+            kind=event.kind,
+            from_state=event.from_state,
+            to_state=event.to_state,
+            note=event.note if with_note else None,
+        )
 
 
 class IncidentDetail(IncidentOut):
     """One incident with its text and its history."""
 
-    text: str
-    address: str
+    text: str | None = Field(description="Null to those who may not read what was said")
+    address: str | None = Field(description="As the text")
     source: str
     external_id: str | None
+    reporter_phone_last4: str | None = Field(
+        description="Of who reported; null where none is kept, and to those who may not know"
+    )
     events: list[EventOut]
 
 
@@ -110,7 +153,10 @@ class IncidentPage(BaseModel):
 class StepIn(BaseModel):
     """The next step of an incident."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"to_state": "dispatched", "note": "请先到现场查看"}},
+    )
 
     to_state: State
     note: Text = Field(default="", max_length=10_000)

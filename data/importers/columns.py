@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 NEVER_REASON: Final = "not kept: passwords, certificates and stream addresses are never imported"
-PERSONAL_REASON: Final = (
-    "not kept: phone and id numbers are stored only encrypted, which this release does not do"
-)
+SEALED: Final = frozenset({"phone", "id_number"})
+"""Fields that are kept encrypted."""
+PERSONAL_REASON: Final = "not kept: phones and id numbers are kept of workers only, encrypted"
 
 
 @cache
@@ -137,7 +137,13 @@ def resolve(
             columns[field] = column
     if problems:
         raise BadInput(problems)
-    refused = {c: why for c in present if (why := refusal(c)) and c not in columns.values()}
+    # Of those whose phones are kept, encrypted, they are no reason to refuse the column.
+    kept = {plain(guess) for field in fields if field in SEALED for guess in _in_order(kind, field)}
+    refused = {
+        c: why
+        for c in present
+        if (why := refusal(c)) and c not in columns.values() and plain(c) not in kept
+    }
     free = {
         plain(c): c for c in reversed(present) if c not in columns.values() and c not in refused
     }

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gis.crs import LONLAT_PROBLEMS, LonLatKind, check_lonlat, metric_crs
 from gis.crs import from_wgs84 as project
+from gis.guards import GEOMETRY
 
 if TYPE_CHECKING:
     from data.importers.report import Report
@@ -80,6 +81,11 @@ def check(
         reason="a coordinate is NaN or infinite", remedy="Find the broken coordinate and set it.",
     )  # fmt: skip
     _refuse(
+        out, rows, report, _too_far(out),
+        reason=f"a coordinate is beyond {GEOMETRY.reach:g}, outside of any system",
+        remedy="Find the broken coordinate and set it.",
+    )  # fmt: skip
+    _refuse(
         out, rows, report, _at_zero(out),
         reason="the position is 0, 0", remedy="Leave it empty where it is not known.",
     )  # fmt: skip
@@ -114,6 +120,13 @@ def _not_finite(geometry: Geometries) -> NDArray[np.bool_]:
     return bad
 
 
+def _too_far(geometry: Geometries) -> NDArray[np.bool_]:
+    xy, owner = shapely.get_coordinates(geometry, return_index=True)
+    bad = np.zeros(len(geometry), dtype=bool)
+    bad[owner[(np.abs(xy) > GEOMETRY.reach).any(axis=1)]] = True
+    return bad
+
+
 def _at_zero(geometry: Geometries) -> NDArray[np.bool_]:
     """Whether a vertex is 0/0, which programs write for a position they do not have."""
     xy, owner = shapely.get_coordinates(geometry, return_index=True)
@@ -131,7 +144,7 @@ def _refuse_families(
     if not other.any():
         return
     kinds = sorted({_NAMES.get(int(t), "collection") for t in types[types >= 0]})
-    mixed = f"; the file mixes {' and '.join(kinds)} geometries" if len(kinds) > 1 else ""
+    mixed = f"; the file mixes {', '.join(kinds)} geometries" if len(kinds) > 1 else ""
     listed = " or ".join(f"a {f}" for f in families)
     report.reject(
         rows[other],

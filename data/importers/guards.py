@@ -1,4 +1,4 @@
-"""What stands before every parser: size, kind of file, archives, depth of nesting."""
+"""What stands before every reader of files: size, kind of file, archives, depth of nesting."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-import numpy as np
-
+from gis import guards
 from gis.errors import BadInput, NotFound
 
 MAX_BYTES: Final = 2_000_000_000
@@ -20,8 +19,6 @@ MAX_BYTES: Final = 2_000_000_000
 MAX_RATIO: Final = 100
 RATIO_MATTERS_FROM: Final = 10_000_000
 MAX_MEMBERS: Final = 10_000
-# Geometry needs 8 (FeatureCollection ... MultiPolygon coordinates); parsers die at thousands.
-MAX_DEPTH: Final = 32
 CHUNK: Final = 1 << 20
 
 # What a file is, by how its name ends: our name of the format and GDAL's driver, None where we
@@ -262,41 +259,10 @@ def _bomb(path: Path, total: int, packed: int) -> BadInput:
 
 
 def _check_json(path: Path, *, gzipped: bool) -> None:
-    depth = 0
     with gzip.open(path) if gzipped else path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            data = np.frombuffer(chunk, dtype=np.uint8)
-            steps = ((data == 0x5B) | (data == 0x7B)).astype(np.int32)
-            steps -= (data == 0x5D) | (data == 0x7D)
-            levels = depth + np.cumsum(steps)
-            if levels.max(initial=0) > MAX_DEPTH:
-                # Brackets within texts were counted as well: count again, without them.
-                exact = nesting(_read_all(path, gzipped=gzipped))
-                if exact > MAX_DEPTH:
-                    raise BadInput(
-                        f"{path.name} is nested {exact} levels deep; geometry needs 8",
-                        "This is no file of map features; ask its sender.",
-                    )
-                return
-            depth = int(levels[-1])
-
-
-def _read_all(path: Path, *, gzipped: bool) -> bytes:
-    with gzip.open(path) if gzipped else path.open("rb") as file:
-        return file.read()
-
-
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{(]|[\]})]', re.DOTALL)
-
-
-def nesting(text: bytes) -> int:
-    """Deepest nesting of brackets of any kind outside double-quoted texts."""
-    depth = deepest = 0
-    for match in _TOKEN.finditer(text):
-        token = match.group()
-        if token in b"[{(":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif token in b"]})":
-            depth -= 1
-    return deepest
+        depth = guards.nesting_of_json(iter(lambda: file.read(CHUNK), b""), guards.GEOMETRY.depth)
+    if depth > guards.GEOMETRY.depth:
+        raise BadInput(
+            f"{path.name} is nested {depth} levels deep or more; geometry needs 8",
+            "This is no file of map features; ask its sender.",
+        )

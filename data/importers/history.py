@@ -7,7 +7,8 @@ there before can be read, and put back, later.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -107,14 +108,14 @@ def update(session: Session, work: Work, table: str, same: str, coming: Mapping[
     _report_changes(work, found)
     execute(
         session,
-        "INSERT INTO audit_log (actor, action, object_kind, object_id, county_code, detail) "
-        "SELECT :actor, 'import.change', :kind, id, county_code, jsonb_build_object("
-        "'file', CAST(:file AS text), 'row', file_row, 'label', label, 'changed', fields) "
-        "FROM changing ORDER BY file_row",
+        "INSERT INTO import_changes (actor, action, object_kind, object_id, county_code, file, "
+        "detail) SELECT :actor, 'import.change', :kind, id, county_code, :file, jsonb_build_object("
+        "'row', file_row, 'label', label, 'changed', fields) FROM changing ORDER BY file_row",
         actor=work.options.actor,
         kind=kind,
         file=work.report.file,
     )
+    enter(session, work, "import.change", kind, count=len(found), fields=sorted(coming))
     execute(
         session,
         f"UPDATE {table} AS t SET {sets} FROM incoming AS i, changing AS c "
@@ -139,17 +140,40 @@ def record_one(
     for field, (old, new) in differing.items():
         text = f"{label}: was {_shown(old)}, now {_shown(new)}"
         work.report.add("changed", [text], rows=[row], field=work.field(field), group=field)
+    execute(
+        session,
+        "INSERT INTO import_changes (actor, action, object_kind, object_id, county_code, file, "
+        "detail) VALUES (:actor, 'import.change', :kind, :id, :county, :file, "
+        "CAST(:detail AS jsonb))",
+        actor=work.options.actor,
+        kind=kind,
+        id=str(number),
+        county=county,
+        file=work.report.file,
+        detail=json.dumps(
+            {
+                "row": row,
+                "label": label,
+                "changed": {f: [_plain(old), _plain(new)] for f, (old, new) in differing.items()},
+            },
+            ensure_ascii=False,
+        ),
+    )
+    enter(session, work, "import.change", kind, count=1, fields=sorted(differing))
+
+
+def enter(
+    session: Session, work: Work, action: str, kind: str, *, count: int, fields: Sequence[str] = ()
+) -> None:
+    """Enter into the audit log that records were changed, and which of their fields; no values."""
     audit.record(
         session,
         actor=work.options.actor,
-        action="import.change",
+        action=action,
         object_kind=kind,
-        object_id=number,
-        county_code=county,
-        file=work.report.file,
-        row=row,
-        label=label,
-        changed={field: [_plain(old), _plain(new)] for field, (old, new) in differing.items()},
+        object_id="",
+        count=count,
+        fields=fields,
     )
 
 

@@ -202,7 +202,7 @@ def _systems(work: Work) -> list[str | None]:
     unknown: dict[str, str] = {}
     for name in dict.fromkeys(given.dropna()):
         try:
-            gis_crs.parse_crs(name)
+            gis_crs.parse_name(name)
         except BadInput as error:
             unknown[name] = error.problems[0].reason
     bad = given.isin(list(unknown))

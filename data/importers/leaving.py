@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from data.importers.history import names_of
+from data.importers.history import enter, names_of
 from data.importers.wording import counted
 from gis.database import execute
 
@@ -64,7 +64,7 @@ def delete(session: Session, work: Work, table: str, gone: str, **values: Any) -
         for key in keys
     ]
     left = _find(session, work, table, gone, uses=uses, values=values, done="removed")
-    _audit(session, work, table, "import.remove")
+    _keep(session, work, table, "import.remove")
     result = execute(
         session,
         f"DELETE FROM {table} AS t USING leaving AS l WHERE l.id = t.id AND l.uses = '{{}}'",
@@ -91,7 +91,7 @@ def end_units(session: Session, work: Work, gone: str, **values: Any) -> tuple[i
             session, work, "admin_units", f"t.level = {level} AND {gone}", uses=_USES_OF_UNITS,
             values=values, done="ended",
         )  # fmt: skip
-        _audit(session, work, "admin_units", "import.end")
+        _keep(session, work, "admin_units", "import.end")
         result = execute(
             session,
             "UPDATE admin_units AS t SET valid = tstzrange(lower(t.valid), now()) "
@@ -165,18 +165,19 @@ def _find(
     return left
 
 
-def _audit(session: Session, work: Work, table: str, action: str) -> None:
+def _keep(session: Session, work: Work, table: str, action: str) -> None:
     """Keep every record that goes as it was, geometry as EWKB in hexadecimal digits."""
     placed = table != "persons"
     shape = "|| jsonb_build_object('geom', encode(ST_AsEWKB(t.geom), 'hex'))" if placed else ""
-    execute(
+    gone = execute(
         session,
-        "INSERT INTO audit_log (actor, action, object_kind, object_id, county_code, detail) "
-        "SELECT :actor, :action, :kind, t.id, t.county_code, jsonb_build_object("
-        f"'file', CAST(:file AS text), 'record', to_jsonb(t) - 'geom' - 'point' {shape}) "
+        "INSERT INTO import_changes (actor, action, object_kind, object_id, county_code, file, "
+        "detail) SELECT :actor, :action, :kind, t.id, t.county_code, :file, jsonb_build_object("
+        f"'record', to_jsonb(t) - 'geom' - 'point' - 'phone' - 'id_number' {shape}) "
         f"FROM {table} AS t JOIN leaving AS l ON l.id = t.id AND l.uses = '{{}}' ORDER BY t.id",
         actor=work.options.actor,
         action=action,
         kind=names_of(table)[0],
         file=work.report.file,
     )
+    enter(session, work, action, names_of(table)[0], count=int(gone.rowcount))  # type: ignore[attr-defined]

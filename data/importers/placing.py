@@ -9,12 +9,12 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from data.importers import guards, values
+from data.importers import values
 from data.importers.geometry_checks import check, check_positions
 from data.importers.reading import read
 from data.importers.wording import counted
 from gis import crs as gis_crs
-from gis import crs_check
+from gis import crs_check, guards
 from gis.database import execute
 from gis.errors import BadInput, Problem
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 # Formats whose standard says WGS 84 when nothing else is said.
 _WGS84_BY_STANDARD: Final = frozenset({"geojson", "geojsonseq", "gpx", "kml", "osm"})
-MAX_WKT_DEPTH: Final = 8
 # A file where more than this share of positions has its axes swapped is swapped as a whole.
 SWAPPED_SHARE: Final = 0.5
 
@@ -74,9 +73,8 @@ def _from_wkt(work: Work) -> Any:
     for position, (row, text) in enumerate(series.items()):
         if text is None:
             continue
-        # Nested collections kill the parser, and the process with it.
-        if guards.nesting(text.encode()) > MAX_WKT_DEPTH:
-            bad.append((int(row), "the WKT is nested too deep"))
+        if (unfit := guards.fault(text, "wkt")) is not None:
+            bad.append((int(row), f"the geometry {unfit}"))
             continue
         try:
             out[position] = shapely.from_wkt(text)

@@ -19,6 +19,7 @@ import shapely
 from numpy.typing import NDArray
 
 from data.importers import guards, layers, tables
+from gis import guards as gis_guards
 from gis.errors import BadInput
 
 if TYPE_CHECKING:
@@ -149,9 +150,8 @@ def _from_arrow(
     return Table(frame, geometry, crs, layer, list(names), checked.format, unread)
 
 
-# ISO and extended WKB types that shapely may be given. Collections nest, and enough levels of them
-# kill the process; curves it does not know.
-_WKB_TYPES: Final = frozenset(range(1, 7))
+# Coordinates are looked at when all are parsed, so that each finding names its row.
+_STRUCTURE: Final = replace(gis_guards.GEOMETRY, reach=np.inf)
 
 
 def from_wkb(values: list[bytes | None]) -> tuple[Geometries, dict[int, str]]:
@@ -162,14 +162,10 @@ def from_wkb(values: list[bytes | None]) -> tuple[Geometries, dict[int, str]]:
     for position, value in enumerate(values):
         if value is None:
             continue
-        order = "little" if value[:1] == b"\x01" else "big"
-        kind = int.from_bytes(value[1:5], order) & 0x1FFFFFFF  # type: ignore[arg-type]
-        if len(value) >= 9 and kind % 1000 in _WKB_TYPES:
-            plain.append(position)
-        elif kind % 1000 == 7:
-            unread[position + 1] = "the geometry is a collection of mixed types"
+        if (unfit := gis_guards.fault(value, "wkb", _STRUCTURE)) is not None:
+            unread[position + 1] = f"the geometry {unfit}"
         else:
-            unread[position + 1] = f"the geometry is of a type that is not read (WKB type {kind})"
+            plain.append(position)
     if plain:
         chosen = np.array(plain)
         with np.errstate(invalid="ignore"):  # NaN coordinates are looked for later, row by row

@@ -150,6 +150,7 @@ def run_import(
         crs=crs, county=county, parent=parent, source=source or _stem(path), timezone=timezone,
         against=against, defaults=dict(defaults or {}), actor=actor, update=update,
         complete=complete, commit=commit,
+        secrets=database.settings.secrets_path if database is not None else None,
     )  # fmt: skip
     say = progress or _silent
     say("reading", 0.0)
@@ -369,8 +370,6 @@ def _record(session: Session, path: Path, report: Report, options: Options) -> N
         object_id=number,
         county_code=options.county,
         kind=report.kind,
-        file=path.name,
-        source=report.source,
         kept=report.kept,
         new=report.new,
         changed=report.changed,

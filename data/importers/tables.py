@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.importers import layers
+from gis import guards
 from gis.errors import BadInput, Problem
 
 if TYPE_CHECKING:
@@ -162,12 +163,14 @@ def read_parquet(checked: Checked) -> tuple[pa.Table, str | None, str | None]:
     geo = (table.schema.metadata or {}).get(b"geo")
     if geo is None:
         return table, None, None
+    if guards.fault(geo, "json") is not None:
+        raise BadInput(f"{name} has a GeoParquet header that is too long or nested too deep")
     try:
         described: dict[str, Any] = json.loads(geo)
         column = str(described["primary_column"])
         details = described["columns"][column]
         encoding = details.get("encoding")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{name} has a damaged GeoParquet header: {error}") from error
     if encoding != "WKB":
         raise BadInput(f"{name} keeps geometry as {encoding}", "Write it with WKB geometry.")

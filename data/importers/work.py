@@ -58,6 +58,8 @@ class Options:
         The file has all records of its county and source: those it lacks are taken back.
     commit
         What passes is written; otherwise it is a dry run.
+    secrets
+        File of the keys that phones and id numbers are encrypted with; None without a database.
     """
 
     crs: str = "auto"
@@ -71,6 +73,7 @@ class Options:
     update: bool = False
     complete: bool = False
     commit: bool = False
+    secrets: Path | None = None
 
 
 @dataclass(frozen=True)

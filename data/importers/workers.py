@@ -10,12 +10,17 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import psycopg.errors
 import sqlalchemy as sa
+from sqlalchemy.orm import undefer
 
 from data.importers import history, moments, values, writing
 from data.importers.routes import find_targets, known_routes
 from data.importers.wording import counted
 from data.importers.work import Kind, Work, county_of, stable_ids
 from gis.database import execute
+from gis.errors import BadInput
+from gis.secrets import Keyring
+from grids.people import personal
+from grids.people.models import Person
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +62,8 @@ def prepare(work: Work) -> None:
     )  # fmt: skip
     for name in ("grid", "building", "route", "deputy"):
         frame[name] = values.texts(work.column(name))
+    for name in personal.FIELDS:
+        frame[name] = _numbers(work, name)
     _check_targets(work, frame)
     for begin, end in (("valid_from", "valid_to"), ("leave_from", "leave_to")):
         frame[begin] = _moments(work, begin)
@@ -92,6 +99,55 @@ def _moments(work: Work, name: str, *, last: bool = False) -> pd.Series[Any]:
         lambda m: not pd.isna(m) and m.astimezone(zone).time() == datetime.min.time()
     ).astype(bool)
     return found.where(~midnight, found + timedelta(days=1))
+
+
+def _numbers(work: Work, name: personal.Field) -> pd.Series[Any]:
+    """Phones or id numbers as they are kept; what is none is left out and said, never repeated."""
+    found = values.texts(work.column(name))
+    normal = found.astype(object)
+    wrong = []
+    for row, text in found.dropna().items():
+        try:
+            normal[row] = personal.NORMAL[name](text)
+        except BadInput:
+            normal[row] = None
+            wrong.append(row)
+    if wrong:
+        work.report.add(
+            "warned", f"the {name.replace('_', ' ')} is none, and is not kept",
+            "Compare it with the card or the person.", rows=wrong, field=work.field(name),
+        )  # fmt: skip
+    return normal
+
+
+def _keep_numbers(
+    work: Work, session: Session, frame: pd.DataFrame, people: dict[str, list[Any]]
+) -> None:
+    """Write phones and id numbers that are new or other than those kept."""
+    given = {
+        (people[row.external_id.lower()][0], name): getattr(row, name)
+        for row in frame.itertuples()
+        for name in personal.FIELDS
+        if getattr(row, name) is not None and not pd.isna(getattr(row, name))
+    }
+    path = work.options.secrets
+    if not given or path is None:
+        return
+    if not (work.options.commit or path.exists()):
+        # A dry run makes no keys: without any, nothing can have been kept before.
+        said = counted(len(given), "phone or id number is", "phones and id numbers are")
+        work.report.note(f"{said} new")
+        return
+    keyring = Keyring.open(path)
+    kept = 0
+    for (person, name), value in given.items():
+        who = session.get_one(Person, person, options=[undefer(getattr(Person, f"{name}_hash"))])
+        if getattr(who, f"{name}_hash") == keyring.search_hash(value, kind=name):
+            continue
+        personal.keep(session, who, name, value, keyring=keyring, actor=work.options.actor)
+        kept += 1
+    said = counted(kept, "phone or id number is", "phones and id numbers are")
+    work.report.note(f"{said} new or other than before; they are kept encrypted")
 
 
 def _check_targets(work: Work, frame: pd.DataFrame) -> None:
@@ -166,6 +222,7 @@ def store(work: Work, session: Session) -> None:
         frame.index[lost], "there is no such person", "Correct the id.", field=work.field("id")
     )
     frame = frame[report.stands(frame.index)]
+    _keep_numbers(work, session, frame, people)
     outcome = {"new": 0, "changed": 0, "unchanged": 0, "rejected": 0}
     for row in frame.itertuples():
         person = people[row.external_id.lower()][0]
@@ -391,7 +448,7 @@ KIND: Final = Kind(
     name="workers",
     fields=(
         "id", "name", "role", "grid", "building", "route", "primary", "employment", "valid_from",
-        "valid_to", "leave_from", "leave_to", "deputy",
+        "valid_to", "leave_from", "leave_to", "deputy", "phone", "id_number",
     ),
     required=("name",),
     prepare=prepare,

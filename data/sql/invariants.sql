@@ -41,7 +41,7 @@ JOIN editions AS e ON e.kind = 'base'
     AND e.valid @> now()
     AND starts_with(b.unit_code, e.area_code)
 LEFT JOIN grid_shapes AS g ON g.edition_id = e.id
-    AND ST_Covers(g.geom, b.point)
+    AND g.geom && b.point AND ST_Covers(g.geom, b.point)
 WHERE b.households > 0
 GROUP BY b.id, b.external_id, b.households
 HAVING count(g.grid_id) <> 1;
@@ -55,7 +55,7 @@ JOIN editions AS e ON e.kind = 'base'
     AND e.valid @> now()
     AND starts_with(b.unit_code, e.area_code)
 JOIN grid_shapes AS g ON g.edition_id = e.id
-    AND ST_Covers(g.geom, b.point)
+    AND g.geom && b.point AND ST_Covers(g.geom, b.point)
 -- What lies beyond the line of the grid's unit is cut by that line, which no new edition moves.
 JOIN admin_units AS u ON u.code = g.unit_code
     AND u.valid @> now()
@@ -105,11 +105,27 @@ SELECT format('%s fixes lie in no month''s partition', count(*))
 FROM track_fixes_other
 HAVING count(*) > 0;
 
+-- invariant: every chain of the audit log ends where its head says, with nothing missing
+-- remedy: Run 'wangge audit verify', which names the rows
+SELECT format('stream %s has %s entries, the last is %s, and its head says %s', stream,
+              coalesce(l.entries, 0), coalesce(l.last, 0), coalesce(h.seq::text, 'nothing'))
+FROM audit_heads AS h
+FULL JOIN (SELECT stream, count(*) AS entries, max(seq) AS last FROM audit_log GROUP BY stream) AS l
+    USING (stream)
+WHERE h.seq IS DISTINCT FROM l.last
+    OR l.entries IS DISTINCT FROM l.last
+    OR h.hash IS DISTINCT FROM (
+        SELECT e.hash FROM audit_log AS e WHERE e.stream = l.stream AND e.seq = l.last
+    );
+
 -- invariant: append-only tables are guarded
 -- remedy: Run 'wangge db upgrade'; if that does not help, restore a backup
 SELECT format('table %s has no guard against being %s', name, wrong)
 FROM (VALUES
     ('audit_log', '_append_only', 'changed'), ('audit_log', '_no_truncate', 'emptied'),
+    ('audit_roots', '_append_only', 'changed'), ('audit_roots', '_no_truncate', 'emptied'),
+    ('audit_heads', '_append_only', 'deleted'), ('audit_heads', '_no_truncate', 'emptied'),
+    ('audit_heads', '_onward', 'turned back'),
     ('incident_events', '_append_only', 'changed'), ('incident_events', '_no_truncate', 'emptied'),
     ('imports', '_append_only', 'changed'), ('imports', '_no_truncate', 'emptied'),
     ('incidents', '_history', 'changed'), ('incidents', '_no_truncate', 'emptied'),

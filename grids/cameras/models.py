@@ -18,6 +18,7 @@ class Camera(Base):
     __tablename__ = "cameras"
     id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
     county_code: Mapped[str] = mapped_column(Code)
+    area_code: Mapped[str] = mapped_column(Code, server_default=sa.FetchedValue())
     national_id: Mapped[str | None] = mapped_column(sa.Text)
     name: Mapped[str] = mapped_column(sa.Text)
     kind: Mapped[str] = mapped_column(sa.Text, server_default="fixed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gis.errors import BadInput, Conflict, NotFound
+from gis.errors import BadInput, Conflict, Forbidden, NotFound
 
 
 class IncidentNotFound(NotFound):
@@ -19,3 +19,7 @@ class StepNotAllowed(Conflict):
 
 class UnknownCategory(BadInput):
     """The category is not in the dictionary."""
+
+
+class PlaceOutsideArea(Forbidden):
+    """It happened where the account that reports it does not work."""

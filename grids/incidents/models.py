@@ -71,6 +71,11 @@ class Incident(Base):
     person_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey(Person.id))
     reason: Mapped[str] = mapped_column(sa.Text)
     review: Mapped[str | None] = mapped_column(sa.Text)
+    anonymised_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
+    area_code: Mapped[str] = mapped_column(Code, server_default=sa.FetchedValue())
+    reported_by: Mapped[uuid.UUID | None] = mapped_column(
+        sa.Uuid, server_default=sa.text("wangge_account()")
+    )
     state: Mapped[str] = mapped_column(sa.Text, server_default="reported")
     request_sha256: Mapped[str] = mapped_column(sa.Text)
 
@@ -89,6 +94,7 @@ class IncidentEvent(Base):
     xid: Mapped[str] = mapped_column(sa.Text, server_default=sa.text("pg_current_xact_id()"))
     incident_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("incidents.id"))
     county_code: Mapped[str] = mapped_column(Code)
+    area_code: Mapped[str] = mapped_column(Code, server_default=sa.FetchedValue())
     at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
     recorded_at: Mapped[datetime] = mapped_column(
         sa.DateTime(timezone=True), server_default=sa.func.now()
@@ -99,3 +105,19 @@ class IncidentEvent(Base):
     to_state: Mapped[str | None] = mapped_column(sa.Text)
     note: Mapped[str] = mapped_column(sa.Text, server_default="")
     data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+
+
+class Reporter(Base):
+    """Who reported an incident, apart from it; name and phone are encrypted."""
+
+    __tablename__ = "reporters"
+    incident_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("incidents.id"), primary_key=True)
+    county_code: Mapped[str] = mapped_column(Code)
+    area_code: Mapped[str] = mapped_column(Code, server_default=sa.FetchedValue())
+    name: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    phone: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    phone_hash: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    phone_last4: Mapped[str | None] = mapped_column(sa.Text)
+    created_at: Mapped[datetime] = mapped_column(
+        sa.DateTime(timezone=True), server_default=sa.func.now()
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from boundaries.access import EVERYWHERE, Scope
 from gis.errors import BadInput, Problem
 from grids.incidents.models import Incident, IncidentCategory, IncidentEvent
 from grids.models import GridShape
@@ -31,10 +32,13 @@ class Filter:
     categories: Sequence[str] = ()
     bbox: tuple[float, float, float, float] | None = None
     review: bool | None = None
+    scope: Scope = EVERYWHERE
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
         """As SQL conditions on ``incidents``."""
         found: list[sa.ColumnElement[bool]] = []
+        if self.scope != EVERYWHERE:
+            found.append(self._seen())
         if self.start is not None:
             found.append(Incident.reported_at >= self.start)
         if self.end is not None:
@@ -46,6 +50,13 @@ class Filter:
         if self.review is not None:
             found.append(Incident.review.is_not(None) if self.review else Incident.review.is_(None))
         return found
+
+    def _seen(self) -> sa.ColumnElement[bool]:
+        """The area, said again beside the policy so that its index is used; and one's own."""
+        return sa.or_(
+            self.scope.condition(Incident.area_code),
+            Incident.reported_by == sa.func.wangge_account(),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import shapely
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
+from boundaries.access import EVERYWHERE
 from boundaries.models import Edition
-from boundaries.repository import point, units_by_code
+from boundaries.repository import covers, point, units_by_code
 from boundaries.service import chain
-from gis.crs import from_wgs84_geometry, metric_crs, parse_crs, to_wgs84
+from gis import audit
+from gis.crs import from_wgs84_geometry, metric_crs, parse_name, to_wgs84
 from gis.errors import BadInput, Problem
 from grids.models import GridShape
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from boundaries.access import Scope
     from boundaries.models import AdminUnit
 
 # Share of the position's probability below which the caller is asked to ask back.
@@ -51,6 +55,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     ),
     "nobody": ("该网格此刻无人负责,请联系所属村(社区)", "nobody is on duty for this grid now"),
     "outside": ("位置不在任何网格内", "the place lies in no grid"),
+    "outside_area": (
+        "位置在本账号的辖区之外,那里有无网格不作回答",
+        "the place lies outside this account's area: whether a grid is there is not told",
+    ),
     "no_edition": ("该时刻没有生效的网格版本", "no edition of grids was in force at that time"),
     "no_place": ("没有坐标,待人工定位", "no coordinates: to be placed by a person"),
 }
@@ -124,7 +132,7 @@ def position(x: float, y: float, crs: str) -> tuple[float, float]:
         Unknown system, or no position in it; a swapped pair is recognised.
     """
     try:
-        system = parse_crs(crs)
+        system = parse_name(crs)
     except BadInput as error:
         raise BadInput(replace(each, field="crs") for each in error.problems) from None
     lon, lat = (float(value) for value in to_wgs84(x, y, system))
@@ -137,7 +145,13 @@ def position(x: float, y: float, crs: str) -> tuple[float, float]:
 
 
 def answer(
-    session: Session, lon: float, lat: float, *, at: datetime, accuracy_m: float | None = None
+    session: Session,
+    lon: float,
+    lat: float,
+    *,
+    at: datetime,
+    accuracy_m: float | None = None,
+    scope: Scope = EVERYWHERE,
 ) -> Answer:
     """Which grid a place belongs to at a moment, and who answers for it.
 
@@ -150,20 +164,21 @@ def answer(
     accuracy_m
         68 % radius of the position's error, metres. With it the answer carries each candidate
         grid's share of the probability, ``confidence`` and ``ask_back``.
+    scope
+        What the session's caller sees: of a place outside it nothing is said.
     """
+    # First the shapes, of all editions, by their index: a planner that cannot see through the
+    # policies might go through the editions instead, one after the other.
+    here = sa.select(GridShape).where(covers(GridShape.geom, point(lon, lat)))
+    found = aliased(GridShape, here.cte("here").prefix_with("MATERIALIZED"))
     covering = session.execute(
-        sa.select(GridShape, Edition)
-        .join(Edition, Edition.id == GridShape.edition_id)
-        .where(
-            sa.func.ST_Covers(GridShape.geom, point(lon, lat)),
-            Edition.kind == "base",
-            Edition.status != "draft",
-            Edition.valid.contains(at),
-        )
-        .order_by(GridShape.code)
+        sa.select(found, Edition)
+        .join(Edition, Edition.id == found.edition_id)
+        .where(Edition.kind == "base", Edition.status != "draft", Edition.valid.contains(at))
+        .order_by(found.code)
     ).all()
     if not covering:
-        return _outside(session, lon, lat, at, accuracy_m)
+        return _outside(session, lon, lat, at, accuracy_m, scope=scope)
     shape, edition = covering[0]
     people = responsible(session, shape.grid_id, at)
     border = sa.func.ST_Boundary(GridShape.geom)
@@ -213,17 +228,57 @@ def responsible(session: Session, grid_id: int, at: datetime) -> list[Responsibl
     return [Responsible(*row) for row in rows]
 
 
+def told(session: Session, found: Answer, *, actor: str | None = None) -> Answer:
+    """The answer as it is handed out: the names in it are entered in the audit log."""
+    if found.grid is not None:
+        tell_people(session, found.grid, found.responsible, actor=actor)
+    return found
+
+
+def tell_people(
+    session: Session,
+    grid: GridShape,
+    people: Sequence[Responsible],
+    *,
+    actor: str | None = None,
+) -> None:
+    """Enter that it was told who answers for a grid; that nobody does names nobody."""
+    if people:
+        audit.read(
+            session,
+            object_kind="person",
+            fields=("name", "role"),
+            seen=[(each.person_id, grid.unit_code) for each in people],
+            actor=actor,
+            grid=grid.grid_id,
+        )
+
+
 def _outside(
-    session: Session, lon: float, lat: float, at: datetime, accuracy_m: float | None
+    session: Session,
+    lon: float,
+    lat: float,
+    at: datetime,
+    accuracy_m: float | None,
+    *,
+    scope: Scope,
 ) -> Answer:
     nearest = nearest_grid(session, lon, lat, at)
     candidates = _candidates(session, lon, lat, at, accuracy_m) if accuracy_m else ()
+    units = chain(session, lon, lat, at)
+    if scope != EVERYWHERE and not any(scope.covers(unit.code) for unit in units):
+        # There may be a grid that the caller does not see: that there is none is not for us to say.
+        reason = "outside_area"
+    elif nearest is not None or _any_edition(session, at):
+        reason = "outside"
+    else:
+        reason = "no_edition"
     return Answer(
         lon=lon,
         lat=lat,
         at=at,
-        reason="outside" if nearest is not None or _any_edition(session, at) else "no_edition",
-        units=chain(session, lon, lat, at),
+        reason=reason,
+        units=units,
         nearest=nearest,
         confidence=1 - sum(each.share for each in candidates) if accuracy_m else None,
         candidates=candidates,
@@ -300,11 +355,8 @@ def _candidates(
     sigma_m = accuracy_m * SIGMA_PER_RADIUS
     # The outermost ring; beyond it lies less than a hundredth of a percent.
     reach_m = sigma_m * math.sqrt(-2 * math.log(0.5 / RINGS)) + 1
-    rows = session.execute(
-        sa.select(
-            GridShape.grid_id, GridShape.code, sa.func.ST_AsBinary(GridShape.geom).label("wkb")
-        )
-        .join(Edition, Edition.id == GridShape.edition_id)
+    near = (
+        sa.select(GridShape.edition_id, GridShape.grid_id, GridShape.code, GridShape.geom)
         .where(
             sa.func.ST_DWithin(
                 sa.func.geography(GridShape.geom), sa.func.geography(point(lon, lat)), reach_m
@@ -317,11 +369,15 @@ def _candidates(
                     reach_m / 110_000,
                 )
             ),
-            Edition.kind == "base",
-            Edition.status != "draft",
-            Edition.valid.contains(at),
         )
-        .order_by(GridShape.code)
+        .cte("near")
+        .prefix_with("MATERIALIZED")
+    )
+    rows = session.execute(
+        sa.select(near.c.grid_id, near.c.code, sa.func.ST_AsBinary(near.c.geom).label("wkb"))
+        .join(Edition, Edition.id == near.c.edition_id)
+        .where(Edition.kind == "base", Edition.status != "draft", Edition.valid.contains(at))
+        .order_by(near.c.code)
     ).all()
     if not rows:
         return []

@@ -16,6 +16,7 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from boundaries.access import EVERYWHERE, Scope
 from boundaries.models import AdminUnit
 from gis import audit
 from gis.crs import parse_crs
@@ -23,6 +24,7 @@ from gis.errors import BadInput, Problem
 from grids.incidents.errors import (
     IncidentConflict,
     IncidentNotFound,
+    PlaceOutsideArea,
     StepNotAllowed,
     UnknownCategory,
 )
@@ -131,10 +133,15 @@ class Recorded:
     not_closed: Sequence[str] = ()
 
 
-def record(session: Session, report: Report, *, actor: str) -> Stored:
+def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERYWHERE) -> Stored:
     """Store one incident with the grid and the worker who answer at its report time.
 
     A retry with the same id and the same content changes nothing and returns what was stored.
+
+    Parameters
+    ----------
+    scope
+        What the session's caller sees; a place outside it is refused.
 
     Raises
     ------
@@ -142,6 +149,8 @@ def record(session: Session, report: Report, *, actor: str) -> Stored:
         Unknown category or system, a position that is none, no county to put it under.
     IncidentConflict
         The id, or the source's own number, was used before for something else.
+    PlaceOutsideArea
+        Another area's: those who work there report it.
     """
     earlier = session.get(Incident, report.id)
     if earlier is not None:
@@ -150,10 +159,15 @@ def record(session: Session, report: Report, *, actor: str) -> Stored:
     _check_category(session, report)
     reported_at = report.reported_at or datetime.now(UTC)
     found = (
-        answer(session, lon, lat, at=reported_at, accuracy_m=report.accuracy_m)
+        answer(session, lon, lat, at=reported_at, accuracy_m=report.accuracy_m, scope=scope)
         if lon is not None and lat is not None
         else None
     )
+    if found is not None and found.reason == "outside_area":
+        raise PlaceOutsideArea(
+            "the place lies outside the area of this account, so nothing was stored: check the "
+            "coordinates, or hand it to the centre of that area"
+        )
     first = found.responsible[0] if found is not None and found.responsible else None
     reason = first.reason if first else (found.reason if found else "no_place")
     county_code = _county(session, report, found, reported_at)
@@ -209,24 +223,25 @@ def record(session: Session, report: Report, *, actor: str) -> Stored:
         object_kind="incident",
         object_id=incident.id,
         county_code=incident.county_code,
-        source=report.source,
         grid=incident.grid_id,
     )
     session.flush()
     return Stored(incident, found, is_new=True)
 
 
-def _replayed(earlier: Incident, report: Report) -> Stored:
-    if earlier.id != report.id or earlier.request_sha256 != report.digest():
-        what = f"id {report.id}" if earlier.id == report.id else f"number {report.external_id}"
+def _replayed(earlier: Incident | None, report: Report) -> Stored:
+    if earlier is None or earlier.id != report.id or earlier.request_sha256 != report.digest():
+        # In words of its own: the same whether the caller sees the other one or does not.
+        number = f", or number {report.external_id} of its source," if report.external_id else ""
         raise IncidentConflict(
-            f"{what} was used before for another report: send a new id for a new incident"
+            f"id {report.id}{number} was used before for another report: "
+            "send a new id for a new incident"
         )
     return Stored(earlier, None, is_new=False)
 
 
-def _clashing(session: Session, report: Report, county_code: str) -> Incident:
-    """The incident that holds the id, else the one that holds the source's number."""
+def _clashing(session: Session, report: Report, county_code: str) -> Incident | None:
+    """The incident that holds the id, else the source's number; None: one that is not seen."""
     statement = (
         sa.select(Incident)
         .where(
@@ -238,7 +253,7 @@ def _clashing(session: Session, report: Report, county_code: str) -> Incident:
         .order_by((Incident.id == report.id).desc())
         .limit(1)
     )
-    return session.scalars(statement.execution_options(populate_existing=True)).one()
+    return session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
 
 
 def _position(report: Report) -> tuple[float | None, float | None]:

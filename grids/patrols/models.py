@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ class PatrolRoute(Base):
     __tablename__ = "patrol_routes"
     id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
     county_code: Mapped[str] = mapped_column(Code)
+    area_code: Mapped[str] = mapped_column(Code, server_default=sa.FetchedValue())
     name: Mapped[str] = mapped_column(sa.Text)
     means: Mapped[str] = mapped_column(sa.Text)
     interval_days: Mapped[int] = mapped_column(sa.SmallInteger)
@@ -37,6 +39,7 @@ class Checkpoint(Base):
     __tablename__ = "checkpoints"
     id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
     county_code: Mapped[str] = mapped_column(Code)
+    area_code: Mapped[str] = mapped_column(Code, server_default=sa.FetchedValue())
     route_id: Mapped[int] = mapped_column(sa.ForeignKey("patrol_routes.id"))
     seq: Mapped[int] = mapped_column(sa.SmallInteger)
     name: Mapped[str] = mapped_column(sa.Text)
@@ -49,8 +52,10 @@ class Patrol(Base):
     __tablename__ = "patrols"
     id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
     county_code: Mapped[str] = mapped_column(Code)
+    area_code: Mapped[str] = mapped_column(Code, server_default=sa.FetchedValue())
     route_id: Mapped[int | None] = mapped_column(sa.ForeignKey("patrol_routes.id"))
     team: Mapped[str | None] = mapped_column(sa.Text)
+    person_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey("persons.id"))
     planned: Mapped[Range[datetime] | None] = mapped_column(TSTZRANGE)
     started_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
     ended_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
@@ -66,5 +71,6 @@ class TrackFix(Base):
     patrol_id: Mapped[int] = mapped_column(sa.ForeignKey("patrols.id"), primary_key=True)
     fixed_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True), primary_key=True)
     county_code: Mapped[str] = mapped_column(Code)
+    area_code: Mapped[str] = mapped_column(Code, server_default=sa.FetchedValue())
     accuracy_m: Mapped[float | None] = mapped_column(sa.REAL)
     geom: Mapped[Any] = mapped_column(Geometry("POINT", 4326, spatial_index=False))

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import TSTZRANGE, Range
+from sqlalchemy.dialects.postgresql import ARRAY, TSTZRANGE, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
 from boundaries.models import Code
@@ -16,7 +16,12 @@ from grids.patrols.models import PatrolRoute
 
 
 class Person(Base):
-    """Somebody who answers for a place. No phone, no id number: see the column classes."""
+    """Somebody who answers for a place.
+
+    Phone and id number are kept encrypted, are not loaded with the row, and are shown only by an
+    act of revealing them; ``area_codes`` are the county and the units of what the person answers
+    for, kept by the database.
+    """
 
     __tablename__ = "persons"
     id: Mapped[uuid.UUID] = mapped_column(
@@ -27,6 +32,13 @@ class Person(Base):
     employment: Mapped[str] = mapped_column(sa.Text, server_default="full")
     source: Mapped[str] = mapped_column(sa.Text)
     external_id: Mapped[str] = mapped_column(sa.Text)
+    area_codes: Mapped[list[str]] = mapped_column(ARRAY(Code), server_default=sa.FetchedValue())
+    phone: Mapped[bytes | None] = mapped_column(sa.LargeBinary, deferred=True)
+    phone_hash: Mapped[bytes | None] = mapped_column(sa.LargeBinary, deferred=True)
+    phone_last4: Mapped[str | None] = mapped_column(sa.Text)
+    id_number: Mapped[bytes | None] = mapped_column(sa.LargeBinary, deferred=True)
+    id_number_hash: Mapped[bytes | None] = mapped_column(sa.LargeBinary, deferred=True)
+    id_number_last4: Mapped[str | None] = mapped_column(sa.Text)
 
 
 class Assignment(Base):
@@ -35,6 +47,7 @@ class Assignment(Base):
     __tablename__ = "assignments"
     id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
     county_code: Mapped[str] = mapped_column(Code)
+    area_code: Mapped[str] = mapped_column(Code, server_default=sa.FetchedValue())
     person_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("persons.id"))
     role: Mapped[str] = mapped_column(sa.Text)
     grid_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Grid.id))
@@ -54,6 +67,7 @@ class Leave(Base):
     __tablename__ = "leaves"
     id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
     county_code: Mapped[str] = mapped_column(Code)
+    area_codes: Mapped[list[str]] = mapped_column(ARRAY(Code), server_default=sa.FetchedValue())
     person_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("persons.id"))
     deputy_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey("persons.id"))
     during: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)

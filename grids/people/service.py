@@ -66,6 +66,38 @@ def person_by_name(session: Session, name: str, county_code: str) -> Person:
     return found[0]
 
 
+def page(
+    session: Session, *, part: str | None = None, limit: int, cursor: str | None = None
+) -> tuple[list[Person], str | None]:
+    """People within the caller's sight by name, and the cursor of those after them.
+
+    Raises
+    ------
+    BadInput
+        The cursor is none of ours.
+    """
+    statement = sa.select(Person).order_by(Person.name, Person.id).limit(limit + 1)
+    if part is not None:
+        statement = statement.where(Person.name.icontains(part, autoescape=True))
+    if cursor is not None:
+        try:
+            after = session.get(Person, uuid.UUID(cursor))
+        except ValueError:
+            after = None
+        if after is None:
+            raise BadInput(
+                Problem(
+                    "this cursor is none of ours",
+                    "Take it from 'next' of the page before, unchanged",
+                    field="cursor",
+                )
+            )
+        statement = statement.where(sa.tuple_(Person.name, Person.id) > (after.name, after.id))
+    people = list(session.scalars(statement))
+    more = str(people[limit - 1].id) if len(people) > limit else None
+    return people[:limit], more
+
+
 def add(
     session: Session,
     name: str,

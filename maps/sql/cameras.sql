@@ -1,6 +1,6 @@
 -- Cameras, and the wedge each one nominally sees (no wedge where the heading is not known).
 WITH hits AS (
-    SELECT id, name, kind, heading_deg, hfov_deg, range_m, status, optics, geom
+    SELECT id, area_code, name, kind, heading_deg, hfov_deg, range_m, status, optics, geom
     FROM cameras
     -- A wedge reaches into tiles its camera is not in: first every camera within the longest
     -- reach the schema allows (by the index), then its own reach.
@@ -38,3 +38,7 @@ wedges AS (
 )
 SELECT (SELECT COALESCE(ST_AsMVT(points, 'cameras', :extent, 'geom', 'id'), '') FROM points)
     || (SELECT COALESCE(ST_AsMVT(wedges, 'camera_wedges', :extent, 'geom', 'id'), '') FROM wedges)
+       AS tile,
+       (SELECT jsonb_object_agg(area_code, n) FROM (
+           SELECT area_code, count(*) AS n FROM hits GROUP BY area_code
+       ) AS counted) AS seen

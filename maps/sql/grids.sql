@@ -2,7 +2,7 @@
 -- Vertices are snapped to half a unit of the tile before they are transformed: from afar few are
 -- left to transform, and two neighbours, which share theirs, keep sharing them.
 WITH hits AS MATERIALIZED (
-    SELECT s.grid_id, s.code, substr(s.code, length(s.unit_code) + 1) AS short_code, s.name,
+    SELECT s.grid_id, s.unit_code AS area_code, s.code, substr(s.code, length(s.unit_code) + 1) AS short_code, s.name,
            u.name AS unit_name, u.name_en AS unit_name_en, s.area_type, s.households, s.target,
            round(s.deviation::numeric, 4)::double precision AS deviation, p.name AS worker,
            CASE WHEN :z >= :labels_from THEN ST_PointOnSurface(s.geom) END AS point, s.geom
@@ -38,3 +38,7 @@ labels AS (
 SELECT (SELECT COALESCE(ST_AsMVT(areas, 'grids', :extent, 'geom', 'grid_id'), '') FROM areas)
     || (SELECT COALESCE(ST_AsMVT(labels, 'grid_labels', :extent, 'geom', 'grid_id'), '')
         FROM labels)
+       AS tile,
+       (SELECT jsonb_object_agg(area_code, n) FROM (
+           SELECT area_code, count(*) AS n FROM hits WHERE worker IS NOT NULL GROUP BY area_code
+       ) AS counted) AS seen

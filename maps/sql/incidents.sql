@@ -4,7 +4,7 @@
 -- Points go straight into units of the tile, by the formulas of the sphere that Web Mercator is
 -- on: a hundred times faster than ST_Transform, which works out the same for each of them.
 WITH hits AS (
-    SELECT i.id, i.category, i.severity, i.state,
+    SELECT i.id, i.area_code, i.category, i.severity, i.state,
            extract(epoch FROM i.reported_at)::bigint AS reported_at,
            least(floor((radians(ST_X(i.geom)) * :radius_m - :tile_x_m) / :unit_m), :extent - 1)
                AS px,
@@ -48,4 +48,8 @@ incidents AS (
            ST_MakePoint(px, py) AS geom
     FROM cells
 )
-SELECT COALESCE(ST_AsMVT(incidents, 'incidents', :extent, 'geom'), '') FROM incidents
+SELECT COALESCE(ST_AsMVT(incidents, 'incidents', :extent, 'geom'), '') AS tile,
+       (SELECT jsonb_object_agg(area_code, n) FROM (
+           SELECT area_code, count(*) AS n FROM hits GROUP BY area_code
+       ) AS counted) AS seen
+FROM incidents

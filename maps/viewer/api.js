@@ -8,11 +8,15 @@ export class Refusal extends Error {
    * @param {string} detail what is wrong, for a person
    * @param {number} status HTTP status; 0 when nothing answered
    * @param {{field: string | null, reason: string, remedy: string}[]} problems
+   * @param {string} kind name of the error's class in the server
+   * @param {number} after seconds after which to try again
    */
-  constructor(detail, status, problems = []) {
+  constructor(detail, status, problems = [], kind = '', after = 0) {
     super(detail);
     this.status = status;
     this.problems = problems;
+    this.kind = kind;
+    this.after = after;
   }
 }
 
@@ -33,6 +37,17 @@ export class Api {
   /** @param {URL} base address that `api/` and `tiles/` lie under */
   constructor(base) {
     this.base = base;
+    /** What the session's own page sends along with each change; no other page can know it. */
+    this.csrf = '';
+    /** What to do when the session has ended; nothing before there is one. */
+    this.onended = () => {};
+  }
+
+  /** Who is signed in; refused with status 401 when nobody is. */
+  async session() {
+    const session = await this.get('api/v1/session');
+    this.csrf = session.csrf ?? '';
+    return session;
   }
 
   /**
@@ -60,12 +75,16 @@ export class Api {
       if (/** @type {Error} */ (error).name === 'AbortError') throw error;
       throw new Refusal('no answer', 0);
     }
+    if (answer.status === 204) return null;
     const body = await answer.json().catch(() => null);
+    if (answer.status === 401) this.onended();
     if (!answer.ok || body === null) {
       throw new Refusal(
         body?.detail ?? body?.title ?? `HTTP ${answer.status}`,
         answer.status,
         body?.problems ?? [],
+        body?.type?.split(':').at(-1) ?? '',
+        Number(answer.headers.get('Retry-After') ?? 0),
       );
     }
     return body;
@@ -73,10 +92,17 @@ export class Api {
 
   /** @param {string} path @param {any} body */
   post(path, body) {
+    return this.send('POST', path, body);
+  }
+
+  /** @param {string} method @param {string} path @param {any} [body] */
+  send(method, path, body) {
     return this.get(path, {}, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
-      body: JSON.stringify(body),
+      method,
+      headers: {
+        'Content-Type': 'application/json', Accept: 'application/json', 'X-CSRF-Token': this.csrf,
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
     });
   }
 }

@@ -192,10 +192,12 @@ export class GridMap {
    * @returns {string[]} address templates
    */
   tilesOf(name, values) {
-    const query = String(addTo(new URLSearchParams(), values));
+    const { round, ...asked } = values;
+    const query = String(addTo(new URLSearchParams(), asked));
     /** @type {string[]} */
     const plain = this.tilesets.get(name).tiles;
-    return query ? plain.map((url) => `${url}?${query}`) : plain;
+    // The fragment makes it another address to the map, and is not sent.
+    return plain.map((url) => url + (query && `?${query}`) + (round ? `#${round}` : ''));
   }
 
   /** @param {number | null} gridId whose outline is drawn bold */

@@ -36,7 +36,8 @@ export class PlacePanel {
    * @param {() => Record<string, any>} wiring.filters period and categories shown at present
    * @param {(answer: any) => void} wiring.onanswer
    * @param {() => void} wiring.onclose
-   * @param {(point: {lon: number, lat: number}, accuracy: number) => void} wiring.onadd
+   * @param {((point: {lon: number, lat: number}, accuracy: number) => void) | null} wiring.onadd
+   *   null: may not
    */
   constructor(root, api, wiring) {
     this.root = root;
@@ -113,9 +114,9 @@ export class PlacePanel {
     return [
       answer.inside ? this.inside(answer) : this.outside(answer),
       this.sureness(answer),
-      h('button', {
+      this.wiring.onadd && h('button', {
         type: 'button', class: 'primary', id: 'add-incident',
-        onclick: () => this.point && this.wiring.onadd(this.point, this.accuracy),
+        onclick: () => this.point && this.wiring.onadd?.(this.point, this.accuracy),
       }, t('place.add')),
       ...this.features.slice(0, 5).map((feature) => this.feature(feature)),
     ];

@@ -11,8 +11,10 @@ export class TaskCard {
   /**
    * @param {HTMLElement} root
    * @param {(task: 'who' | 'incident' | 'density') => void} ontask
+   * @param {string[]} [possible] tasks that the rights allow
    */
-  constructor(root, ontask) {
+  constructor(root, ontask, possible = [...TASKS]) {
+    this.possible = possible;
     this.root = root;
     this.ontask = ontask;
     this.isOpen = false;
@@ -20,7 +22,7 @@ export class TaskCard {
 
   /** Show it to who has not put it away before. */
   greet() {
-    if (recall(SEEN) === null) this.open();
+    if (recall(SEEN) === null && this.possible.length > 0) this.open();
   }
 
   open() {
@@ -42,7 +44,7 @@ export class TaskCard {
         h('button', {
           type: 'button', class: 'close', 'aria-label': t('tasks.close'), onclick: () => this.close(),
         }, '×')),
-      h('ol', {}, ...TASKS.map((task) =>
+      h('ol', {}, ...TASKS.filter((task) => this.possible.includes(task)).map((task) =>
         h('li', {}, h('button', {
           type: 'button', class: 'task', id: `task-${task}`,
           onclick: () => {

@@ -1,5 +1,6 @@
 /** wangge's viewer: grids, who answers for them, incidents and their density, on one map. */
 
+import { AccountMenu } from './account.js';
 import { Api, Refusal } from './api.js';
 import { fill, h } from './dom.js';
 import { either, language, loadWords, number, setLanguage, setZone, t } from './i18n.js';
@@ -11,6 +12,7 @@ import { Panel } from './panel.js';
 import { addDays, dayOf, daysOfMonth, moments } from './period.js';
 import { PlacePanel, problemBox } from './place.js';
 import { ReportForm } from './report.js';
+import { SignIn, rememberEnded } from './signin.js';
 import { readState, rememberLanguage, writeState } from './state.js';
 import { TaskCard } from './tasks.js';
 
@@ -32,8 +34,11 @@ function cover(...children) {
   fill(element('over'), children.length > 0 && h('div', { class: 'cover' }, ...children));
 }
 
-/** @param {any} meta @param {{onlanguage: () => void, onlayers: () => void, onhelp: () => void}} events */
-function drawHeader(meta, { onlanguage, onlayers, onhelp }) {
+/**
+ * @param {any} meta
+ * @param {{onlanguage: () => void, onlayers: () => void, onhelp: () => void, account?: AccountMenu}} events
+ */
+function drawHeader(meta, { onlanguage, onlayers, onhelp, account }) {
   const name = either(meta?.name) || t('app.title');
   document.title = meta?.demo ? `${name} · ${t('app.demo')}` : `${name} · ${t('app.title')}`;
   fill(element('header'),
@@ -49,12 +54,16 @@ function drawHeader(meta, { onlanguage, onlayers, onhelp }) {
     h('button', {
       type: 'button', id: 'language', onclick: onlanguage, title: t('app.language_title'),
       lang: language() === 'zh' ? 'en' : 'zh-CN',
-    }, t('app.language')));
+    }, t('app.language')),
+    account?.button());
 }
 
-/** TileJSON of every layer the server offers us; one it does not is left out. */
-async function readTilesets() {
-  const names = [...new Set(LAYERS.flatMap(({ tiles }) => tiles))];
+/**
+ * TileJSON of every layer that the rights allow; one that the server does not have is left out.
+ * @param {string[]} allowed
+ */
+async function readTilesets(allowed) {
+  const names = [...new Set(LAYERS.flatMap(({ tiles }) => tiles))].filter((name) => allowed.includes(name));
   const found = await Promise.allSettled(names.map((name) => api.get(`tiles/${name}`)));
   /** @type {Map<string, any>} */
   const tilesets = new Map();
@@ -74,17 +83,24 @@ async function start() {
     setLanguage(state.language);
     rememberLanguage(state.language);
     drawHeader(null, early);
+    signIn.draw();
   };
+  const signIn = new SignIn(element('main'), api);
   drawHeader(null, early);
-  cover(h('p', { class: 'loading' }, t('app.loading')));
   try {
+    const session = await signIn.session();
+    cover(h('p', { class: 'loading' }, t('app.loading')));
+    api.onended = () => {
+      rememberEnded();
+      location.reload();
+    };
     const [meta, tilesets, style] = await Promise.all([
       api.get('api/v1/meta'),
-      readTilesets(),
+      readTilesets(session.tilesets),
       fetch(new URL('style.json', files)).then((answer) => answer.json()),
     ]);
     setZone(meta.timezone);
-    run(meta, tilesets, style);
+    run(meta, tilesets, style, session);
   } catch (error) {
     cover(problemBox(error), h('button', { type: 'button', class: 'primary', onclick: () => location.reload() }, t('app.retry')));
   }
@@ -94,8 +110,10 @@ async function start() {
  * @param {any} meta
  * @param {Map<string, any>} tilesets
  * @param {any} style
+ * @param {any} session who is signed in
  */
-function run(meta, tilesets, style) {
+function run(meta, tilesets, style, session) {
+  const may = (/** @type {string} */ right) => session.rights.includes(right);
   const fresh = state.view === null;
   state.period ??= latestMonth(meta);
   let round = 0;
@@ -128,7 +146,8 @@ function run(meta, tilesets, style) {
   const available = new Set(
     LAYERS.filter(({ tiles }) => tiles.every((name) => tilesets.has(name))).map(({ id }) => id),
   );
-  if (!tilesets.has('incidents')) available.delete('density');
+  if (!tilesets.has('incidents') || !may('heatmaps.read')) available.delete('density');
+  state.layers = new Set([...state.layers].filter((id) => available.has(id)));
   const panel = new Panel(element('panel'), state, meta, available, {
     onlayers: () => {
       grids.setVisible(state.layers);
@@ -151,7 +170,7 @@ function run(meta, tilesets, style) {
       grids.mark(null);
       document.body.classList.remove('place-open');
     },
-    onadd: (point, accuracy) => form.open(point, accuracy),
+    onadd: may('incidents.report') ? (point, accuracy) => form.open(point, accuracy) : null,
   });
 
   const dialog = h('dialog', { id: 'form' });
@@ -174,9 +193,14 @@ function run(meta, tilesets, style) {
     } else {
       say(t(task === 'who' ? 'tasks.click_who' : 'tasks.click_incident'));
     }
-  });
+  }, [
+    may('grids.read') && 'who',
+    may('grids.read') && may('incidents.report') && 'incident',
+    available.has('density') && 'density',
+  ].filter((one) => typeof one === 'string'));
 
   const headerEvents = {
+    account: new AccountMenu(api, session),
     onlanguage: () => {
       state.language = language() === 'zh' ? 'en' : 'zh';
       setLanguage(state.language);
@@ -206,12 +230,16 @@ function run(meta, tilesets, style) {
   function drawMapButtons() {
     document.querySelector('.map-buttons')?.remove();
     element('map').append(h('div', { class: 'map-buttons' },
-      h('button', { type: 'button', id: 'ask-centre', onclick: askCentre }, t('app.centre')),
+      may('grids.read') && h('button', { type: 'button', id: 'ask-centre', onclick: askCentre }, t('app.centre')),
       grids.home && h('button', { type: 'button', id: 'whole', onclick: () => grids.home && grids.fit(grids.home) }, t('app.whole'))));
   }
 
   /** @param {{lon: number, lat: number}} point @param {any[]} [features] */
   function ask(point, features = []) {
+    if (!may('grids.read')) {
+      say(t('account.no_grids'));
+      return Promise.resolve();
+    }
     say('');
     document.body.classList.add('place-open');
     document.body.classList.remove('panel-open');
@@ -242,7 +270,7 @@ function run(meta, tilesets, style) {
     saveState();
     grids.refresh('incidents', incidentQuery());
     if (state.layers.has('density')) drawDensity();
-    return countAll();
+    return available.has('incidents') ? countAll() : Promise.resolve();
   }
 
   /** How many there are in the period, in view or not. */
@@ -319,6 +347,7 @@ function run(meta, tilesets, style) {
   });
   map.on('idle', count);
   map.on('error', (/** @type {any} */ { error, sourceId }) => {
+    if (error?.status === 401) api.onended();
     say(t('map.tiles_failed', { layer: sourceId ? t(`source.${sourceId}`) : error?.message ?? '' }));
   });
 
@@ -330,7 +359,9 @@ function run(meta, tilesets, style) {
     if (state.layers.has('density')) drawDensity();
     if (available.has('incidents')) countAll();
     saveState();
-    if (meta.edition === null) {
+    if (!may('grids.read')) {
+      cover(h('p', {}, t('account.nothing')));
+    } else if (meta.edition === null) {
       cover(h('section', { class: 'empty' }, h('h2', {}, t('empty.title')), h('p', {}, t('empty.text'))));
     } else {
       tasks.greet();

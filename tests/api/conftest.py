@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.settings import ServerSettings
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
     from gis.cluster import Cluster
     from gis.database import Database
 
-with warnings.catch_warnings():
-    # Starlette wants a successor of httpx that is not among our dependencies yet.
-    warnings.filterwarnings("ignore", message="Using `httpx`")
-    from fastapi.testclient import TestClient
-
 
 @dataclass(frozen=True)
 class Town:
@@ -34,13 +30,29 @@ class Town:
     county: factories.County
 
 
+def everything(database: Database) -> dict[str, str]:
+    """Headers of a caller who sees the whole place and may do everything.
+
+    What a test of an endpoint needs; who may do less is the subject of the access matrix.
+    """
+    with database.transaction() as session:
+        session.execute(
+            sa.text(
+                "INSERT INTO roles (key, name_zh, name_en, place) VALUES ('all', '全', 'all', 99)"
+            )
+        )
+        session.execute(sa.text("INSERT INTO role_rights SELECT 'all', key FROM rights"))
+        secret = factories.key(session, factories.account(session, "all", login="tester"))
+    return {"Authorization": f"Bearer {secret}"}
+
+
 @contextmanager
 def serve(database: Database) -> Iterator[Town]:
     """A county in the database, and the application that serves it."""
     with database.transaction() as session:
         county = factories.county(session)
     app = create_app(ServerSettings(), database)
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app, headers=everything(database), raise_server_exceptions=False) as client:
         yield Town(client, database, county)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -17,15 +19,28 @@ def test_loopback_is_taken(host: str) -> None:
     "host", ["0.0.0.0", "::", "", "192.168.1.5", "example.com", "127.0.0.1.example.com", "::ffff:1"]
 )
 def test_any_other_host_is_refused_with_the_reason(host: str) -> None:
-    with pytest.raises(ValidationError, match="no accounts") as caught:
+    with pytest.raises(ValidationError, match="without encryption") as caught:
         ServerSettings(host=host)
     assert "reverse proxy" in str(caught.value)
 
 
 def test_host_of_the_environment_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANGGE_HOST", "0.0.0.0")
-    with pytest.raises(ValidationError, match="no accounts"):
+    with pytest.raises(ValidationError, match="without encryption"):
         ServerSettings()
+
+
+@pytest.mark.parametrize(
+    "more", [{"behind_proxy": True}, {"tls_cert": "cert.pem", "tls_key": "key.pem"}]
+)
+def test_any_host_is_taken_when_what_is_said_travels_encrypted(more: dict[str, Any]) -> None:
+    assert not ServerSettings(host="0.0.0.0", **more).is_loopback
+
+
+@pytest.mark.parametrize("name", ["tls_cert", "tls_key"])
+def test_a_certificate_comes_with_its_key(name: str) -> None:
+    with pytest.raises(ValidationError, match="come together"):
+        ServerSettings(**{name: "file.pem"})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../etc/passwd", "asia/shanghai"])

@@ -10,7 +10,7 @@ import pytest
 from maps import tiles
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
     from tests.api.conftest import Town
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HERE, EMPTY = "10/844/368", "10/830/440"
 
 
-def get(town: Town, address: str, **headers: str) -> httpx.Response:
+def get(town: Town, address: str, **headers: str) -> httpx2.Response:
     given = {"accept-encoding": "identity"} | {
         name.replace("_", "-"): value for name, value in headers.items()
     }
@@ -29,7 +29,7 @@ def test_tile_is_what_the_service_makes(town: Town) -> None:
     answer = get(town, f"grids/{HERE}?at=2026-03-01T00:00:00Z")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/vnd.mapbox-vector-tile"
-    assert answer.headers["vary"] == "Accept-Encoding"
+    assert answer.headers["vary"] == "Accept-Encoding, Cookie, Authorization"
     assert "no-cache" in answer.headers["cache-control"]
     assert b"grids" in answer.content
     assert "content-encoding" not in answer.headers
@@ -66,7 +66,7 @@ def test_known_tile_is_not_sent_again(town: Town) -> None:
         answer = get(town, f"grids/{HERE}", if_none_match=known)
         assert (answer.status_code, answer.content) == (304, b""), known
         assert answer.headers["etag"] == tag
-        assert answer.headers["vary"] == "Accept-Encoding"
+        assert answer.headers["vary"] == "Accept-Encoding, Cookie, Authorization"
     assert get(town, f"grids/{HERE}", if_none_match='"other"').status_code == 200
 
 

@@ -36,9 +36,10 @@ LONG_BUILDING = (
     "4326) WHERE external_id = 'b0'"
 )
 FIX_WITHOUT_A_MONTH = (
-    "INSERT INTO patrols (county_code, source, external_id) VALUES ('990121', 's', '1'); "
-    "INSERT INTO track_fixes (patrol_id, fixed_at, county_code, geom) "
-    "SELECT id, '2026-02-03', '990121', 'SRID=4326;POINT(117 45)' FROM patrols"
+    "INSERT INTO patrols (county_code, area_code, source, external_id) "
+    "VALUES ('990121', '990121', 's', '1'); "
+    "INSERT INTO track_fixes (patrol_id, fixed_at, county_code, area_code, geom) "
+    "SELECT id, '2026-02-03', '990121', '990121', 'SRID=4326;POINT(117 45)' FROM patrols"
 )
 GRID_OVER_GRID = (
     "UPDATE grid_shapes SET geom = ST_SetSRID(ST_MakeEnvelope(117.01, 45, 117.04, 45.02), 4326) "
@@ -91,7 +92,7 @@ def test_clean_county_breaks_nothing(county: Database) -> None:
     findings = check.check(county, said.append)
     assert breaches(county) == {}
     assert said == [each.name for each in findings]
-    assert len(said) == len(set(said)) == len(list(check.invariants())) + 1
+    assert len(said) == len(set(said)) == len(list(check.invariants())) + 2
 
 
 def test_empty_database_breaks_nothing(database: Database) -> None:
@@ -151,6 +152,31 @@ def test_empty_database_breaks_nothing(database: Database) -> None:
             "every track fix lies in the partition of its month",
             FIX_WITHOUT_A_MONTH,
             "1 fixes lie in no month's partition",
+        ),
+        (
+            "every chain of the audit log ends where its head says, with nothing missing",
+            "DELETE FROM audit_log WHERE seq = (SELECT max(seq) FROM audit_log)",
+            "and its head says",
+        ),
+        (
+            "every chain of the audit log ends where its head says, with nothing missing",
+            "DELETE FROM audit_log WHERE seq = 1",
+            "and its head says",
+        ),
+        (
+            "every chain of the audit log ends where its head says, with nothing missing",
+            "UPDATE audit_log SET hash = sha256('x') WHERE seq = (SELECT max(seq) FROM audit_log)",
+            "and its head says",
+        ),
+        (
+            "every chain of the audit log ends where its head says, with nothing missing",
+            "DELETE FROM audit_heads",
+            "and its head says nothing",
+        ),
+        (
+            "append-only tables are guarded",
+            "DROP TRIGGER audit_heads_onward ON audit_heads",
+            "table audit_heads has no guard against being turned back",
         ),
         (
             "append-only tables are guarded",

@@ -49,6 +49,7 @@ def test_started_used_and_stopped_by_the_last_user(folder: Path) -> None:
     assert second.start() == url
     assert ask(url, "SELECT 1") == 1
     assert ask(url, "SHOW listen_addresses") == ""
+    assert ask(url, "SHOW log_error_verbosity") == "terse"  # no row of anybody in the log
     first.release()
     assert second.is_running()
     second.release()

@@ -26,6 +26,7 @@ from gis.crs import (
     gauss_kruger_zone,
     metric_crs,
     parse_crs,
+    parse_name,
     to_wgs84,
     to_wgs84_geometry,
 )
@@ -482,3 +483,29 @@ class TestGeometry:
             assert [p.row for p in caught.value.problems] == [2, 3]
         with pytest.raises(BadInput, match="max_segment_m"):
             to_wgs84_geometry(shapes, "gcj02", max_segment_m=0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+proj=longlat +nadgrids=/etc/passwd +no_defs", "+init=/etc/passwd:1",
+        'PROJCS["x",GEOGCS["y"]]', '{"type":"GeographicCRS"}', "EPSG:4326+5773/../x",
+        "1" * 6000, "EPSG:" + "1" * 5000, "", "\n", "wgs84\x00",
+    ],
+)  # fmt: skip
+def test_what_a_stranger_sends_is_a_name_or_nothing(text: str) -> None:
+    with pytest.raises(BadInput):
+        parse_name(text)
+
+
+@pytest.mark.parametrize("text", ["wgs84", "EPSG:4490", "gcj-02", "4547", " BD09 "])
+def test_names_are_names(text: str) -> None:
+    assert parse_name(text) == parse_crs(text)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"type":"x","a":' + "[" * 5000, "PROJCS[" * 3000, "EPSG:" + "9" * 5000]
+)
+def test_definition_that_would_wear_out_its_parser(text: str) -> None:
+    with pytest.raises(BadInput):
+        parse_crs(text)

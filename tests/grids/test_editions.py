@@ -13,6 +13,7 @@ from shapely import Polygon, box
 
 from boundaries import editions
 from boundaries.errors import EditionConflict, EditionNotFound, UnitNotFound
+from gis import audit
 from gis.errors import BadInput
 from grids import planning, service
 from grids.errors import RollbackRefused, TilingBroken
@@ -246,6 +247,7 @@ def test_every_step_is_in_the_audit_log(session: Session) -> None:
     county = factories.county(session)
     second = service.publish(session, draft(session), approver="b").edition
     service.rollback(session, second.id, actor="c")
+    audit.flush(session)
     rows = session.execute(
         sa.text("SELECT action, actor FROM audit_log WHERE object_kind = 'edition' ORDER BY id")
     ).all()

@@ -16,9 +16,11 @@ import uvicorn
 from playwright.sync_api import Page, expect, sync_playwright
 
 from api.app import create_app
+from api.auth import COOKIE
 from api.settings import ServerSettings
 from gis.database import Database, execute
 from gis.settings import DatabaseSettings
+from tests import factories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,6 +131,10 @@ def load_place(session: Session) -> None:
     )  # fmt: skip
 
 
+TOKENS: dict[str, str] = {}
+"""Tokens of a session at each address: of a dispatcher who sees the whole place."""
+
+
 @contextmanager
 def serving(database: Database) -> Iterator[str]:
     """The address of the application over this database, on a free port of this machine."""
@@ -140,6 +146,9 @@ def serving(database: Database) -> Iterator[str]:
         thread.join(0.02)
         assert thread.is_alive(), "the server did not start"
     port = server.servers[0].sockets[0].getsockname()[1]
+    with database.transaction() as session:
+        who = factories.account(session, "dispatcher", login=f"dispatcher-{port}")
+        TOKENS[f"http://127.0.0.1:{port}/"] = factories.token(session, who)
     yield f"http://127.0.0.1:{port}/"
     server.should_exit = True
     thread.join()
@@ -162,7 +171,7 @@ def place(test_cluster: Cluster, template: str) -> Iterator[Database]:
     with database.transaction() as session:
         load_place(session)
     yield database
-    database.engine.dispose()
+    database.dispose()
     with admin.connect() as connection:
         connection.execute(sa.text(f'DROP DATABASE "{name}" WITH (FORCE)'))
     admin.dispose()
@@ -191,6 +200,7 @@ def visit(
     context = browser.new_context(
         viewport={"width": width, "height": height}, locale=language, timezone_id="Asia/Shanghai"
     )
+    context.add_cookies([{"name": COOKIE, "value": TOKENS[address], "url": address}])
     page = context.new_page()
     complaints: list[str] = []
     outside: list[str] = []

@@ -52,6 +52,23 @@ def chromium(browser: Browser) -> Page:
 
 
 @pytest.mark.browser
+def test_a_name_is_shown_and_never_run(chromium: Page, tmp_path: Path) -> None:
+    path = tmp_path / "map.html"
+    name = "<img src=x onerror=\"document.title='run'\"></script><script>alert(1)</script>"
+    grids = some_grids()
+    grids["name"] = name
+    write_html(a_heatmap(), path, grids=grids)
+    seen = Seen(chromium)
+    page = seen.open(path)
+    box = page.locator(".leaflet-image-layer").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.1, box["y"] + box["height"] * 0.1)
+    assert name in page.locator(".leaflet-tooltip").inner_text()
+    assert page.title() != "run"
+    assert seen.complaints == []
+
+
+@pytest.mark.browser
 def test_the_page_opens_from_the_file_alone(chromium: Page, tmp_path: Path) -> None:
     path = tmp_path / "map.html"
     write_html(a_heatmap(), path, grids=some_grids(), points=events(50))

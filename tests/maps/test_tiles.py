@@ -193,8 +193,10 @@ class TestTileJson:
         assert all(part["fields"] for part in told["vector_layers"])
 
     def test_what_shows_people_at_work_or_in_trouble_is_restricted(self) -> None:
-        restricted = {name for name, layer in tiles.LAYERS.items() if layer.restricted}
-        assert restricted == {"cameras", "routes", "incidents"}
+        asked = {name: layer.rights for name, layer in tiles.LAYERS.items()}
+        assert asked["cameras"] == ("cameras.read",)
+        assert asked["routes"] == ("patrols.read",)
+        assert {name for name, rights in asked.items() if not rights} == {"units", "borders"}
 
     def test_fields_told_are_fields_sent(
         self, session: Session, town: list[int], decode: Callable[..., gpd.GeoDataFrame]
@@ -457,7 +459,12 @@ def test_every_layer_searches_by_the_index(
     plans: list[str] = []
 
     class Planned:
-        def scalar_one(self) -> bytes:
+        seen = None
+
+        def one(self) -> Planned:
+            return self
+
+        def __getitem__(self, place: int) -> bytes:
             return b""
 
     def explain(session: Session, sql: str, **values: Any) -> Planned:

@@ -1,9 +1,6 @@
 """The first schema: boundaries, editions, grids, people, cameras, patrols, incidents, audit."""
 
-from importlib.resources import files
-from typing import Any
-
-from alembic import op
+from data.migrations.running import run_folder
 
 revision = "0001"
 down_revision = None
@@ -12,9 +9,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    folder = files("data.migrations").joinpath("sql/0001")
-    parts = sorted(folder.iterdir(), key=lambda path: path.name)
-    # On the driver itself: the text has colons and percent signs that are no placeholders.
-    driver: Any = op.get_bind().connection.driver_connection
-    for part in parts:
-        driver.execute(part.read_text(encoding="utf-8"))
+    run_folder("0001")

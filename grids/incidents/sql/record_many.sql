@@ -6,7 +6,7 @@ WITH place AS MATERIALIZED (
     JOIN editions AS e
         ON e.kind = 'base' AND e.status <> 'draft' AND e.valid @> i.reported_at
     JOIN grid_shapes AS g
-        ON g.edition_id = e.id AND ST_Covers(g.geom, i.geom)
+        ON g.edition_id = e.id AND g.geom && i.geom AND ST_Covers(g.geom, i.geom)
     -- On a shared border the lowest code answers.
     ORDER BY i.id, g.code
 ),

@@ -20,7 +20,6 @@ export const densityQuery = (state, period) => ({
   start: period.start,
   end: period.end,
   bandwidth_m: state.bandwidth,
-  per: 'km2',
 });
 
 /**
@@ -37,7 +36,7 @@ export function showDensity(map, surface, api, below, round) {
   if (!surface) return;
   const [west, south, east, north] = surface.bounds;
   const url = api.url(surface.image);
-  if (round > 0) addTo(url.searchParams, { round });
+  if (round > 0) url.hash = String(round);
   map.addSource(ID, {
     type: 'image',
     url: url.href,

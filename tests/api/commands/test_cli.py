@@ -148,7 +148,7 @@ def test_open_host_is_refused_before_anything_starts(
     done = wangge(name, "--data-dir", tmp_path / "data")
     assert done.code == 1
     assert "WANGGE_HOST" in done.err
-    assert "no accounts" in done.err
+    assert "without encryption" in done.err
     assert list(tmp_path.iterdir()) == []
 
 

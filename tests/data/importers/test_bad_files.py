@@ -207,6 +207,50 @@ def test_an_archive_without_a_shapefile_says_what_is_in_it(tmp_path: Path) -> No
     assert "a.zip holds no Shapefile (.shp), but villages.xlsx. Unpack it" in text
 
 
+def test_an_archive_with_a_link_a_lock_or_too_many_files(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    link = zipfile.ZipInfo("a.shp")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+    assert "a link to another file" in _refused("units", path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.shp", b"x")
+    locked = bytearray(path.read_bytes())
+    locked[locked.index(b"PK\x01\x02") + 8] |= 1  # the flag of encryption, in the directory
+    path.write_bytes(locked)
+    assert "locked with a password" in _refused("units", path)
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(guards.MAX_MEMBERS + 1):
+            archive.writestr(f"{number}", b"")
+    assert "holds 10001 files" in _refused("units", path)
+
+
+@pytest.mark.parametrize("name", ["$(touch x).csv", "; rm -rf x.csv", "-o x.csv", "a'b\"c.csv"])
+def test_a_name_is_a_name(tmp_path: Path, name: str) -> None:
+    """Whatever a file is called, it is opened and nothing else is done."""
+    (tmp_path / name).write_text("code,name\n150121,左旗\n", encoding="utf-8")
+    report = run_import("units", tmp_path / name)
+    assert (report.kept, report.file) == (1, name)
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["/vsicurl/http:", "link.geojson", "pipe.csv"])
+def test_what_is_no_plain_file(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.startswith("pipe"):
+        os.mkfifo(path)
+        assert "is not a file" in _refused("units", path)
+        return
+    if name.startswith("link"):
+        (tmp_path / "folder").mkdir()
+        path.symlink_to(tmp_path / "folder")
+        assert "is not a file" in _refused("units", path)
+        return
+    with pytest.raises(NotFound):
+        run_import("units", Path("/vsicurl/http://127.0.0.1:1/a.geojson"))
+
+
 def test_damaged_archives(tmp_path: Path) -> None:
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w") as archive:
@@ -228,7 +272,7 @@ def test_damaged_archives(tmp_path: Path) -> None:
 def test_geojson_nested_without_end(tmp_path: Path) -> None:
     path = tmp_path / "deep.geojson"
     path.write_text('{"type":"FeatureCollection","features":' + "[" * 30_000 + "]" * 30_000 + "}")
-    assert "is nested 30001 levels deep" in _refused("units", path)
+    assert "levels deep or more; geometry needs 8" in _refused("units", path)
 
 
 def test_brackets_within_texts_are_no_nesting(tmp_path: Path) -> None:
@@ -243,12 +287,15 @@ def test_brackets_within_texts_are_no_nesting(tmp_path: Path) -> None:
 
 
 def test_nested_wkb_never_reaches_the_parser() -> None:
-    nested = b"\x01\x07\x00\x00\x00\x01\x00\x00\x00" * 20_000
+    # Not collections alone: whatever has parts is read by calls within calls.
+    deep = [bytes([1, kind]) + b"\x00\x00\x00\x01\x00\x00\x00" for kind in (4, 5, 6, 7)]
     point = shapely.to_wkb(shapely.Point(1, 2))
-    geometry, unread = from_wkb([nested, point, b"\x01\x01", None])
-    assert [g is None for g in geometry] == [True, False, True, True]
-    assert "collection of mixed types" in unread[1]
-    assert set(unread) == {1, 3}
+    geometry, unread = from_wkb([*(each * 60_000 for each in deep), point, b"\x01\x01", None])
+    assert [g is None for g in geometry] == [True] * 4 + [False, True, True]
+    assert set(unread) == {1, 2, 3, 4, 6}
+    assert {unread[row] for row in (1, 2, 3, 4)} == {
+        "the geometry is nested more than 32 levels deep"
+    }
 
 
 def test_nested_wkt_is_rejected_by_its_row(csv: Writer) -> None:
@@ -256,7 +303,7 @@ def test_nested_wkt_is_rejected_by_its_row(csv: Writer) -> None:
     path = csv("w.csv", f'code,name,wkt\n{VILLAGES[0]},a,"{deep}"\n{VILLAGES[1]},b,"POINT (1"\n')
     report = run_import("units", path, crs="wgs84")
     assert [p.reason[:26] for p in report.problems] == [
-        "the WKT is nested too deep", "this is no WKT geometry: P",
+        "the geometry is nested mor", "this is no WKT geometry: P",
     ]  # fmt: skip
 
 
@@ -368,9 +415,3 @@ def _shapefile(folder: Path, written: str, declared: str | None) -> Path:
     if declared is not None:
         (folder / "u.cpg").write_text(declared)
     return path
-
-
-def test_nesting_counts_only_what_is_open_at_once() -> None:
-    assert guards.nesting(b"[[]][[[]]]") == 3
-    assert guards.nesting(b'"[[[["') == 0
-    assert guards.nesting(b"") == 0

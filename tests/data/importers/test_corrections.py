@@ -35,8 +35,12 @@ def _findings(report: Report, level: str) -> list[tuple[int | None, str | None, 
 
 
 def _audit(database: Database, action: str) -> list[tuple[Any, ...]]:
-    sql = "SELECT actor, object_kind, detail FROM audit_log WHERE action = '{}' ORDER BY id"
-    return _rows(database, sql.format(action))
+    """What was changed or taken away, as it was before; the audit log says only that it was."""
+    entered = "SELECT count FROM audit_log WHERE action = '{}'"
+    sql = "SELECT actor, object_kind, detail FROM import_changes WHERE action = '{}' ORDER BY id"
+    kept = _rows(database, sql.format(action))
+    assert sum(row[0] for row in _rows(database, entered.format(action))) == len(kept)
+    return kept
 
 
 # ---------------------------------------------------------------- changed rows
@@ -66,7 +70,7 @@ def test_a_changed_row_says_old_and_new_and_leaves_them_in_the_audit(
     (a, b) = _audit(place, "import.change")
     assert a == (
         "planner", "building",
-        {"file": "h.csv", "row": 1, "label": "a",
+        {"row": 1, "label": "a",
          "changed": {"name": ["甲楼", "甲座"], "households_resident": [3, None]}},
     )  # fmt: skip
     # The old place can be put back from the audit.

@@ -301,10 +301,14 @@ def test_workers_leave_and_deputies(xlsx: Writer, grids: Database) -> None:
         4: "there is no grid '150121001001999'",
         5: "a building_head answers for a building, but the row names a grid",
     }
-    warned = report.counts_by_group("warned")
-    assert any("'手机号' is not kept: phone and id numbers are stored only encrypted" in g
-               for g in warned)  # fmt: skip
-    assert "13800000000" not in report.to_json()
+    # Phones are kept encrypted; the id number has a check digit that does not fit.
+    assert any("id number is none, and is not kept" in g for g in report.counts_by_group("warned"))
+    assert not {"13800000000", "150121199001010000"} & set(report.to_json().split('"'))
+    kept = _rows(grids, "SELECT phone_last4, id_number, p::text FROM persons AS p")
+    assert {row[:2] for row in kept} == {("0000", None)}
+    assert "13800000000" not in str(kept)
+    again = run_import("workers", path, database=grids, commit=True)
+    assert "0 phones and id numbers are new" in again.to_json()
     assert _rows(
         grids,
         "SELECT p.name, a.role, a.is_primary FROM assignments a JOIN persons p "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
+from gis import audit
 from gis.errors import BadInput
 from grids.errors import AssignmentConflict, GridNotFound, PersonNotFound
 from grids.incidents.responsibility import responsible
@@ -154,6 +155,7 @@ def test_every_change_is_in_the_log(session: Session, county: factories.County) 
     )
     service.relieve(session, done, actor="王", at=AT + DAY)
     service.take_leave(session, who, since=AT, until=AT + DAY, actor="王")
+    audit.flush(session)
     actions = session.scalars(
         sa.text("SELECT action FROM audit_log WHERE actor = '王' ORDER BY id")
     ).all()

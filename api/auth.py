@@ -1,0 +1,184 @@
+"""From a request to its caller: the credential it shows, the rights a route asks, how often."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Lock
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPBearer
+from sqlalchemy.orm import Session
+
+from api.dependencies import get_database
+from boundaries.access import Caller, Credential, enter
+from boundaries.errors import NotAllowed, NotSignedIn
+from gis.database import Database
+from gis.errors import TooMany
+
+COOKIE: Final = "wangge_session"
+CSRF_HEADER: Final = "X-CSRF-Token"
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+KEY_SCHEME: Final = HTTPBearer(
+    auto_error=False, scheme_name="API key", description="Of an integrator's program"
+)
+SESSION_SCHEME: Final = APIKeyCookie(
+    name=COOKIE,
+    auto_error=False,
+    scheme_name="session",
+    description=f"Of a person who signed in; what changes something also needs {CSRF_HEADER}",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A caller that was let in, and the transaction that sees what it may see."""
+
+    caller: Caller
+    session: Session
+
+    @property
+    def actor(self) -> str:
+        """Who acts, for the record."""
+        return self.caller.login
+
+
+class RateLimits:
+    """How often each API key may still ask: a bucket a key, filled evenly over a minute."""
+
+    def __init__(self) -> None:
+        self._left: dict[uuid.UUID, tuple[float, float]] = {}
+        self._lock = Lock()
+
+    def take(self, key_id: uuid.UUID, per_minute: int, *, now: float | None = None) -> None:
+        """Count one request.
+
+        Raises
+        ------
+        TooMany
+            The bucket is empty.
+        """
+        moment = time.monotonic() if now is None else now
+        with self._lock:
+            left, at = self._left.get(key_id, (float(per_minute), moment))
+            left = min(float(per_minute), left + (moment - at) * per_minute / 60)
+            if left < 1:
+                wait = (1 - left) * 60 / per_minute
+                raise TooMany(f"this key may ask {per_minute} times a minute", wait)
+            self._left[key_id] = (left - 1, moment)
+
+
+def is_secure(request: Request) -> bool:
+    """Whether the session's cookie is for HTTPS only: always, but on this machine itself."""
+    return request.url.scheme == "https" or not request.app.state.settings.is_loopback
+
+
+def cookie_name(request: Request) -> str:
+    """Name of the session's cookie; by its prefix a browser knows that no other host set it."""
+    return f"__Host-{COOKIE}" if is_secure(request) else COOKIE
+
+
+def csrf_token(session_token: str) -> str:
+    """What a page of the session's own sends along with each change; no other page can know it."""
+    digest = hashlib.sha256(b"wangge csrf\0" + session_token.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def credential_of(request: Request) -> Credential:
+    """The credential a request shows: an API key in its header, else the cookie of a session.
+
+    Raises
+    ------
+    NotSignedIn
+        It shows none.
+    NotAllowed
+        It changes something by a cookie alone, which any page could make a browser send.
+    """
+    header = request.headers.get("Authorization")
+    if header is not None:
+        scheme, _, secret = header.partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise NotSignedIn("the Authorization header is none of ours: send 'Bearer <API key>'")
+        return Credential.of(secret.strip(), is_key=True)
+    token = request.cookies.get(cookie_name(request))
+    if not token:
+        raise NotSignedIn("sign in first, or send an API key as 'Authorization: Bearer <key>'")
+    if request.method not in SAFE_METHODS:
+        _check_same_site(request, token)
+    return Credential.of(token, is_key=False)
+
+
+def refuse_other_sites(request: Request) -> None:
+    """Refuse what the browser says that a page of another site has asked for.
+
+    Raises
+    ------
+    NotAllowed
+        Another site asked.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if site is not None:
+        is_ours = site in {"same-origin", "none"}
+    else:
+        # Browsers that do not say so name the origin; programs name neither.
+        is_ours = origin is None or urlsplit(origin).netloc == request.headers.get("Host")
+    if not is_ours:
+        raise NotAllowed("another site asked for this, and only wangge's own pages may")
+
+
+def _check_same_site(request: Request, token: str) -> None:
+    refuse_other_sites(request)
+    sent = request.headers.get(CSRF_HEADER, "")
+    if not hmac.compare_digest(sent.encode(), csrf_token(token).encode()):
+        raise NotAllowed(
+            f"the {CSRF_HEADER} header is missing or wrong: take 'csrf' of GET /api/v1/session"
+        )
+
+
+def needs(*rights: str, before_password: bool = False, heavy: bool = False) -> Any:
+    """What a route asks of its caller: ``access: Annotated[Access, needs("incidents.read")]``.
+
+    With several rights, any of them will do; with none, whoever is signed in. Every route has one,
+    or is named as public by the test of the access matrix.
+
+    Parameters
+    ----------
+    before_password
+        Whether somebody may ask whose one-time password is still to be changed.
+    heavy
+        Whether the work has more time than a request otherwise.
+    """
+
+    def access(
+        request: Request,
+        database: Annotated[Database, Depends(get_database)],
+        # For the document only: ``credential_of`` reads them.
+        _key: Annotated[object, Security(KEY_SCHEME)],
+        _session: Annotated[object, Security(SESSION_SCHEME)],
+    ) -> Iterator[Access]:
+        credential = credential_of(request)
+        with database.service_transaction(heavy=heavy) as session:
+            origin = request.client.host if request.client else ""
+            caller = enter(session, credential, origin=origin)
+            if caller.key_id is not None and caller.per_minute is not None:
+                limits: RateLimits = request.app.state.rate_limits
+                limits.take(caller.key_id, caller.per_minute)
+            if not before_password:
+                caller.require_own_password()
+            if rights:
+                caller.require(*rights)
+            yield Access(caller, session)
+
+    access.rights = rights  # type: ignore[attr-defined]  # read by the test of the matrix
+    # scope="function": the transaction ends, and may fail, before the answer is sent.
+    return Depends(access, scope="function")

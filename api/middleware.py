@@ -1,0 +1,257 @@
+"""What every request passes on its way in and out: limits before anything reads it, and headers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from api.errors import problem_response
+from gis import guards
+from gis.errors import Problem
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("wangge.api")
+
+WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+MAX_TARGET_BYTES: Final = 8 * 1024
+MAX_PARAMETERS: Final = 100
+MAX_HEADER_BYTES: Final = 16 * 1024
+MAX_HEADERS: Final = 100
+BODY_DEPTH: Final = 32
+BODY_TIMEOUT_S: Final = 20.0
+SEND_TIMEOUT_S: Final = 30.0
+HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+# Everything else tells somebody something of their own.
+PUBLIC_FILES: Final = ("/viewer/",)
+
+
+class SecurityHeaders:
+    """Headers that every answer carries; what is not a file of the viewer's is not to be kept."""
+
+    def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
+        self.app = app
+        self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add them as the answer starts."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"]
+        is_file = path == "/" or path.startswith(PUBLIC_FILES)
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message["headers"], *self.headers]
+                # Only now: a proxy's word on it may have been taken on the way in.
+                if scope.get("scheme") == "https":
+                    headers.append(HSTS)
+                names = {name for name, _ in headers}
+                if b"cache-control" not in names:
+                    headers.append((b"cache-control", b"no-cache" if is_file else b"no-store"))
+                if not is_file:
+                    headers.append((b"vary", b"Cookie, Authorization"))
+                message["headers"] = headers
+            await send(message)
+
+        await self.app(scope, receive, with_headers)
+
+
+class LastResort:
+    """Answers errors that nobody foresaw, and keeps the connection; only the log is told of them.
+
+    Starlette's own raises the error again, whereupon the server closes the connection under the
+    client's next request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on, and answer for whoever fails."""
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        except Exception as error:
+            if scope["type"] != "http" or started:
+                raise
+            log.exception("unforeseen %s on %s", type(error).__name__, scope["path"])
+            refusal = problem_response(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "something went wrong in the server; nothing was changed",
+            )
+            await refusal(scope, receive, send)
+
+
+class RequestLimits:
+    """Refuses an address, a query or headers longer than anybody needs."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count, and hand on."""
+        if scope["type"] == "http" and (refused := self._refused(scope)) is not None:
+            status, detail = refused
+            await problem_response(status, detail)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    @staticmethod
+    def _refused(scope: Scope) -> tuple[HTTPStatus, str] | None:
+        query: bytes = scope["query_string"]
+        target = len(scope.get("raw_path") or scope["path"].encode()) + len(query)
+        if target > MAX_TARGET_BYTES:
+            return HTTPStatus.REQUEST_URI_TOO_LONG, f"the address is over {MAX_TARGET_BYTES} bytes"
+        if query.count(b"&") >= MAX_PARAMETERS:
+            return (
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"the address has more than {MAX_PARAMETERS} parameters",
+            )
+        headers = scope["headers"]
+        size = sum(len(name) + len(value) for name, value in headers)
+        if size > MAX_HEADER_BYTES or len(headers) > MAX_HEADERS:
+            return (
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                f"the headers are over {MAX_HEADER_BYTES} bytes, or more than {MAX_HEADERS}",
+            )
+        return None
+
+
+class BodyLimit:
+    """Refuses bodies too large, too slow, or nested too deep for a parser, before one sees them.
+
+    Parameters
+    ----------
+    smaller
+        Limits of the addresses under a path, in bytes, where less than `max_bytes` is enough.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int,
+        smaller: Mapping[str, int],
+        timeout_s: float = BODY_TIMEOUT_S,
+    ) -> None:
+        self.app, self.max_bytes, self.timeout_s = app, max_bytes, timeout_s
+        self.smaller = tuple(smaller.items())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the body up to the limit, look at it, then hand it on."""
+        if scope["type"] != "http" or scope["method"] in WITHOUT_BODY:
+            await self.app(scope, receive, send)
+            return
+        limit = min(
+            [self.max_bytes, *(n for path, n in self.smaller if scope["path"].startswith(path))]
+        )
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                body = await _read(receive, limit)
+        except TimeoutError:
+            refusal = problem_response(
+                HTTPStatus.REQUEST_TIMEOUT,
+                f"the body did not arrive within {self.timeout_s:g} s; nothing was changed",
+                headers={"Connection": "close"},
+            )
+            await refusal(scope, receive, send)
+            return
+        if body is None:
+            return  # the client hung up
+        if len(body) > limit:
+            refusal = problem_response(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"the body is larger than {limit} bytes",
+                problems=[Problem("too large", "Send it in parts")],
+            )
+            await refusal(scope, receive, send)
+            return
+        if (fault := _fault(scope, body, limit)) is not None:
+            refusal = problem_response(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"the body {fault}",
+                kind="urn:wangge:error:BadInput",
+                problems=[Problem(f"it {fault}", "Send it in a simpler form", field="body")],
+            )
+            await refusal(scope, receive, send)
+            return
+        sent = False
+
+        async def replay() -> Message:
+            nonlocal sent
+            if sent:
+                return await receive()
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self.app(scope, replay, send)
+
+
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """The body, or a little more than the limit of it; None when the client hung up."""
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more and size <= limit:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _fault(scope: Scope, body: bytes, limit: int) -> str | None:
+    kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    if kind.startswith((b"multipart/", b"application/x-www-form-urlencoded")):
+        return None
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return f"is no UTF-8: byte {error.start} cannot be read"
+    return guards.fault(body, "json", guards.Limits(bytes=limit, depth=BODY_DEPTH))
+
+
+class AtOnce:
+    """Works on so many requests at once; whoever comes beyond them is asked to come back."""
+
+    def __init__(self, app: ASGIApp, limit: int, send_timeout_s: float = SEND_TIMEOUT_S) -> None:
+        self.app, self.limit, self.send_timeout_s = app, limit, send_timeout_s
+        self.working = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count this one in, and out again."""
+        if scope["type"] != "http" or scope["path"].startswith("/health/"):
+            await self.app(scope, receive, send)
+            return
+        if self.working >= self.limit:
+            refusal = problem_response(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "too many requests are being worked on; nothing was changed",
+                kind="urn:wangge:error:Unavailable",
+                headers={"Retry-After": "1"},
+            )
+            await refusal(scope, receive, send)
+            return
+
+        async def in_time(message: Message) -> None:
+            # A client that does not read its answer would hold its place for ever.
+            async with asyncio.timeout(self.send_timeout_s):
+                await send(message)
+
+        self.working += 1
+        try:
+            await self.app(scope, receive, in_time)
+        finally:
+            self.working -= 1

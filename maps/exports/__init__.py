@@ -1,0 +1,1 @@
+"""What leaves the installation as a file: asked for, approved, marked, counted."""

@@ -1,0 +1,75 @@
+"""Accounts with passwords, and clients of theirs, for tests of signing in."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from api.auth import CSRF_HEADER
+from boundaries.accounts import passwords
+from gis.database import execute
+from tests import factories
+from tests.api.conftest import TestClient
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Iterator
+
+    from boundaries.accounts.models import Account
+    from gis.database import Database
+
+PASSWORD = "copper-ferry-lantern-91"  # of every account that is made here
+OTHER = "velvet orchard in the rain"
+
+
+@cache
+def kept() -> str:
+    """The hash of the password: hashed once, since each takes its time."""
+    return passwords.hash_password(PASSWORD)
+
+
+def person(
+    database: Database,
+    role: str | None,
+    area: str = "",
+    *,
+    login: str | None = None,
+    must_change: bool = False,
+    person_id: uuid.UUID | None = None,
+) -> Account:
+    """An account that signs in with the password above."""
+    with database.transaction() as session:
+        made = factories.account(session, role, area, login=login, person=person_id)
+        execute(
+            session,
+            "UPDATE accounts SET password_hash = :hash, must_change_password = :must "
+            "WHERE id = :id",
+            hash=kept(),
+            must=must_change,
+            id=made.id,
+        )
+    return made
+
+
+@contextmanager
+def browser(app: Any, *, host: str = "127.0.0.1") -> Iterator[TestClient]:
+    """A client with a cookie jar of its own, at an address of its own."""
+    with TestClient(
+        app, base_url="http://127.0.0.1:8000", client=(host, 5), raise_server_exceptions=False
+    ) as client:
+        yield client
+
+
+def sign_in(client: TestClient, login: str, password: str = PASSWORD, **more: Any) -> Any:
+    """Sign in; on success the client sends the CSRF header from then on."""
+    client.headers.pop(CSRF_HEADER, None)
+    answer = client.post("/api/v1/session", json={"login": login, "password": password, **more})
+    if answer.status_code == 201:
+        client.headers[CSRF_HEADER] = answer.json()["csrf"]
+    return answer
+
+
+def kind(answer: Any) -> str:
+    """Which error an answer is: the name of its class."""
+    return answer.json()["type"].rpartition(":")[2]

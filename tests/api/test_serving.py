@@ -1,0 +1,124 @@
+"""Connections: who is slow with its headers is hung up on; what the log says of errors."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import uvicorn
+
+from api import logs, serving
+from api.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.api.conftest import Town
+
+PATIENCE_S = 0.3
+
+
+@contextmanager
+def listening(town: Town, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+    monkeypatch.setattr(serving.Patience, "header_timeout_s", PATIENCE_S)
+    monkeypatch.setattr(logs, "configure", lambda: None)
+    config = serving.config(town.client.app, ServerSettings(port=1))  # type: ignore[arg-type]
+    config.port = 0
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        thread.join(0.02)
+        assert thread.is_alive()
+    yield "127.0.0.1", server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.mark.parametrize("first", [b"", b"GET /health/live HTT"], ids=["nothing", "a little"])
+def test_headers_that_do_not_come(
+    town: Town, monkeypatch: pytest.MonkeyPatch, first: bytes
+) -> None:
+    """Each byte that trickles in is no reason to wait on."""
+    with listening(town, monkeypatch) as address, socket.create_connection(address) as slow:
+        slow.sendall(first)
+        slow.settimeout(0.05)
+        ended = False
+        # Far longer than it is waited for, so that a busy machine makes no difference.
+        for _ in range(200):
+            try:
+                if first:
+                    slow.sendall(b"P")
+                ended = slow.recv(1024) == b""
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                ended = True
+            if ended:
+                break
+        assert ended
+
+
+def test_connection_is_kept_between_requests_and_while_one_is_worked_on(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listening(town, monkeypatch) as address:
+        patient = http.client.HTTPConnection(*address)
+        patient.connect()
+        first = patient.sock
+        for _ in range(3):
+            patient.request("GET", "/health/live")
+            answer = patient.getresponse()
+            answer.read()
+            assert answer.status == 200
+            time.sleep(PATIENCE_S * 1.5)
+        # The headers are there, the body takes its time.
+        patient.putrequest("POST", "/api/v1/incidents")
+        patient.putheader("Content-Length", "2")
+        patient.endheaders()
+        time.sleep(PATIENCE_S * 1.5)
+        patient.send(b"{}")
+        assert patient.getresponse().status == 401
+        assert patient.sock is first
+        patient.close()
+
+
+class TestLog:
+    def written(self, record: logging.LogRecord) -> str:
+        return logs.Line().format(record)
+
+    def record(self, message: str, *values: object, error: BaseException | None = None) -> str:
+        info = (type(error), error, error.__traceback__) if error is not None else None
+        return self.written(
+            logging.LogRecord("wangge.api", logging.ERROR, __file__, 1, message, values, info)
+        )
+
+    def test_nobody_writes_a_line_but_us(self) -> None:
+        line = self.record("on %s", "/a\r\n2026-01-01T00:00:00 ERROR forged\x1b[2J\u2028")
+        assert len(line.splitlines()) == 1
+        assert "\x1b" not in line
+
+    def test_time_is_in_utc(self) -> None:
+        assert self.record("x").split(" ")[0].endswith("+00:00")
+
+    def test_errors_are_told_without_their_words(self) -> None:
+        def fail(secret: str) -> None:
+            try:
+                raise KeyError(secret)
+            except KeyError as cause:
+                raise RuntimeError(f"no {secret}") from cause
+
+        try:
+            fail("13912345678")
+        except RuntimeError as error:
+            text = self.record("unforeseen", error=error)
+        assert "RuntimeError" in text
+        assert "KeyError" in text
+        assert "test_serving.py" in text
+        assert "13912345678" not in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Response
@@ -20,6 +21,8 @@ from api.schemas.accounts import (
     StateBody,
 )
 from boundaries.accounts import repository, service
+from boundaries.accounts.models import Account
+from gis import audit
 
 router = APIRouter(prefix="/api/v1/accounts", tags=["accounts"])
 Administrator = Annotated[
@@ -33,12 +36,9 @@ Assigner = Annotated[Access, needs("roles.assign", "accounts.manage")]
 @router.get("", summary="Accounts of the caller's area")
 def index(access: Administrator) -> AccountsOut:
     """Every account that the caller administers, by login."""
-    return AccountsOut(
-        accounts=[
-            AccountOut.of(account, locked)
-            for account, locked in repository.accounts(access.session)
-        ]
-    )
+    found = repository.accounts(access.session)
+    _enter(access, [account for account, _ in found])
+    return AccountsOut(accounts=[AccountOut.of(account, locked) for account, locked in found])
 
 
 @router.post(
@@ -70,7 +70,9 @@ def add(body: AccountBody, access: Manager, response: Response) -> NewAccountOut
 @router.get("/{account_id}", summary="An account")
 def show(account_id: uuid.UUID, access: Administrator) -> AccountOut:
     """One that the caller administers; others are not found."""
-    return AccountOut.of(repository.account(access.session, account_id))
+    found = repository.account(access.session, account_id)
+    _enter(access, [found])
+    return AccountOut.of(found)
 
 
 @router.put("/{account_id}/role", summary="Give an account its role and area")
@@ -114,6 +116,7 @@ def devices(account_id: uuid.UUID, access: Manager) -> DevicesOut:
     """Devices on which an account is signed in."""
     account = repository.account(access.session, account_id)
     found = repository.open_sessions(access.session, account.id)
+    _enter(access, [account], "address", "agent")
     return DevicesOut(sessions=[DeviceOut.of(each, access.caller.session_id) for each in found])
 
 
@@ -122,3 +125,13 @@ def sign_out(account_id: uuid.UUID, access: Manager) -> EndedOut:
     """End every session of an account."""
     account = repository.account(access.session, account_id)
     return EndedOut(ended=service.end_sessions(access.session, account, actor=access.actor))
+
+
+def _enter(access: Access, shown: Sequence[Account], *fields: str) -> None:
+    """Enter in the audit log whose accounts are shown."""
+    audit.read(
+        access.session,
+        object_kind="account",
+        fields=fields or ("name", "person_id"),
+        seen=[(account.id, account.area_code) for account in shown],
+    )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.auth import Access, needs
 from api.dependencies import KeyringIn
+from gis import audit
 from gis.errors import BadInput, Problem
 from grids.people import personal, service
 from grids.people.models import Person
@@ -78,10 +79,18 @@ def index(
     if phone is not None:
         if q is not None:
             raise BadInput(Problem("q and phone are both given", "Give one of them", field="phone"))
-        found = personal.find(access.session, "phone", phone, keyring=keyring)
-        return PeoplePage(items=[PersonOut.of(each) for each in found], next=None)
-    people, following = service.page(
-        access.session, part=q, limit=min(limit, MAX_PAGE), cursor=cursor
+        people = personal.find(access.session, "phone", phone, keyring=keyring)
+        following = None
+    else:
+        people, following = service.page(
+            access.session, part=q, limit=min(limit, MAX_PAGE), cursor=cursor
+        )
+    audit.read(
+        access.session,
+        object_kind="person",
+        fields=("name", "phone_last4", *(("phone",) if phone is not None else ())),
+        seen=[(each.id, each.county_code) for each in people],
+        action="search",
     )
     return PeoplePage(items=[PersonOut.of(each) for each in people], next=following)
 

@@ -218,7 +218,7 @@ def _give(place: Place, caller: Caller) -> Iterator[Question]:
     for row, is_seen in _tried_accounts(place, caller):
         if not is_seen:
             body = _body(login=row.by, area_code=A11, **more)
-            yield _asked("POST", "/grants", 404, body=body)
+            yield _asked("POST", "/grants", 422, body=body)
         elif not B11.startswith(caller.area):
             # Nobody gives an area that is not theirs to give.
             yield _asked("POST", "/grants", 403, body=_body(login=row.by, area_code=B11, **more))
@@ -243,13 +243,21 @@ def _keys(place: Place, caller: Caller) -> Iterator[Question]:
 def _issue(place: Place, caller: Caller) -> Iterator[Question]:
     for row, is_seen in _tried_accounts(place, caller):
         if not is_seen:
-            yield _asked("POST", "/keys", 404, body=_body(login=row.by, name="mine"))
+            yield _asked("POST", "/keys", 422, body=_body(login=row.by, name="mine"))
 
 
 def _revoke(place: Place, caller: Caller) -> Iterator[Question]:
     for row, is_seen in _tried_accounts(place, caller):
         if not is_seen or not rules.may_ask(caller, f"DELETE:{API}/keys/{{id}}"):
             yield _with_id("DELETE", "/keys/{id}", place.ids["api_keys", row.by], 404)
+
+
+# The log
+
+
+def _log(place: Place, caller: Caller) -> Iterator[Question]:
+    rows = [*rules.visible(place, caller, "audit"), *rules.visible(place, caller, "purpose")]
+    yield _asked("GET", "/audit", 200, *rows, query="action=test")
 
 
 # One's own devices, password and second factor
@@ -311,6 +319,7 @@ MAKERS: Final = {
         ("GET", "/keys"): _keys,
         ("POST", "/keys"): _issue,
         ("DELETE", "/keys/{id}"): _revoke,
+        ("GET", "/audit"): _log,
         ("GET", "/sessions"): _sessions,
         **{
             tuple(door.split(":")): _persons_own(*door.split(":"), **fields)

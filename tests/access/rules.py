@@ -53,6 +53,7 @@ area_grants    own      own         own       own      own        own        own
 exports        own      own         own       own      own        own        own     own           own     own        own          in             own
 summary        -        own         -         -        -          in         -       in            -       -          -            -              -
 audit          -        -           -         -        -          -          -       -             -       -          -            -              in
+purpose        -        -           -         -        -          -          -       -             -       -          -            -              in
 """  # noqa: E501
 
 # Kinds of which everybody sees their own, wherever their area: the worker their own person, duties,
@@ -75,6 +76,7 @@ GET:/api/v1/accounts/{id}/sessions          -        -           -         -    
 DELETE:/api/v1/accounts/{id}/sessions       -        -           -         -        -          -          -       -             -       -          yes          -              -
 PUT:/api/v1/accounts/{id}/state             -        -           -         -        -          -          -       -             -       -          yes          -              -
 DELETE:/api/v1/accounts/{id}/totp           -        -           -         -        -          -          -       -             -       -          yes          -              -
+GET:/api/v1/audit                           -        -           -         -        -          -          -       -             -       -          -            -              yes
 GET:/api/v1/exports                         -        -           -         yes      -          yes        yes     -             yes     -          -            yes            -
 POST:/api/v1/exports                        -        -           -         yes      -          yes        yes     -             yes     -          -            -              -
 GET:/api/v1/exports/{id}                    -        -           -         yes      -          yes        yes     -             yes     -          -            yes            -
@@ -158,6 +160,7 @@ TABLES: Final = {
     "exports": "purpose",
     "track_summaries": "patrol_id",
     "audit_log": "object_id",
+    "audit_purposes": "words",
 }
 
 # The same for everybody: dictionaries, and what the database keeps of itself.
@@ -166,7 +169,10 @@ REFERENCE: Final = frozenset({
     "role_rights", "column_classes", "retention_rules", "spatial_ref_sys", "alembic_version",
 })  # fmt: skip
 # Not granted to the service at all.
-UNREACHABLE: Final = frozenset({"imports", "retention_runs", "sign_in_failures"})
+UNREACHABLE: Final = frozenset({
+    "imports", "import_changes", "retention_runs", "sign_in_failures", "audit_heads",
+    "audit_roots",
+})  # fmt: skip
 
 # Rights that no route and no policy asks for yet: each waits for the endpoint that will.
 AWAITED: Final = frozenset({"system.run"})  # fmt: skip

@@ -85,6 +85,8 @@ INSERT INTO exports (account_id, login, area_code, collection, format, filters, 
     FROM accounts;
 INSERT INTO track_summaries
     SELECT id, '990121', '990121', 1, now(), now(), 'SRID=4326;MULTIPOINT((117 45))' FROM patrols;
+INSERT INTO import_changes (actor, action, object_kind, object_id, file, detail)
+    VALUES ('t', 'import.change', 'camera', '1', 'f', '{"name": "c"}');
 INSERT INTO retention_runs (actor, report) VALUES ('t', '{}');
 """
 

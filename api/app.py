@@ -55,15 +55,10 @@ PERMISSIONS = "geolocation=(), camera=(), microphone=(), payment=(), usb=(), ser
 # The page of a scanned sign asks where the phone is, if the resident says so.
 ASKS_PLACE = PERMISSIONS.replace("geolocation=()", "geolocation=(self)")
 # What anybody may send before it is known who they are.
-SMALL_BODIES = {
-    path: 16 * 2**10
-    for path in (
-        "/api/v1/session",
-        "/api/v1/intake",
-        "/api/v1/intake/sign",
-        "/api/v1/intake/receipt",
-    )
-}
+SMALL_BODIES = dict.fromkeys(
+    ("/api/v1/session", "/api/v1/intake", "/api/v1/intake/sign", "/api/v1/intake/receipt"),
+    16 * 2**10,
+)
 DESCRIPTION = """
 Which grid does a place belong to, who answers for it now, who else, and how sure are we?
 

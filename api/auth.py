@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import time
-import uuid
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from threading import Lock

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from sqlalchemy.orm import Session
 
 from api.auth import Access, RateLimits, needs, refuse_other_sites
@@ -56,24 +57,26 @@ def put_up(body: SignIn, access: Manager) -> SignOut:
     return SignOut.of(sign)
 
 
-@router.delete("/signs/{code}", status_code=204, summary="Take a sign down")
-def take_down(code: Code, access: Manager) -> None:
+@router.delete("/signs/{sign_code}", status_code=204, summary="Take a sign down")
+def take_down(sign_code: Code, access: Manager) -> None:
     """Whoever scans it from now on is told that it is no longer in use."""
-    intake.take_down(access.session, code, actor=access.actor)
+    intake.take_down(access.session, sign_code, actor=access.actor)
 
 
 @router.get(
-    "/signs/{code}/poster.pdf",
+    "/signs/{sign_code}/poster.pdf",
     summary="A sign to print",
     response_class=Response,
     responses={200: {"content": {"application/pdf": {}}, "description": "One page, A5"}},
 )
-def poster(code: Code, request: Request, access: Annotated[Access, needs("signs.manage", heavy=True)]) -> Response:
+def poster(
+    sign_code: Code, request: Request, access: Annotated[Access, needs("signs.manage", heavy=True)]
+) -> Response:
     """The place's name, the square code, and how to use it, in Chinese and English."""
     # Here, not above: matplotlib takes a second to load, and no other route of these needs it.
     from maps.poster import draw  # noqa: PLC0415
 
-    sign = intake.found(access.session, code)
+    sign = intake.found(access.session, sign_code)
     page = draw(sign.code, sign.place_name, str(request.base_url))
     return Response(page, media_type="application/pdf")
 
@@ -84,7 +87,7 @@ def scan(body: ScanIn, request: Request, database: DatabaseIn) -> DeskOut:
     _count(request, "look", LOOKS_AN_HOUR)
     with database.service_transaction() as session:
         desk = intake.enter(session, body.code, origin=_origin(request))
-        units = units_by_code(session, [desk.area_code], sa.func.now())
+        units = units_by_code(session, [desk.area_code], datetime.now(UTC))
         categories = session.scalars(
             sa.select(IncidentCategory).order_by(IncidentCategory.kind, IncidentCategory.code)
         )
@@ -139,7 +142,7 @@ def report(
         stored = intake.report(
             session,
             desk,
-            id=body.id,
+            receipt_id=body.id,
             category=body.category,
             text=body.text,
             position=body.position,
@@ -171,7 +174,7 @@ def _receipt(session: Session, incident: Incident) -> ReceiptOut:
             "state": incident.state,
             "category": incident.category,
             "reported_at": incident.reported_at,
-            "grid": shape.name if shape else None,
+            "grid": (shape.name or shape.code) if shape else None,
         }
     )
 

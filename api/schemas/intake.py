@@ -97,7 +97,7 @@ class DeskOut(BaseModel):
 
 
 class IntakeIn(BaseModel):
-    """What a resident reports. Name and phone are kept encrypted and apart, and need not be told."""
+    """What a resident reports; name and phone need not be told, and are kept encrypted."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -144,4 +144,6 @@ class ReceiptOut(BaseModel):
     state: State
     category: str
     reported_at: datetime
-    grid: str | None = Field(description="Name of the grid that answers; null: being looked at")
+    grid: str | None = Field(
+        description="Name of the grid that answers, else its code; null: being looked at"
+    )

@@ -145,7 +145,7 @@ def found(session: Session, code: str) -> Sign:
 def normal(code: str) -> str:
     """A code as it was made: typed ones have capitals, hyphens, and letters for figures."""
     bare = re.sub(r"[\s-]", "", code).lower()
-    return bare.translate(str.maketrans({"o": "0", "i": "1", "l": "1"}))
+    return bare.translate(str.maketrans("oil", "011"))
 
 
 def enter(session: Session, code: str, *, origin: str = "") -> Desk:
@@ -178,7 +178,7 @@ def report(
     session: Session,
     desk: Desk,
     *,
-    id: uuid.UUID,
+    receipt_id: uuid.UUID,
     category: str,
     text: str,
     position: tuple[float, float, float] | None,
@@ -189,6 +189,8 @@ def report(
 
     Parameters
     ----------
+    receipt_id
+        Made by the resident's page, so that a lost answer can be asked for again.
     position
         Longitude and latitude in WGS 84 degrees and the accuracy in metres, as the phone has it;
         None: it is where the sign hangs, give or take a block.
@@ -202,7 +204,7 @@ def report(
     stored = service.record(
         session,
         service.Report(
-            id=id,
+            id=receipt_id,
             category=category,
             text=text,
             address=desk.place_name,

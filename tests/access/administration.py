@@ -6,7 +6,18 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.access import rules
-from tests.access.place import A11, B11, EXPORTED, GRIDS, WHOLE, Caller, report, word
+from tests.access.place import (
+    A11,
+    B11,
+    EXPORTED,
+    GRIDS,
+    WHOLE,
+    Caller,
+    middle,
+    report,
+    sign_code,
+    word,
+)
 from tests.access.question import Question, marks_of
 
 if TYPE_CHECKING:
@@ -252,6 +263,30 @@ def _revoke(place: Place, caller: Caller) -> Iterator[Question]:
             yield _with_id("DELETE", "/keys/{id}", place.ids["api_keys", row.by], 404)
 
 
+# Signs
+
+
+def _signs(place: Place, caller: Caller) -> Iterator[Question]:
+    yield _asked("GET", "/signs", 200, *rules.visible(place, caller, "sign"))
+
+
+def _put_up(_place: Place, caller: Caller) -> Iterator[Question]:
+    if not B11.startswith(caller.area):
+        lon, lat = middle(B11)
+        body = _body(place_name="mine", lon=lon, lat=lat)
+        yield _asked("POST", "/signs", 403, body=body)
+
+
+def _hidden_sign(method: str, path: str) -> Callable[..., Iterator[Question]]:
+    def make(place: Place, caller: Caller) -> Iterator[Question]:
+        may = rules.may_ask(caller, f"{method}:{API}{path}")
+        for row in place.rows["sign"]:
+            if not (may and rules.sees(caller, row)):
+                yield _with_id(method, path, sign_code(row.key), 404)
+
+    return make
+
+
 # The log
 
 
@@ -319,6 +354,10 @@ MAKERS: Final = {
         ("GET", "/keys"): _keys,
         ("POST", "/keys"): _issue,
         ("DELETE", "/keys/{id}"): _revoke,
+        ("GET", "/signs"): _signs,
+        ("POST", "/signs"): _put_up,
+        ("DELETE", "/signs/{id}"): _hidden_sign("DELETE", "/signs/{id}"),
+        ("GET", "/signs/{id}/poster.pdf"): _hidden_sign("GET", "/signs/{id}/poster.pdf"),
         ("GET", "/audit"): _log,
         ("GET", "/sessions"): _sessions,
         **{

@@ -46,6 +46,7 @@ incident       own      grid        in        in       in         in         own
 event          own      grid        in        in       in         in         own     own           in      own        own          own            own
 said           own      grid        in        in       in         in         own     own           own     own        own          own            own
 reporter       -        -           -         -        -          in         -       -             -       -          -            -              -
+sign           -        -           in          in       -          in         -       -             -       -          -            -              -
 account        own      own         own       own      own        own        own     own           own     own        in           in             own
 sessions       own      own         own       own      own        own        own     own           own     own        in           own            own
 api_keys       own      own         own       own      own        own        own     own           own     own        in           in             own
@@ -102,6 +103,10 @@ GET:/api/v1/meta                            yes      yes         yes       yes  
 PUT:/api/v1/password                        -        -           -         -        -          -          -       -             -       -          -            -              -
 GET:/api/v1/people                          -        -           yes       yes      -          yes        yes     yes           -       -          -            -              -
 POST:/api/v1/people/{id}/reveal             -        -           -         yes      -          yes        -       yes           -       -          -            -              -
+GET:/api/v1/signs                           -        -           yes         yes      -          yes        -       -             -       -          -            -              -
+POST:/api/v1/signs                          -        -           yes         yes      -          yes        -       -             -       -          -            -              -
+DELETE:/api/v1/signs/{id}                   -        -           yes         yes      -          yes        -       -             -       -          -            -              -
+GET:/api/v1/signs/{id}/poster.pdf           -        -           yes         yes      -          yes        -       -             -       -          -            -              -
 GET:/api/v1/session                         yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
 DELETE:/api/v1/session                      -        -           -         -        -          -          -       -             -       -          -            -              -
 GET:/api/v1/sessions                        yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
@@ -130,6 +135,9 @@ incidents  yes      yes         yes       yes      yes        yes        -      
 PUBLIC: Final = frozenset({
     ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/"), ("GET", "/openapi.json"),
     ("MOUNT", "/viewer"), ("POST", "/api/v1/session"), ("GET", "/api/v1/oidc"),
+    # What a scanned sign lets anybody do: tests/api/test_signs.py.
+    ("GET", "/q"), ("POST", "/api/v1/intake"), ("POST", "/api/v1/intake/sign"),
+    ("POST", "/api/v1/intake/receipt"),
 })  # fmt: skip
 
 # Table -> the column that tells its rows apart; the kinds of row in it are those of SIGHT.
@@ -153,6 +161,7 @@ TABLES: Final = {
     "incidents": "id",
     "incident_events": "incident_id",
     "reporters": "incident_id",
+    "signs": "place_name",
     "accounts": "id",
     "sessions": "agent",
     "api_keys": "name",

@@ -51,10 +51,13 @@ LOGGED: dict[str, tuple[str, set[str]] | None] = {
     "GET /api/v1/keys": None,
     "GET /api/v1/grants": None,
     "GET /api/v1/exports": None,
+    "GET /api/v1/signs": None,
 }
 # What each of these enters is tested beside it: test_accounts, test_session, test_exports,
-# test_people, test_incidents.
+# test_people, test_incidents, test_signs.
 ELSEWHERE = {
+    "POST /api/v1/signs", "DELETE /api/v1/signs/{sign_code}", "POST /api/v1/intake",
+    "POST /api/v1/intake/sign", "POST /api/v1/intake/receipt",
     "POST /api/v1/session", "DELETE /api/v1/session", "DELETE /api/v1/sessions",
     "DELETE /api/v1/sessions/{session_id}", "PUT /api/v1/password", "PUT /api/v1/totp",
     "POST /api/v1/totp", "POST /api/v1/totp/removal", "POST /api/v1/accounts",
@@ -66,7 +69,7 @@ ELSEWHERE = {
     "POST /api/v1/incidents/{incident_id}/reporter/reveal",
     "POST /api/v1/people/{person_id}/reveal", "POST /api/v1/exports",
     "GET /api/v1/exports/{export_id}", "POST /api/v1/exports/{export_id}/decision",
-    "GET /api/v1/exports/{export_id}/file",
+    "GET /api/v1/exports/{export_id}/file", "GET /api/v1/signs/{sign_code}/poster.pdf",
 }  # fmt: skip
 TILES: dict[str, set[str] | None] = {
     "units": None,

@@ -74,6 +74,9 @@ INSERT INTO sessions (account_id, token_hash, expires_at, idle_s, second_factor)
     SELECT id, sha256('old'), now() + interval '1 day', 9999, false FROM accounts;
 INSERT INTO api_keys (account_id, name, key_hash, per_minute, expires_at, created_by)
     SELECT id, 'k', sha256('key'), 9, now() + interval '1 day', 't' FROM accounts;
+INSERT INTO signs (code, account_id, county_code, area_code, place_name, geom, created_by)
+    SELECT '0123456789ab', id, '990121', '990121', 'gate', 'SRID=4326;POINT(117 45)', 't'
+    FROM accounts;
 INSERT INTO area_grants (account_id, area_code, kind, reason, valid, given_by)
     SELECT id, '990122', 'grant', 'joint case', '[2026-01-01,2026-02-01)', 't' FROM accounts;
 INSERT INTO sign_in_failures VALUES (sha256('x'), 1, now(), NULL);

@@ -49,7 +49,8 @@ function keep(stored) {
 function told(error) {
   if (!(error instanceof Refusal)) throw error;
   if (error.status === 0) return t('intake.offline');
-  if (error.status === 404) return t('intake.gone');
+  // What is no code at all is no sign either.
+  if (error.status === 404 || error.problems.some((one) => one.field === 'code')) return t('intake.gone');
   if (error.status === 429) return t('intake.later', { minutes: Math.max(1, Math.ceil(error.after / 60)) });
   if (error.kind === 'PlaceOutsideArea') return t('intake.outside');
   return error.problems.length > 0

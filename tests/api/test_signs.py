@@ -175,7 +175,8 @@ def test_a_place_outside_the_county(own_town: Town) -> None:
         ({"text": ""}, "text"), ({"text": "   "}, "text"), ({"text": "x" * 2001}, "text"),
         ({"category": "nothing"}, "category"), ({"lon": 117.0}, ""),
         ({"lon": 117.0, "lat": 45.0}, ""), ({"lon": 200, "lat": 45, "accuracy_m": 5}, "lon"),
-        ({"accuracy_m": 5}, ""), ({"id": "1"}, "id"), ({"reporter": {"phone": "12"}}, "phone"), ({"severity": "major"}, "severity"),
+        ({"accuracy_m": 5}, ""), ({"id": "1"}, "id"),
+        ({"reporter": {"phone": "12"}}, "phone"), ({"severity": "major"}, "severity"),
         ({"text": "a\x00b"}, "text"),
     ],
 )  # fmt: skip

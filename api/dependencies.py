@@ -87,11 +87,40 @@ def get_period(
     ] = None,
 ) -> tuple[datetime | None, datetime | None]:
     """A period from ``start`` up to, not including, ``end``; None for an open side."""
-    first = parse_time(start, "start", settings) if start else None
-    last = parse_time(end, "end", settings) if end else None
+    return _period(settings, start=start, end=end)
+
+
+def get_span(
+    settings: Annotated[ServerSettings, Depends(get_settings)],
+    start: Annotated[
+        str | None,
+        Query(alias="from", description="First moment, ISO 8601", examples=["2026-06-01"]),
+    ] = None,
+    end: Annotated[
+        str | None,
+        Query(alias="to", description="First moment after it, ISO 8601", examples=["2026-07-01"]),
+    ] = None,
+) -> tuple[datetime | None, datetime | None]:
+    """A period that is asked for as ``from`` and ``to``, as ``get_period``."""
+    return _period(settings, **{"from": start, "to": end})
+
+
+def _period(
+    settings: ServerSettings, **sides: str | None
+) -> tuple[datetime | None, datetime | None]:
+    """The first and the second of two named moments, in this order.
+
+    Raises
+    ------
+    BadInput
+        One is no time, or the second does not follow the first.
+    """
+    (start, first), (end, last) = (
+        (name, parse_time(text, name, settings) if text else None) for name, text in sides.items()
+    )
     if first is not None and last is not None and first >= last:
         raise BadInput(
-            Problem("the period ends before it begins", "Give start before end", field="end")
+            Problem("the period ends before it begins", f"Give {start} before {end}", field=end)
         )
     return first, last
 
@@ -101,3 +130,4 @@ DatabaseIn = Annotated[Database, Depends(get_database)]
 SettingsIn = Annotated[ServerSettings, Depends(get_settings)]
 MomentIn = Annotated[datetime, Depends(get_moment)]
 PeriodIn = Annotated[tuple[datetime | None, datetime | None], Depends(get_period)]
+SpanIn = Annotated[tuple[datetime | None, datetime | None], Depends(get_span)]

@@ -52,7 +52,7 @@ class PeoplePage(BaseModel):
 
 
 class RevealIn(BaseModel):
-    """What is wanted, and why; an auditor reads the reason."""
+    """What is wanted, and why; an auditor reads the reason, and so does the person."""
 
     field: Literal["phone", "id_number"]
     reason: str = Field(min_length=1, max_length=500, examples=["call back on order 20260630-1"])
@@ -75,22 +75,22 @@ def index(
     limit: Annotated[int, Query(ge=1, description="At most 1000; more is cut to that")] = 100,
     cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
 ) -> PeoplePage:
-    """Nobody is shown who answers for nothing in the caller's area."""
+    """Nobody is shown who answers for nothing in the caller's area. Logged."""
     if phone is not None:
         if q is not None:
             raise BadInput(Problem("q and phone are both given", "Give one of them", field="phone"))
-        people = personal.find(access.session, "phone", phone, keyring=keyring)
-        following = None
+        people, following = personal.find(access.session, "phone", phone, keyring=keyring), None
     else:
         people, following = service.page(
             access.session, part=q, limit=min(limit, MAX_PAGE), cursor=cursor
         )
+    # Whoever is found by a phone is known to have it.
     audit.read(
         access.session,
         object_kind="person",
-        fields=("name", "phone_last4", *(("phone",) if phone is not None else ())),
-        seen=[(each.id, each.county_code) for each in people],
         action="search",
+        fields=("name", "phone_last4" if phone is None else "phone"),
+        seen=[(each.id, each.county_code) for each in people],
     )
     return PeoplePage(items=[PersonOut.of(each) for each in people], next=following)
 

@@ -96,6 +96,43 @@ def _reveal_reporter(place: Place, caller: Caller) -> Iterator[Question]:
                 yield _with_id("POST", path, id_, 404, body=body, look=look)
 
 
+# What is told to a worker of themselves
+
+
+def _own_tracks(place: Place, caller: Caller) -> Iterator[Question]:
+    """Walks of the caller's own person, in whatever area, and nobody else's: not by a cursor."""
+    numbers = {mark: number for (table, number), mark in place.keys.items()
+               if table == "track_fixes"}  # fmt: skip
+    for row in place.rows["patrol"]:
+        if not (row.person and row.person == caller.person):
+            cursor = numbers["fix", row.key]
+            yield _asked("GET", "/me/tracks", 422, query=f"cursor={cursor}")
+    rows = [row for row in place.rows["patrol"] if row.person and row.person == caller.person]
+
+    def look(answer: Answer) -> str | None:
+        """Each has one exact fix, and the rest of one that was reduced."""
+        features = json.loads(answer.body)["features"]
+        told = sorted(str(each["properties"]["patrol"]) for each in features)
+        wanted = sorted(2 * [numbers["fix", row.key] for row in rows])
+        return None if told == wanted else f"it shows the patrols {told}, not {wanted}"
+
+    yield _asked("GET", "/me/tracks", 200, *rows, query="limit=50", look=look)
+    yield _asked("GET", "/me/tracks", 200, query="start=2026-03-01T00:00:00Z")
+
+
+def _own_looks(place: Place, caller: Caller) -> Iterator[Question]:
+    """Those at the caller's own person; whoever is no person is looked at by nobody."""
+
+    def look(answer: Answer) -> str | None:
+        found = json.loads(answer.body)["items"]
+        return None if caller.person or not found else f"it shows {len(found)} looks"
+
+    # They name whoever looked, of any area: the account's name is its mark.
+    names = marks_of(place.rows["account"]) if caller.person else frozenset()
+    yield Question(f"GET:{API}/me/looks", "GET", f"{API}/me/looks", 200, names, query="limit=1000",
+                   look=look, at_most=True)  # fmt: skip
+
+
 # Exports
 
 
@@ -334,6 +371,8 @@ MAKERS: Final = {
         ("GET", "/people"): _people,
         ("POST", "/people/{id}/reveal"): _reveal_person,
         ("POST", "/incidents/{id}/reporter/reveal"): _reveal_reporter,
+        ("GET", "/me/tracks"): _own_tracks,
+        ("GET", "/me/looks"): _own_looks,
         ("GET", "/exports"): _exports,
         ("POST", "/exports"): _ask_export,
         ("GET", "/exports/{id}"): _export,

@@ -99,6 +99,8 @@ GET:/api/v1/keys                            -        -           -         -    
 POST:/api/v1/keys                           -        -           -         -        -          -          -       -             -       -          -            yes            -
 DELETE:/api/v1/keys/{id}                    -        -           -         -        -          -          -       -             -       -          -            yes            -
 GET:/api/v1/locate                          -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
+GET:/api/v1/me/looks                        yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
+GET:/api/v1/me/tracks                       -        yes         -         -        -          -          -       -             -       -          -            -              -
 GET:/api/v1/meta                            yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
 PUT:/api/v1/password                        -        -           -         -        -          -          -       -             -       -          -            -              -
 GET:/api/v1/people                          -        -           yes       yes      -          yes        yes     yes           -       -          -            -              -

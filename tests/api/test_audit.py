@@ -42,7 +42,6 @@ LOGGED: dict[str, tuple[str, set[str]] | None] = {
     "POST /api/v1/incidents": ("incident", {"responsible.name"}),
     "POST /api/v1/incidents/{incident_id}/events": ("incident", {"text", "address"}),
     "GET /api/v1/audit": ("audit", {"actor"}),
-    "GET /api/v1/people": ("person", {"name"}),
     "GET /api/v1/accounts": ("account", {"name"}),
     "GET /api/v1/accounts/{account_id}": ("account", {"name"}),
     "GET /api/v1/accounts/{account_id}/sessions": ("account", {"address", "agent"}),
@@ -52,6 +51,9 @@ LOGGED: dict[str, tuple[str, set[str]] | None] = {
     "GET /api/v1/grants": None,
     "GET /api/v1/exports": None,
     "GET /api/v1/signs": None,
+    "GET /api/v1/people": ("person", {"name", "phone_last4"}),
+    "GET /api/v1/me/tracks": ("patrol", {"place", "times"}),
+    "GET /api/v1/me/looks": ("audit", {"actor", "purpose"}),
 }
 # What each of these enters is tested beside it: test_accounts, test_session, test_exports,
 # test_people, test_incidents, test_signs.
@@ -90,6 +92,13 @@ ROUTE = (
     "INSERT INTO patrol_routes (county_code, name, means, interval_days, geom, source, external_id)"
     " VALUES ('990121', 'r', 'horse', 3, "
     "'SRID=4326;LINESTRING(117.01 45.01,117.03 45.01)', 's', '1')"
+)
+
+
+# Of the first grid's worker, whose account the caller's is.
+PATROL = (
+    "INSERT INTO patrols (county_code, started_at, ended_at, state, source, external_id, person_id)"
+    " VALUES ('990121', now() - interval '1 day', now(), 'done', 's', '1', :person)"
 )
 
 
@@ -147,6 +156,12 @@ def test_every_route_is_decided_upon(town: Town) -> None:
 @pytest.mark.parametrize("route", LOGGED)
 def test_a_route_enters_what_it_shows(own_town: Town, route: str) -> None:
     incident = report(own_town, text="打架要赔钱", address="二单元东户")
+    if "/me/" in route:
+        person = own_town.county.workers[factories.grid_code(0)]
+        with own_town.database.transaction() as session:
+            own = "UPDATE accounts SET person_id = :person WHERE login = 'tester'"
+            session.execute(sa.text(own), {"person": person})
+            session.execute(sa.text(PATROL), {"person": person})
     before = newest(own_town)
     answer = ask(own_town, route, incident)
     assert answer.status_code in {200, 201}, answer.text

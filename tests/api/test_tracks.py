@@ -192,7 +192,7 @@ def test_a_span_takes_whole_patrols_that_went_on_in_it(own_town: Town) -> None:
         {"cursor": "٣"},
         {"start": "x"},
         {"start": "2026-02-01", "end": "2026-01-01"},
-        {"start": "2026-02-01"},
+        {"from": "2026-02-01"},
     ],
 )
 def test_what_cannot_be_asked(town: Town, asked: dict[str, Any]) -> None:

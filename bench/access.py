@@ -2,8 +2,8 @@
 
 The same statements as the owner, whom no policy holds, and as the service let in by an API key
 with a scope of 1, 10 and 100 % of the grids; in one run, taking turns, medians of the wall clock.
-Letting in is outside the time of the statements and has its own line: ``locate`` through it
-against the same call without.
+Letting in is outside the time of the statements and has its own lines: a whole call of ``locate``
+by an API key and with its entry in the audit log, against the same call without either.
 """
 
 from __future__ import annotations
@@ -18,22 +18,28 @@ from pathlib import Path
 
 import numpy as np
 import sqlalchemy as sa
+from fastapi import FastAPI
 from sqlalchemy.orm import Session
 
+from api.app import create_app
+from api.dependencies import MomentIn
+from api.schemas.places import LocateOut
+from api.settings import ServerSettings
 from boundaries.access import Credential, Scope, enter
 from data import schema
 from gis import hardening
 from gis.database import Database
 from gis.settings import DatabaseSettings
 from grids.incidents import repository
-from grids.incidents.responsibility import answer
+from grids.incidents.responsibility import answer, position
 from grids.models import GridShape
 from maps import tiles
 from tests.access import province
+from tests.access.conftest import Asker
 
 ROUNDS = 40
 AT = datetime(2026, 6, 1, tzinfo=UTC)
-POINTS = 1_000
+POINTS, CALLS = 1_000, 1_000
 
 Query = Callable[[Session, Scope, np.random.Generator], object]
 
@@ -159,20 +165,33 @@ def measure(
         yield name, found
 
 
-def entering(database: Database, keys: dict[int, str], rounds: int = 200) -> tuple[float, float]:
-    """Seconds of a transaction that locates: the owner's, and one let in by a key; medians."""
-    scope, taken = province.SCOPES[1], ([], [])  # type: ignore[var-annotated]
-    credential = Credential.of(keys[1], is_key=True)
-    for turn in range(rounds):
-        for side in (0, 1):
-            random = np.random.default_rng(turn)
+def application(database: Database) -> FastAPI:
+    """The application, with a second ``locate`` that asks for no key and enters nothing."""
+    app = create_app(ServerSettings(), database)
+
+    @app.get("/bench/locate")
+    def bare(at: MomentIn, lon: float, lat: float) -> LocateOut:
+        with database.transaction() as session:
+            return LocateOut.of(answer(session, *position(lon, lat, "wgs84"), at=at), "wgs84")
+
+    return app
+
+
+def calling(
+    database: Database, keys: dict[int, str], rounds: int = CALLS
+) -> tuple[list[float], list[float]]:
+    """Seconds of each locate over HTTP, answered in process: bare, and as it is."""
+    ask = Asker(application(database), {"key": keys[1]})
+    taken: tuple[list[float], list[float]] = ([], [])
+    for turn in range(-50, rounds):
+        lon, lat = place(province.SCOPES[1], np.random.default_rng(turn + 50))
+        for side, path in enumerate(("/bench/locate", "/api/v1/locate")):
             started = time.perf_counter()
-            with (database.service_transaction if side else database.transaction)() as session:
-                if side:
-                    enter(session, credential)
-                locate(session, scope, random)
-            taken[side].append(time.perf_counter() - started)
-    return statistics.median(taken[0]), statistics.median(taken[1])
+            answered = ask("key" if side else None, "GET", path, f"{lon=}&{lat=}")
+            if turn >= 0:
+                taken[side].append(time.perf_counter() - started)
+            assert answered.status == 200, answered.body
+    return taken
 
 
 def main() -> None:
@@ -194,11 +213,12 @@ def main() -> None:
                     for owner, service in by_share.values()
                 )
                 print(f"{query:24}" + "".join(f"{each:>24}" for each in cells), flush=True)
-            owner, service = entering(database, keys)
-            print(
-                f"locate, whole transaction: {1000 * owner:.2f} ms, with a key "
-                f"{1000 * service:.2f} ms, {service / owner:.2f}x"
-            )
+            without, with_all = calling(database, keys)
+            entries = database.engine.connect().scalar(sa.text("SELECT count(*) FROM audit_log"))
+            print(f"GET /api/v1/locate, {CALLS} calls each, {entries:,} entries in the log")
+            for share in (50, 95):
+                plain, whole = (1000 * np.percentile(each, share) for each in (without, with_all))
+                print(f"p{share}: {plain:.2f} bare, {whole:.2f} as it is, {whole / plain:.2f}x")
 
 
 if __name__ == "__main__":

@@ -103,9 +103,13 @@ class Cell(Base):
     edition_id: Mapped[int] = mapped_column(sa.ForeignKey(Edition.id), primary_key=True)
     cell_id: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
     county_code: Mapped[str] = mapped_column(Code)
-    grid_id: Mapped[int] = mapped_column(sa.BigInteger)
+    # None in a draft: ground that no grid has yet.
+    grid_id: Mapped[int | None] = mapped_column(sa.BigInteger)
     unit_code: Mapped[str] = mapped_column(Code)
     block: Mapped[int] = mapped_column(sa.Integer)
     households: Mapped[int] = mapped_column(sa.Integer)
     building_ids: Mapped[list[int]] = mapped_column(ARRAY(sa.BigInteger), server_default="{}")
+    # Cells that share a line with it, and those of them that one can walk to; None: not worked out.
+    neighbours: Mapped[list[int] | None] = mapped_column(ARRAY(sa.Integer))
+    doors: Mapped[list[int] | None] = mapped_column(ARRAY(sa.Integer))
     geom: Mapped[Any] = mapped_column(Geometry("POLYGON", 4326, spatial_index=False))

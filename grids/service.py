@@ -101,7 +101,8 @@ def save_draft(
         optional ``name``, ``area_type``.
     cells
         ``cell_id``, ``grid`` (code), ``unit``, ``block``, ``households``, ``building_ids``
-        (numbers of the buildings table) and ``geometry``: what the planner made the grids of.
+        (numbers of the buildings table), optional ``neighbours`` and ``doors`` (cell ids), and
+        ``geometry``: what the planner made the grids of.
     """
     county = area_code[:6]
     shapes = grids.to_crs(4326)
@@ -189,7 +190,7 @@ def _save_cells(
 ) -> None:
     connection = session.connection().connection.driver_connection
     columns = "edition_id, cell_id, county_code, grid_id, unit_code, block, households, "
-    columns += "building_ids, geom"
+    columns += "building_ids, neighbours, doors, geom"
     with (
         connection.cursor() as cursor,  # type: ignore[union-attr]
         cursor.copy(f"COPY cells ({columns}) FROM STDIN") as copy,
@@ -205,11 +206,17 @@ def _save_cells(
                     int(row.block),
                     int(row.households),
                     [int(number) for number in row.building_ids],
+                    _numbers(getattr(row, "neighbours", None)),
+                    _numbers(getattr(row, "doors", None)),
                     shapely.to_wkb(
                         shapely.set_srid(row.geometry, 4326), hex=True, include_srid=True
                     ),
                 )
             )
+
+
+def _numbers(ids: Sequence[int] | None) -> list[int] | None:
+    return None if ids is None else [int(number) for number in ids]
 
 
 def check(session: Session, edition: Edition, at: datetime) -> list[Problem]:
@@ -390,20 +397,7 @@ def rollback(session: Session, edition_id: int, *, actor: str, note: str = "") -
     )
     session.add(copy)
     session.flush()
-    for table in (GridShape, Cell):
-        names = [
-            column.name
-            for column in table.__table__.columns
-            if column.name != "edition_id" and column.computed is None
-        ]
-        session.execute(
-            sa.insert(table).from_select(
-                ["edition_id", *names],
-                sa.select(sa.literal(copy.id), *(getattr(table, name) for name in names)).where(
-                    table.edition_id == before.id
-                ),
-            )
-        )
+    copy_rows(session, before.id, copy.id)
     at = datetime.now(UTC)
     replaced = editions.activate(session, copy, approver=actor, at=at)
     total = session.scalar(sa.select(sa.func.count()).where(GridShape.edition_id == copy.id))
@@ -420,3 +414,21 @@ def rollback(session: Session, edition_id: int, *, actor: str, note: str = "") -
     return Published(
         copy, replaced, int(total or 0), int(total or 0), _unassigned(session, copy, at)
     )
+
+
+def copy_rows(session: Session, old: int, new: int) -> None:
+    """Copy the grids and cells of an edition to another one."""
+    for table in (GridShape, Cell):
+        names = [
+            column.name
+            for column in table.__table__.columns
+            if column.name != "edition_id" and column.computed is None
+        ]
+        session.execute(
+            sa.insert(table).from_select(
+                ["edition_id", *names],
+                sa.select(sa.literal(new), *(getattr(table, name) for name in names)).where(
+                    table.edition_id == old
+                ),
+            )
+        )

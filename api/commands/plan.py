@@ -116,7 +116,7 @@ def draw(
                 )
             write_layer(plan.grids, out_file, layer="grids")
             if cells is not None:
-                write_layer(plan.cells, cells, layer="cells")
+                write_layer(plan.cells.drop(columns=["neighbours", "doors"]), cells, layer="cells")
             number = None
         else:
             with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:

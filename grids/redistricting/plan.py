@@ -76,7 +76,9 @@ class Plan:
         single valid polygon in the CRS of the area. Ordered by code.
     cells
         One row per planning cell: ``cell_id``, ``building_ids`` (list), ``households``,
-        ``block``, ``unit``, ``grid`` (code) and ``geometry``. The cells of a grid tile it.
+        ``block``, ``unit``, ``grid`` (code), ``neighbours`` (cells that share a line with it),
+        ``doors`` (those of them that one can walk to) and ``geometry``. The cells of a grid tile
+        it.
     findings
         Broken rules and remarks on the input: by rule, the worst of each first.
     settings

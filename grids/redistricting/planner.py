@@ -211,6 +211,15 @@ def _plan(
             "block": cells.block,
             "unit": codes_of_units[cells.unit],
             "grid": codes[label],
+            "neighbours": np.split(graph.ends, graph.starts[1:-1]),
+            "doors": [
+                ends[walk]
+                for ends, walk in zip(
+                    np.split(graph.ends, graph.starts[1:-1]),
+                    np.split(graph.walk, graph.starts[1:-1]),
+                    strict=True,
+                )
+            ],
         },
         geometry=given,
         crs=town.crs,

@@ -1,0 +1,386 @@
+"""Carry a change out: cells to other grids, exact shapes and figures, kept both ways.
+
+A change looks at the grids that it touches and at nothing else, so that it takes as long in a plan
+of four thousand grids as in one of ten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from geoalchemy2 import WKBElement
+from sqlalchemy.dialects.postgresql import insert
+
+from gis import audit
+from gis.database import execute
+from gis.errors import Problem
+from grids.models import Grid, GridShape
+from grids.plans.errors import (
+    GridLocked,
+    MoveRefused,
+    PlanClosed,
+    PlanConflict,
+    PlanNotFound,
+)
+from grids.plans.members import (
+    FIGURES,
+    NAMED,
+    NONE,
+    Member,
+    Row,
+    figures,
+    grid_rows,
+    members,
+    members_by_id,
+    pieces,
+    some,
+)
+from grids.plans.models import PlanLock, PlanMove, PlanRow, PlanStep
+from grids.plans.naming import first_row
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from sqlalchemy.orm import Session
+
+DEVIATION_UNIT: Final = 1e9
+COMPACTNESS_UNIT: Final = 1e6
+
+
+@dataclass(frozen=True)
+class Change:
+    """Which cells go to which grid.
+
+    Attributes
+    ----------
+    to
+        Grid of each cell that goes elsewhere: an id, `NONE`, or -1, -2 ... for new grids.
+    grown_from
+        For each new grid the grid that it is a part of: target, area type and name come from it.
+    detail
+        What was asked for, for the history.
+    """
+
+    kind: str
+    to: Mapping[int, int]
+    detail: Mapping[str, Any]
+    grown_from: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a step did: the plan afterwards, rows of the grids it touched, codes that are gone."""
+
+    plan: PlanRow
+    touched: Sequence[Row]
+    gone: Sequence[str]
+    seq: int | None = None
+
+
+def plan_for_change(session: Session, edition_id: int) -> PlanRow:
+    """The plan, locked until the transaction ends: steps of two people follow one another.
+
+    Raises
+    ------
+    PlanNotFound, PlanClosed
+        There is none, or it takes no moves any more.
+    """
+    plan = session.scalars(
+        sa.select(PlanRow)
+        .where(PlanRow.edition_id == edition_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if plan is None:
+        raise PlanNotFound(f"there is no plan {edition_id}")
+    if plan.state != "open":
+        raise PlanClosed(
+            f"plan {edition_id} is {plan.state}: take it back to the table first ('return')"
+        )
+    return plan
+
+
+def carry_out(
+    session: Session, plan: PlanRow, change: Change, *, author: str, version: int
+) -> Done:
+    """Make a move; its figures are those of the shapes that it leaves.
+
+    Parameters
+    ----------
+    version
+        Of the plan that the author looked at. What others did since is no hindrance, unless it
+        touched the same grids.
+
+    Raises
+    ------
+    PlanConflict, GridLocked
+        Others changed these grids since, or locked them.
+    MoveRefused
+        A grid would be in pieces, reach over the line of a unit, or nothing would change.
+    """
+    edition = plan.edition_id
+    going = members_by_id(session, edition, change.to)
+    missing = sorted(set(change.to) - set(going))
+    if missing:
+        raise MoveRefused(
+            Problem(f"there are no cells {some(missing)}", "Look at the plan anew", field="cells")
+        )
+    going = {cell: each for cell, each in going.items() if each.grid_id != change.to[cell]}
+    if not going:
+        raise MoveRefused(Problem("nothing would change", "Choose other cells", field="cells"))
+    touched = {each.grid_id for each in going.values()} | {
+        change.to[cell] for cell in going if change.to[cell] > 0
+    } | set(change.grown_from.values())  # fmt: skip
+    touched.discard(NONE)
+    check_version(session, plan, version, touched)
+    before = grid_rows(session, edition, touched)
+    unknown = sorted(touched - set(before))
+    if unknown:
+        raise MoveRefused(
+            Problem(f"there are no grids {some(unknown)}", "Look at the plan anew", field="grid")
+        )
+    check_locks(session, plan, before)
+    inside = members(session, edition, touched) | going
+    place = {cell: change.to.get(cell, each.grid_id) for cell, each in inside.items()}
+    number = _new_grids(session, plan, place)
+    parent_of = {grid: wanted for wanted, grid in number.items()}
+    place = {cell: number.get(grid, grid) for cell, grid in place.items()}
+    after: dict[int, Row | None] = {}
+    problems: list[Problem] = []
+    for grid in sorted({*touched, *number.values()}):
+        mine = [inside[cell] for cell in sorted(place) if place[cell] == grid]
+        if not mine:
+            after[grid] = None
+            continue
+        row = before.get(grid) or first_row(
+            session,
+            plan,
+            mine[0].unit_code,
+            before.get(change.grown_from.get(parent_of[grid], NONE)),
+            [str(each["code"]) for each in after.values() if each],
+        )
+        problems += _breaches(row, mine)
+        if not problems:
+            after[grid] = row | figures(mine)
+    if problems:
+        raise MoveRefused(problems)
+    cells = sorted(going)
+    old = [going[cell].grid_id for cell in cells]
+    new = [place[cell] for cell in cells]
+    whole: dict[int, Row | None] = {grid: before.get(grid) for grid in after}
+    write(session, plan, dict(zip(cells, new, strict=True)), whole, after)
+    plan.unassigned += new.count(NONE) - old.count(NONE)
+    plan.moves += 1
+    move = PlanMove(
+        edition_id=edition, seq=plan.moves, parent=plan.head, county_code=plan.county_code,
+        area_code=plan.area_code, author=author, kind=change.kind, detail=dict(change.detail),
+        cells=cells, grids_before=old, grids_after=new,
+        before={str(grid): row for grid, row in whole.items()},
+        after={str(grid): row for grid, row in after.items()},
+    )  # fmt: skip
+    session.add(move)
+    plan.head = move.seq
+    step(session, plan, "do", author=author, seq=move.seq, grids=after)
+    return done(plan, whole, after, move.seq)
+
+
+def check_version(session: Session, plan: PlanRow, version: int, grids: Collection[int]) -> None:
+    """Refuse what others have overtaken: steps on the same grids since a version.
+
+    Raises
+    ------
+    PlanConflict
+        Who did what, and when.
+    """
+    if version > plan.version:
+        raise PlanConflict(
+            f"plan {plan.edition_id} is at version {plan.version}, not at {version}: load it anew"
+        )
+    if version == plan.version:
+        return
+    since = session.scalars(
+        sa.select(PlanStep)
+        .where(
+            PlanStep.edition_id == plan.edition_id,
+            PlanStep.version > version,
+            PlanStep.grids.overlap(sorted(grids)),
+        )
+        .order_by(PlanStep.version)
+    ).all()
+    if since:
+        told = "; ".join(
+            f"{each.author}: {each.kind} at {each.at:%H:%M:%S} UTC (version {each.version})"
+            for each in since[-NAMED:]
+        )
+        raise PlanConflict(
+            f"these grids were changed since version {version}: {told}. Load the plan anew and "
+            "try again; nothing of yours or theirs is lost"
+        )
+
+
+def check_locks(session: Session, plan: PlanRow, grids: Mapping[int, Row]) -> None:
+    """Refuse a move that touches a locked grid.
+
+    Raises
+    ------
+    GridLocked
+        Names the grids and who locked them.
+    """
+    locks = session.scalars(
+        sa.select(PlanLock).where(
+            PlanLock.edition_id == plan.edition_id, PlanLock.grid_id.in_(list(grids))
+        )
+    ).all()
+    if locks:
+        told = ", ".join(f"{grids[each.grid_id]['code']} ({each.author})" for each in locks)
+        raise GridLocked(f"locked: {told}. Unlock them first")
+
+
+def step(
+    session: Session,
+    plan: PlanRow,
+    kind: str,
+    *,
+    author: str,
+    grids: Iterable[int],
+    seq: int | None = None,
+    note: str = "",
+) -> None:
+    """Enter a step in the plan's history and in the audit log; the version grows."""
+    plan.version += 1
+    touched = sorted(grids)
+    session.add(
+        PlanStep(
+            edition_id=plan.edition_id, version=plan.version, county_code=plan.county_code,
+            area_code=plan.area_code, author=author, kind=kind, seq=seq, grids=touched, note=note,
+        )
+    )  # fmt: skip
+    audit.record(
+        session,
+        actor=author,
+        action=f"plan.{kind}",
+        object_kind="edition",
+        object_id=plan.edition_id,
+        county_code=plan.county_code,
+        count=len(touched),
+        move=seq,
+        version=plan.version,
+    )
+    session.flush()
+
+
+def write(
+    session: Session,
+    plan: PlanRow,
+    place: Mapping[int, int],
+    before: Mapping[int, Row | None],
+    after: Mapping[int, Row | None],
+) -> None:
+    """Put cells and rows as they are to be; the plan's figures follow by the difference."""
+    edition = plan.edition_id
+    gone = [grid for grid, row in after.items() if row is None]
+    kept = [(grid, row) for grid, row in after.items() if row is not None]
+    if gone:
+        # The key of the cells would take them along.
+        execute(
+            session,
+            "UPDATE cells SET grid_id = NULL WHERE edition_id = :edition "
+            "AND cell_id = ANY(CAST(:cells AS int[]))",
+            edition=edition, cells=list(place),
+        )  # fmt: skip
+        execute(
+            session,
+            "DELETE FROM grid_shapes WHERE edition_id = :edition "
+            "AND grid_id = ANY(CAST(:gone AS bigint[]))",
+            edition=edition, gone=gone,
+        )  # fmt: skip
+    if kept:
+        fresh = insert(GridShape)
+        session.execute(
+            fresh.on_conflict_do_update(
+                index_elements=["edition_id", "grid_id"],
+                set_={name: fresh.excluded[name] for name in (*FIGURES, "geom")},
+            ),
+            [
+                {"edition_id": edition, "grid_id": grid, "county_code": plan.county_code}
+                | row
+                | {"geom": WKBElement(bytes.fromhex(row["geom"]), srid=4326)}
+                for grid, row in kept
+            ],
+        )
+    execute(
+        session,
+        "UPDATE cells SET grid_id = nullif(m.grid, 0) "
+        "FROM unnest(CAST(:cells AS int[]), CAST(:grids AS bigint[])) AS m (cell, grid) "
+        "WHERE edition_id = :edition AND cell_id = m.cell",
+        edition=edition, cells=list(place), grids=list(place.values()),
+    )  # fmt: skip
+    for sign, rows in ((-1, before), (1, after)):
+        for row in rows.values():
+            if row is not None:
+                count(plan, row, sign)
+
+
+def count(plan: PlanRow, row: Row, sign: int = 1) -> None:
+    """Add a grid's figures to those of its plan, or take them away."""
+    share = row["households"] / row["target"] - 1
+    plan.grids += sign
+    plan.households += sign * row["households"]
+    plan.within_tolerance += sign * (abs(share) <= plan.tolerance + 1e-9)
+    plan.deviation_sum += sign * round(abs(share) * DEVIATION_UNIT)
+    plan.compactness_sum += sign * round(row["compactness"] * COMPACTNESS_UNIT)
+
+
+def done(
+    plan: PlanRow,
+    before: Mapping[int, Row | None],
+    after: Mapping[int, Row | None],
+    seq: int | None,
+) -> Done:
+    """What is told of a step."""
+    return Done(
+        plan,
+        [{"grid_id": grid, **row} for grid, row in after.items() if row is not None],
+        [str(row["code"]) for grid, row in before.items() if row and after[grid] is None],
+        seq,
+    )
+
+
+def _breaches(row: Row, mine: Sequence[Member]) -> list[Problem]:
+    code = row["code"]
+    units = sorted({each.unit_code for each in mine} - {row["unit_code"]})
+    if units:
+        return [
+            Problem(
+                f"grid {code} would reach over the line of {row['unit_code']} into "
+                f"{', '.join(units)}",
+                "Choose cells of its own unit",
+                field="cells",
+            )
+        ]
+    parts = pieces(mine)
+    if len(parts) > 1:
+        cut = [cell for part in parts[1:] for cell in part]
+        return [
+            Problem(
+                f"grid {code} would be in {len(parts)} pieces: cells {some(cut)} would be cut off",
+                "Take the piece along, or choose cells at its edge",
+                field="cells",
+            )
+        ]
+    return []
+
+
+def _new_grids(session: Session, plan: PlanRow, place: Mapping[int, int]) -> dict[int, int]:
+    """An identity for each new grid of a change."""
+    wanted = sorted({grid for grid in place.values() if grid < 0}, reverse=True)
+    if not wanted:
+        return {}
+    ids = session.scalars(
+        sa.insert(Grid).returning(Grid.id, sort_by_parameter_order=True),
+        [{"county_code": plan.county_code} for _ in wanted],
+    ).all()
+    return dict(zip(wanted, ids, strict=True))

@@ -79,3 +79,5 @@ class Edition(Base):
     )
     approver: Mapped[str | None] = mapped_column(sa.Text)
     published_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
+    # When open incidents went over to it; None: not yet, or before there was such a thing.
+    changed_over_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))

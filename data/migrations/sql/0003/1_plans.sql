@@ -141,6 +141,7 @@ INSERT INTO column_classes (table_name, class, column_name)
 SELECT c.table_name, c.class, unnest(string_to_array(c.columns, ' '))
 FROM (VALUES
     ('cells', 'internal', 'neighbours doors'),
+    ('editions', 'internal', 'changed_over_at'),
     ('plans', 'internal',
      'edition_id county_code area_code state version head moves tolerance grids households '
      'unassigned within_tolerance deviation_sum compactness_sum created_at created_by'),

@@ -1,0 +1,372 @@
+"""What would be different: two editions or plans side by side, by what stands on the ground.
+
+A household moves when the grid of its building has another identity in the second edition. Where
+neither was made from the other, identities are told by the households they share: more than half of
+both is the same grid, as it will be on publishing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+import sqlalchemy as sa
+
+from boundaries import editions
+from gis.database import execute
+from grids.models import GridShape
+from grids.service import SAME_GRID_SHARE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+Kind = Literal["kept", "split", "merged", "new", "gone"]
+# Ground that changed hands and is smaller than this is the noding of two drawings, m2.
+LEAST_GROUND_M2: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How evenly the work is shared in one edition.
+
+    Attributes
+    ----------
+    within_tolerance
+        Share of grids within 10 % of their target.
+    mean_deviation
+        Mean of the grids' absolute deviations from their targets, as a share.
+    spread
+        Coefficient of variation of households per grid: 0 is perfectly even.
+    fewest, most
+        Households of the smallest and the largest grid.
+    """
+
+    grids: int
+    households: int
+    within_tolerance: float
+    mean_deviation: float
+    spread: float
+    fewest: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What goes from one grid to another; a code is None for ground without a grid.
+
+    ``incidents`` (open ones) and ``cameras`` are None for who may not see them.
+    """
+
+    from_code: str | None
+    to_code: str | None
+    households: int
+    buildings: int
+    incidents: int | None
+    cameras: int | None
+    worker_before: str | None
+    worker_after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What becomes of a grid: `codes` are those that it goes on as, or that it comes from."""
+
+    code: str
+    kind: Kind
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The first edition beside the second."""
+
+    first: int
+    second: int
+    loads: tuple[Load, Load]
+    flows: Sequence[Flow]
+    lineage: Sequence[Line]
+    households_moved: int
+    buildings_moved: int
+    incidents_moved: int | None
+    cameras_moved: int | None
+    workers_concerned: int
+    grid_of: Mapping[int, int] = field(default_factory=dict, repr=False)
+
+
+def compare(session: Session, first: int, second: int, *, at: datetime) -> Comparison:
+    """Compare two editions, drafts or not.
+
+    Parameters
+    ----------
+    at
+        Moment of the assignments and open incidents that are counted.
+
+    Raises
+    ------
+    EditionNotFound
+        One of them is not there.
+    """
+    old, new = editions.get(session, first), editions.get(session, second)
+    shapes = {each: _shapes(session, each) for each in (old.id, new.id)}
+    buildings = _joined(
+        session, old.id, new.id,
+        "SELECT point AS geom, households AS weight FROM buildings "
+        "WHERE county_code = :county", old.county_code,
+    )  # fmt: skip
+    same = _identities(shapes[old.id], shapes[new.id], buildings)
+    counted: dict[tuple[int, int], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for a, b, rows, weight in buildings:
+        counted[a, b]["buildings"] += rows
+        counted[a, b]["households"] += weight
+    seen = {
+        "incidents": _may(session, "incidents.read"),
+        "cameras": _may(session, "cameras.read"),
+    }
+    if seen["incidents"]:
+        for a, b, rows, _ in _joined(
+            session, old.id, new.id,
+            "SELECT geom, 1 AS weight FROM incidents WHERE county_code = :county "
+            "AND geom IS NOT NULL AND state NOT IN ('closed', 'rejected', 'merged', 'evaluated')",
+            old.county_code,
+        ):  # fmt: skip
+            counted[a, b]["incidents"] += rows
+    if seen["cameras"]:
+        for a, b, rows, _ in _joined(
+            session, old.id, new.id,
+            "SELECT geom, 1 AS weight FROM cameras WHERE county_code = :county", old.county_code,
+        ):  # fmt: skip
+            counted[a, b]["cameras"] += rows
+    workers = _workers(session, at)
+    heir = {b: a for a, b in same.items()}  # identity that a grid of the second has on publishing
+    flows = []
+    for (a, b), numbers in sorted(counted.items()):
+        if a == b == 0 or (a and same.get(a) == b):
+            continue
+        flows.append(
+            Flow(
+                _code(shapes[old.id], a), _code(shapes[new.id], b),
+                numbers["households"], numbers["buildings"],
+                numbers["incidents"] if seen["incidents"] else None,
+                numbers["cameras"] if seen["cameras"] else None,
+                workers.get(a), workers.get(heir.get(b, 0)),
+            )
+        )  # fmt: skip
+    flows.sort(key=lambda flow: (-flow.households, flow.from_code or "", flow.to_code or ""))
+    concerned = {name for flow in flows for name in (flow.worker_before, flow.worker_after) if name}
+    return Comparison(
+        old.id,
+        new.id,
+        (_load(shapes[old.id]), _load(shapes[new.id])),
+        flows,
+        _lineage(shapes[old.id], shapes[new.id], same, counted),
+        sum(flow.households for flow in flows),
+        sum(flow.buildings for flow in flows),
+        sum(flow.incidents or 0 for flow in flows) if seen["incidents"] else None,
+        sum(flow.cameras or 0 for flow in flows) if seen["cameras"] else None,
+        len(concerned),
+        same,
+    )
+
+
+def letters(session: Session, found: Comparison, *, at: datetime) -> list[dict[str, Any]]:
+    """A row for each building whose grid changes: what its old and its new worker have to know.
+
+    Returns
+    -------
+    list of dict
+        ``building``, ``name``, ``address``, ``households``, ``from_grid``, ``from_worker``,
+        ``to_grid``, ``to_worker``; by old worker, new worker and building.
+    """
+    workers = _workers(session, at)
+    heir = {b: a for a, b in found.grid_of.items()}
+    rows = execute(
+        session,
+        "SELECT b.id, b.name, b.address, b.households, a.grid_id AS old, a.code AS from_code, "
+        "z.grid_id AS new, z.code AS to_code FROM buildings AS b "
+        "LEFT JOIN LATERAL (SELECT grid_id, code FROM grid_shapes AS g WHERE g.edition_id = :first "
+        "AND g.geom && b.point AND ST_Covers(g.geom, b.point) ORDER BY code LIMIT 1) AS a ON true "
+        "LEFT JOIN LATERAL (SELECT grid_id, code FROM grid_shapes AS g "
+        "WHERE g.edition_id = :second AND g.geom && b.point AND ST_Covers(g.geom, b.point) "
+        "ORDER BY code LIMIT 1) AS z ON true "
+        "WHERE b.county_code = (SELECT county_code FROM editions WHERE id = :first)",
+        first=found.first,
+        second=found.second,
+    )
+    out = [
+        {
+            "building": row.id,
+            "name": row.name,
+            "address": row.address,
+            "households": row.households,
+            "from_grid": row.from_code,
+            "from_worker": workers.get(row.old),
+            "to_grid": row.to_code,
+            "to_worker": workers.get(heir.get(row.new, 0)),
+        }
+        for row in rows
+        if (row.old or row.new) and not (row.old and found.grid_of.get(row.old) == row.new)
+    ]
+    return sorted(
+        out, key=lambda row: (row["from_worker"] or "", row["to_worker"] or "", row["building"])
+    )
+
+
+def difference(session: Session, found: Comparison) -> list[dict[str, Any]]:
+    """Ground that changes hands, a polygon each: the difference map.
+
+    Returns
+    -------
+    list of dict
+        ``from_grid``, ``to_grid`` (codes), ``area_m2`` and ``wkb`` (WGS 84).
+    """
+    pairs = sorted(found.grid_of.items())
+    rows = execute(
+        session,
+        """
+        SELECT a.code AS from_grid, z.code AS to_grid,
+            ST_Area(s.shared::geography) AS area_m2, ST_AsBinary(s.shared) AS wkb
+        FROM grid_shapes AS a
+        JOIN grid_shapes AS z ON z.edition_id = :second AND z.geom && a.geom
+        CROSS JOIN LATERAL (
+            SELECT ST_CollectionExtract(ST_Intersection(a.geom, z.geom), 3) AS shared
+        ) AS s
+        WHERE a.edition_id = :first AND NOT ST_IsEmpty(s.shared)
+            AND NOT EXISTS (
+                SELECT FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[])) AS m (old, new)
+                WHERE m.old = a.grid_id AND m.new = z.grid_id
+            )
+        ORDER BY a.code, z.code
+        """,
+        first=found.first,
+        second=found.second,
+        old=[a for a, _ in pairs],
+        new=[b for _, b in pairs],
+    ).all()
+    return [
+        {"from_grid": r.from_grid, "to_grid": r.to_grid, "area_m2": r.area_m2, "wkb": bytes(r.wkb)}
+        for r in rows
+        if r.area_m2 >= LEAST_GROUND_M2
+    ]
+
+
+def _shapes(session: Session, edition_id: int) -> dict[int, Any]:
+    rows = session.execute(
+        sa.select(GridShape.grid_id, GridShape.code, GridShape.households, GridShape.target).where(
+            GridShape.edition_id == edition_id
+        )
+    )
+    return {row.grid_id: row for row in rows}
+
+
+def _joined(
+    session: Session, first: int, second: int, places: str, county: str
+) -> list[tuple[int, int, int, int]]:
+    """Grid in the first, grid in the second (0: none), number of places, their weight."""
+    rows = execute(
+        session,
+        f"WITH p AS MATERIALIZED ({places}) "  # noqa: S608 - texts of this module
+        "SELECT coalesce(a.grid_id, 0) AS a, coalesce(z.grid_id, 0) AS b, count(*) AS rows, "
+        "coalesce(sum(p.weight), 0) AS weight FROM p "
+        "LEFT JOIN LATERAL (SELECT grid_id FROM grid_shapes AS g WHERE g.edition_id = :first "
+        "AND g.geom && p.geom AND ST_Covers(g.geom, p.geom) ORDER BY code LIMIT 1) AS a ON true "
+        "LEFT JOIN LATERAL (SELECT grid_id FROM grid_shapes AS g WHERE g.edition_id = :second "
+        "AND g.geom && p.geom AND ST_Covers(g.geom, p.geom) ORDER BY code LIMIT 1) AS z ON true "
+        "GROUP BY 1, 2",
+        first=first,
+        second=second,
+        county=county,
+    )
+    return [(row.a, row.b, int(row.rows), int(row.weight)) for row in rows]
+
+
+def _identities(
+    old: Mapping[int, Any],
+    new: Mapping[int, Any],
+    buildings: Sequence[tuple[int, int, int, int]],
+) -> dict[int, int]:
+    """Grid of the second for each of the first that goes on."""
+    same = {grid: grid for grid in old.keys() & new.keys()}
+    total_old: dict[int, int] = defaultdict(int)
+    total_new: dict[int, int] = defaultdict(int)
+    for a, b, _, weight in buildings:
+        total_old[a] += weight
+        total_new[b] += weight
+    for a, b, _, weight in buildings:
+        if a and b and a not in same and b not in same:
+            is_most = weight > SAME_GRID_SHARE * max(total_old[a], total_new[b])
+            if is_most:
+                same[a] = b
+    return same
+
+
+def _lineage(
+    old: Mapping[int, Any],
+    new: Mapping[int, Any],
+    same: Mapping[int, int],
+    counted: Mapping[tuple[int, int], Mapping[str, int]],
+) -> list[Line]:
+    """What becomes of each grid of the first, and where the new ones come from."""
+    to: dict[int, set[int]] = defaultdict(set)
+    come_from: dict[int, set[int]] = defaultdict(set)
+    for (a, b), numbers in counted.items():
+        if a and b and numbers["households"]:
+            to[a].add(b)
+            come_from[b].add(a)
+    heirs = set(same.values())
+    lines = []
+    for grid, row in old.items():
+        if grid in same:
+            fresh = sorted(new[b].code for b in to[grid] if b not in heirs)
+            kind: Kind = "split" if fresh else "kept"
+            lines.append(Line(row.code, kind, (new[same[grid]].code, *fresh)))
+        else:
+            kind = "merged" if to[grid] & heirs else "gone"
+            lines.append(Line(row.code, kind, tuple(sorted(new[b].code for b in to[grid]))))
+    lines += [
+        Line(row.code, "new", tuple(sorted(old[a].code for a in come_from[grid])))
+        for grid, row in new.items()
+        if grid not in heirs
+    ]
+    return sorted(lines, key=lambda line: (line.code, line.kind))
+
+
+def _load(shapes: Mapping[int, Any]) -> Load:
+    if not shapes:
+        return Load(0, 0, 0.0, 0.0, 0.0, 0, 0)
+    households = np.array([row.households for row in shapes.values()], dtype=float)
+    share = np.abs(households / np.array([row.target for row in shapes.values()]) - 1)
+    mean = households.mean()
+    return Load(
+        len(shapes),
+        int(households.sum()),
+        float((share <= 0.1 + 1e-9).mean()),
+        float(share.mean()),
+        float(households.std() / mean) if mean else 0.0,
+        int(households.min()),
+        int(households.max()),
+    )
+
+
+def _workers(session: Session, at: datetime) -> dict[int, str]:
+    """Name of who is in charge of each grid at a moment."""
+    rows = execute(
+        session,
+        "SELECT a.grid_id, p.name FROM assignments AS a JOIN persons AS p ON p.id = a.person_id "
+        "WHERE a.grid_id IS NOT NULL AND a.is_primary AND a.valid @> CAST(:at AS timestamptz)",
+        at=at,
+    )
+    return {row.grid_id: row.name for row in rows}
+
+
+def _may(session: Session, right: str) -> bool:
+    return bool(session.scalar(sa.select(sa.func.wangge_may(right))))
+
+
+def _code(shapes: Mapping[int, Any], grid: int) -> str | None:
+    row = shapes.get(grid)
+    return row.code if row is not None else None

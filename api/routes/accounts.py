@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated
+from collections.abc import Collection, Sequence
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Response
 
@@ -20,11 +21,14 @@ from api.schemas.accounts import (
     StateBody,
 )
 from boundaries.accounts import repository, service
+from boundaries.accounts.models import Account
+from gis import audit
 
 router = APIRouter(prefix="/api/v1/accounts", tags=["accounts"])
 Administrator = Annotated[
     Access, needs("accounts.manage", "roles.assign", "grants.give", "keys.manage")
 ]
+SHOWN: Final = ("login", "name", "person_id", "last_signed_in_at")
 Manager = Annotated[Access, needs("accounts.manage")]
 # The system administrator appoints the first of the others; the database says which.
 Assigner = Annotated[Access, needs("roles.assign", "accounts.manage")]
@@ -33,11 +37,18 @@ Assigner = Annotated[Access, needs("roles.assign", "accounts.manage")]
 @router.get("", summary="Accounts of the caller's area")
 def index(access: Administrator) -> AccountsOut:
     """Every account that the caller administers, by login."""
-    return AccountsOut(
-        accounts=[
-            AccountOut.of(account, locked)
-            for account, locked in repository.accounts(access.session)
-        ]
+    found = repository.accounts(access.session)
+    _tell(access, [account for account, _ in found], SHOWN)
+    return AccountsOut(accounts=[AccountOut.of(account, locked) for account, locked in found])
+
+
+def _tell(access: Access, accounts: Sequence[Account], fields: Collection[str]) -> None:
+    """Enter whose account was shown."""
+    audit.read(
+        access.session,
+        object_kind="account",
+        fields=fields,
+        seen=[(each.id, each.area_code) for each in accounts],
     )
 
 
@@ -70,7 +81,9 @@ def add(body: AccountBody, access: Manager, response: Response) -> NewAccountOut
 @router.get("/{account_id}", summary="An account")
 def show(account_id: uuid.UUID, access: Administrator) -> AccountOut:
     """One that the caller administers; others are not found."""
-    return AccountOut.of(repository.account(access.session, account_id))
+    account = repository.account(access.session, account_id)
+    _tell(access, [account], SHOWN)
+    return AccountOut.of(account)
 
 
 @router.put("/{account_id}/role", summary="Give an account its role and area")
@@ -114,6 +127,7 @@ def devices(account_id: uuid.UUID, access: Manager) -> DevicesOut:
     """Devices on which an account is signed in."""
     account = repository.account(access.session, account_id)
     found = repository.open_sessions(access.session, account.id)
+    _tell(access, [account], ("sessions.address", "sessions.agent"))
     return DevicesOut(sessions=[DeviceOut.of(each, access.caller.session_id) for each in found])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -10,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from api.auth import Access, needs
 from api.dependencies import KeyringIn
+from gis import audit
 from gis.errors import BadInput, Problem
 from grids.people import personal, service
 from grids.people.models import Person
@@ -79,11 +81,29 @@ def index(
         if q is not None:
             raise BadInput(Problem("q and phone are both given", "Give one of them", field="phone"))
         found = personal.find(access.session, "phone", phone, keyring=keyring)
+        _tell(access, found, by="phone")
         return PeoplePage(items=[PersonOut.of(each) for each in found], next=None)
     people, following = service.page(
         access.session, part=q, limit=min(limit, MAX_PAGE), cursor=cursor
     )
+    _tell(access, people, by="name" if q else None)
     return PeoplePage(items=[PersonOut.of(each) for each in people], next=following)
+
+
+def _tell(access: Access, people: Sequence[Person], *, by: str | None) -> None:
+    """Enter whom was shown. A person has a county only: inside it the caller's area is meant."""
+    own = access.caller.scope.area
+    audit.read(
+        access.session,
+        object_kind="person",
+        fields=("name", "employment", "phone_last4"),
+        seen=[
+            (each.id, own if own.startswith(each.county_code) else each.county_code)
+            for each in people
+        ],
+        action="search",
+        by=by,
+    )
 
 
 @router.post("/{person_id}/reveal", summary="A phone or id number, for a reason")

@@ -30,10 +30,12 @@ from api.routes import (
     incidents,
     keys,
     locate,
+    me,
     meta,
     oidc,
     people,
     session,
+    signs,
     tiles,
 )
 from api.routes import demo as demo_routes
@@ -52,8 +54,13 @@ CONTENT_SECURITY_POLICY = (
 )
 # What a page could be made to ask for and ours never does.
 PERMISSIONS = "geolocation=(), camera=(), microphone=(), payment=(), usb=(), serial=()"
+# The page of a scanned sign asks where the phone is, if the resident says so.
+ASKS_PLACE = PERMISSIONS.replace("geolocation=()", "geolocation=(self)")
 # What anybody may send before it is known who they are.
-SMALL_BODIES = {"/api/v1/session": 16 * 2**10}
+SMALL_BODIES = dict.fromkeys(
+    ("/api/v1/session", "/api/v1/intake", "/api/v1/intake/sign", "/api/v1/intake/receipt"),
+    16 * 2**10,
+)
 DESCRIPTION = """
 Which grid does a place belong to, who answers for it now, who else, and how sure are we?
 
@@ -101,7 +108,9 @@ def create_app(
         meta,
         locate,
         incidents,
+        signs,
         people,
+        me,
         exports,
         heatmaps,
         tiles,
@@ -121,6 +130,12 @@ def create_app(
         if demo is not None:
             demo_routes.greet(request, page)
         return page
+
+    @app.get("/q", include_in_schema=False)
+    def _scanned() -> FileResponse:
+        # Which sign it was stands behind the '#', which a browser keeps to itself.
+        headers = {"Cache-Control": "no-cache", "Permissions-Policy": ASKS_PLACE}
+        return FileResponse(viewer / "intake.html", headers=headers)
 
     # The last one added is the first that a request meets.
     early = app.state.early_refusals

@@ -6,8 +6,7 @@ import base64
 import hashlib
 import hmac
 import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from threading import Lock
 from typing import Annotated, Any, Final
@@ -57,13 +56,22 @@ class Access:
 
 
 class RateLimits:
-    """How often each API key may still ask: a bucket a key, filled evenly over a minute."""
+    """How often each caller may still ask: a bucket each, filled evenly over a while."""
 
-    def __init__(self) -> None:
-        self._left: dict[uuid.UUID, tuple[float, float]] = {}
+    def __init__(self, *, kept: int = 100_000) -> None:
+        self._kept = kept
+        self._left: dict[Hashable, tuple[float, float, float]] = {}
         self._lock = Lock()
 
-    def take(self, key_id: uuid.UUID, per_minute: int, *, now: float | None = None) -> None:
+    def take(
+        self,
+        caller: Hashable,
+        limit: int,
+        *,
+        within_s: float = 60,
+        what: str = "this key may ask {limit} times a minute",
+        now: float | None = None,
+    ) -> None:
         """Count one request.
 
         Raises
@@ -72,13 +80,24 @@ class RateLimits:
             The bucket is empty.
         """
         moment = time.monotonic() if now is None else now
+        a_second = limit / within_s
         with self._lock:
-            left, at = self._left.get(key_id, (float(per_minute), moment))
-            left = min(float(per_minute), left + (moment - at) * per_minute / 60)
+            left, at, _ = self._left.get(caller, (float(limit), moment, 0.0))
+            left = min(float(limit), left + (moment - at) * a_second)
             if left < 1:
-                wait = (1 - left) * 60 / per_minute
-                raise TooMany(f"this key may ask {per_minute} times a minute", wait)
-            self._left[key_id] = (left - 1, moment)
+                raise TooMany(what.format(limit=limit), (1 - left) / a_second)
+            full_at = moment + (limit - left + 1) / a_second
+            self._left[caller] = (left - 1, moment, full_at)
+            if len(self._left) > self._kept:
+                self._forget(moment)
+
+    def _forget(self, moment: float) -> None:
+        """Drop the buckets that are full again; if strangers filled it all, the fullest half."""
+        kept = {who: each for who, each in self._left.items() if each[2] > moment}
+        if len(kept) > self._kept // 2:
+            emptiest = sorted(kept, key=lambda who: kept[who][2])[-(self._kept // 2) :]
+            kept = {who: kept[who] for who in emptiest}
+        self._left = kept
 
 
 def is_secure(request: Request) -> bool:

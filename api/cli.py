@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "accounts": ("api.commands.accounts:app", "Who may sign in, as what and where"),
     "keys": ("api.commands.keys:app", "API keys of programs: issue, list, revoke"),
     "grants": ("api.commands.grants:app", "Access to other areas for a time, and broken glass"),
+    "signs": ("api.commands.signs:app", "Signs that residents scan to report: put up, print"),
     "crs": ("api.commands.crs:app", "Which coordinate system a layer is in"),
 }
 REFUSED, USAGE, MISSING = 1, 2, 3

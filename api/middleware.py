@@ -30,6 +30,7 @@ SEND_TIMEOUT_S: Final = 30.0
 HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 # Everything else tells somebody something of their own.
 PUBLIC_FILES: Final = ("/viewer/",)
+PAGES: Final = frozenset({"/", "/q"})
 
 
 class SecurityHeaders:
@@ -45,11 +46,13 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
         path = scope["path"]
-        is_file = path == "/" or path.startswith(PUBLIC_FILES)
+        is_file = path in PAGES or path.startswith(PUBLIC_FILES)
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [*message["headers"], *self.headers]
+                given = {name for name, _ in message["headers"]}
+                ours = [each for each in self.headers if each[0] not in given]
+                headers = [*message["headers"], *ours]
                 # Only now: a proxy's word on it may have been taken on the way in.
                 if scope.get("scheme") == "https":
                     headers.append(HSTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,9 +19,12 @@ from api.commands.shared import (
     print_json,
     print_table,
 )
+from api.schemas.tracks import TrackPage
+from gis.audit import looks as looking
 from gis.errors import BadInput, Problem
 from grids.errors import AssignmentNotFound, PersonNotFound
 from grids.incidents.responsibility import REASONS, responsible, tell_people
+from grids.patrols import tracks as patrol_tracks
 from grids.people import service
 
 if TYPE_CHECKING:
@@ -171,3 +175,81 @@ def who(
             ["name", "role", "why"],
             ((each.name, each.role, REASONS[each.reason][1]) for each in people),
         )
+
+
+@app.command(epilog="Example: wangge people tracks 王一 --county 990121 --from 2026-07-01 --json")
+def tracks(
+    person: Annotated[str, typer.Argument(help="Name, or id in its source")],
+    county: Annotated[str, typer.Option(help="6-digit county code")],
+    start: Annotated[str | None, typer.Option("--from", help="First moment")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="First moment after it")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 50,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a person's patrols with their fixes (GeoJSON); they are told that somebody looked."""
+    first, last = moment(start, "--from"), moment(end, "--to")
+    with open_database(data_dir) as database, database.transaction() as session:
+        who = service.person_by_name(session, person, county)
+        found, following = patrol_tracks.own(session, who.id, start=first, end=last, limit=limit)
+        days = patrol_tracks.kept_days(session)
+    if as_json:
+        page = TrackPage.of(found, kept_days=days, following=following)
+        print_json(page.model_dump(mode="json"))
+        return
+    print_table(
+        ["patrol", "from (UTC)", "to", "state", "fixes", "reduced"],
+        (
+            (
+                each.patrol.id,
+                *(
+                    f"{at.astimezone(UTC):%Y-%m-%d %H:%M}" if at else None
+                    for at in (each.patrol.started_at, each.patrol.ended_at)
+                ),
+                each.patrol.state,
+                len(each.fixes),
+                each.reduced.fixes if each.reduced else None,
+            )
+            for each in found
+        ),
+    )
+    if following is not None:
+        out.print(f"only the newest {limit}: there are more")
+
+
+@app.command(epilog="Example: wangge people looks 王一 --county 990121")
+def looks(
+    person: Annotated[str, typer.Argument(help="Name, or id in its source")],
+    county: Annotated[str, typer.Option(help="6-digit county code")],
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 50,
+    before: Annotated[
+        int | None, typer.Option("--before", help="Only older than this id: the next page")
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell who looked at a person's tracks, patrols, phone or id number."""
+    with open_database(data_dir) as database, database.transaction() as session:
+        looking.be(session, service.person_by_name(session, person, county).id)
+        found, following = looking.page(session, limit=limit, before=before)
+    if as_json:
+        print_json({"looks": [asdict(each) for each in found], "next": following})
+        return
+    print_table(
+        ["id", "when (UTC)", "role", "who", "did", "to", "fields", "for"],
+        (
+            (
+                each.id,
+                f"{each.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+                each.role,
+                each.name,
+                each.action,
+                each.object_kind,
+                ",".join(each.fields),
+                each.purpose,
+            )
+            for each in found
+        ),
+    )
+    if following is not None:
+        out.print(f"more with --before {following}")

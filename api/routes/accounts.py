@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
-from typing import Annotated, Final
+from collections.abc import Sequence
+from typing import Annotated
 
 from fastapi import APIRouter, Response
 
@@ -28,7 +28,6 @@ router = APIRouter(prefix="/api/v1/accounts", tags=["accounts"])
 Administrator = Annotated[
     Access, needs("accounts.manage", "roles.assign", "grants.give", "keys.manage")
 ]
-SHOWN: Final = ("login", "name", "person_id", "last_signed_in_at")
 Manager = Annotated[Access, needs("accounts.manage")]
 # The system administrator appoints the first of the others; the database says which.
 Assigner = Annotated[Access, needs("roles.assign", "accounts.manage")]
@@ -38,18 +37,8 @@ Assigner = Annotated[Access, needs("roles.assign", "accounts.manage")]
 def index(access: Administrator) -> AccountsOut:
     """Every account that the caller administers, by login."""
     found = repository.accounts(access.session)
-    _tell(access, [account for account, _ in found], SHOWN)
+    _enter(access, [account for account, _ in found])
     return AccountsOut(accounts=[AccountOut.of(account, locked) for account, locked in found])
-
-
-def _tell(access: Access, accounts: Sequence[Account], fields: Collection[str]) -> None:
-    """Enter whose account was shown."""
-    audit.read(
-        access.session,
-        object_kind="account",
-        fields=fields,
-        seen=[(each.id, each.area_code) for each in accounts],
-    )
 
 
 @router.post(
@@ -81,9 +70,9 @@ def add(body: AccountBody, access: Manager, response: Response) -> NewAccountOut
 @router.get("/{account_id}", summary="An account")
 def show(account_id: uuid.UUID, access: Administrator) -> AccountOut:
     """One that the caller administers; others are not found."""
-    account = repository.account(access.session, account_id)
-    _tell(access, [account], SHOWN)
-    return AccountOut.of(account)
+    found = repository.account(access.session, account_id)
+    _enter(access, [found])
+    return AccountOut.of(found)
 
 
 @router.put("/{account_id}/role", summary="Give an account its role and area")
@@ -127,7 +116,7 @@ def devices(account_id: uuid.UUID, access: Manager) -> DevicesOut:
     """Devices on which an account is signed in."""
     account = repository.account(access.session, account_id)
     found = repository.open_sessions(access.session, account.id)
-    _tell(access, [account], ("sessions.address", "sessions.agent"))
+    _enter(access, [account], "address", "agent")
     return DevicesOut(sessions=[DeviceOut.of(each, access.caller.session_id) for each in found])
 
 
@@ -136,3 +125,13 @@ def sign_out(account_id: uuid.UUID, access: Manager) -> EndedOut:
     """End every session of an account."""
     account = repository.account(access.session, account_id)
     return EndedOut(ended=service.end_sessions(access.session, account, actor=access.actor))
+
+
+def _enter(access: Access, shown: Sequence[Account], *fields: str) -> None:
+    """Enter in the audit log whose accounts are shown."""
+    audit.read(
+        access.session,
+        object_kind="account",
+        fields=fields or ("name", "person_id"),
+        seen=[(account.id, account.area_code) for account in shown],
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -53,7 +52,7 @@ class PeoplePage(BaseModel):
 
 
 class RevealIn(BaseModel):
-    """What is wanted, and why; an auditor reads the reason."""
+    """What is wanted, and why; an auditor reads the reason, and so does the person."""
 
     field: Literal["phone", "id_number"]
     reason: str = Field(min_length=1, max_length=500, examples=["call back on order 20260630-1"])
@@ -76,34 +75,24 @@ def index(
     limit: Annotated[int, Query(ge=1, description="At most 1000; more is cut to that")] = 100,
     cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
 ) -> PeoplePage:
-    """Nobody is shown who answers for nothing in the caller's area."""
+    """Nobody is shown who answers for nothing in the caller's area. Logged."""
     if phone is not None:
         if q is not None:
             raise BadInput(Problem("q and phone are both given", "Give one of them", field="phone"))
-        found = personal.find(access.session, "phone", phone, keyring=keyring)
-        _tell(access, found, by="phone")
-        return PeoplePage(items=[PersonOut.of(each) for each in found], next=None)
-    people, following = service.page(
-        access.session, part=q, limit=min(limit, MAX_PAGE), cursor=cursor
-    )
-    _tell(access, people, by="name" if q else None)
-    return PeoplePage(items=[PersonOut.of(each) for each in people], next=following)
-
-
-def _tell(access: Access, people: Sequence[Person], *, by: str | None) -> None:
-    """Enter whom was shown. A person has a county only: inside it the caller's area is meant."""
-    own = access.caller.scope.area
+        people, following = personal.find(access.session, "phone", phone, keyring=keyring), None
+    else:
+        people, following = service.page(
+            access.session, part=q, limit=min(limit, MAX_PAGE), cursor=cursor
+        )
+    # Whoever is found by a phone is known to have it.
     audit.read(
         access.session,
         object_kind="person",
-        fields=("name", "employment", "phone_last4"),
-        seen=[
-            (each.id, own if own.startswith(each.county_code) else each.county_code)
-            for each in people
-        ],
         action="search",
-        by=by,
+        fields=("name", "phone_last4" if phone is None else "phone"),
+        seen=[(each.id, each.county_code) for each in people],
     )
+    return PeoplePage(items=[PersonOut.of(each) for each in people], next=following)
 
 
 @router.post("/{person_id}/reveal", summary="A phone or id number, for a reason")

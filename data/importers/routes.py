@@ -12,6 +12,8 @@ from data.importers.work import Kind, Work, county_of, own_ids
 from gis.database import execute
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from sqlalchemy.orm import Session
 
 MEANS: Final = ("foot", "horse", "motorbike", "vehicle", "boat")
@@ -80,10 +82,10 @@ def known_routes(session: Session, county: str | None) -> dict[str, list[int]]:
 
 
 def find_targets(
-    work: Work, series: pd.Series[Any], known: dict[str, list[int]], field: str, what: str
+    work: Work, series: pd.Series[Any], known: Mapping[str, Sequence[Any]], field: str, what: str
 ) -> pd.Series[Any]:
-    """Numbers of what the texts name; rejects the unknown and the ambiguous ones."""
-    out: list[int | None] = []
+    """Keys of what the texts name; rejects the unknown and the ambiguous ones."""
+    out: list[Any] = []
     bad: list[tuple[Any, str]] = []
     for row, text in series.items():
         found = [] if text is None else known.get(text.lower(), [])

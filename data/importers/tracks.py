@@ -16,6 +16,8 @@ from data.importers.work import Kind, Work, county_of
 from gis.database import execute
 
 if TYPE_CHECKING:
+    import uuid
+
     from sqlalchemy.orm import Session
 
 # Faster than a vehicle on a steppe road, and than a boat: the position jumped.
@@ -32,6 +34,7 @@ def prepare(work: Work) -> None:
     frame["patrol"] = values.texts(work.column("patrol"))
     frame["route"] = values.texts(work.column("route"))
     frame["team"] = values.texts(work.column("team"))
+    frame["worker"] = values.texts(work.column("worker"))
     frame["fixed_at"] = moments.times(
         work.column("time"), report, work.field("time"), timezone=work.options.timezone
     )
@@ -49,11 +52,25 @@ def prepare(work: Work) -> None:
     if frame.empty:
         work.records["fixes"] = frame
         return
+    frame = _of_one_worker(work, frame)
     _report_disorder(work, frame)
     frame = _without_doubles(work, frame)
     frame = frame.sort_values(["patrol", "fixed_at"], kind="stable")
     _report_jumps(work, frame)
     work.records["fixes"] = frame
+
+
+def _of_one_worker(work: Work, frame: pd.DataFrame) -> pd.DataFrame:
+    """Reject fixes of another worker than the one whom their patrol names first."""
+    first = frame.groupby("patrol", sort=False)["worker"].transform("first").astype(object)
+    first = first.where(first.notna(), None)
+    other = frame["worker"].notna() & (frame["worker"] != first)
+    if other.any():
+        work.report.reject(
+            frame.index[other], "the patrol is another worker's in an earlier row",
+            "Give each worker a patrol of their own.", field=work.field("worker"),
+        )  # fmt: skip
+    return frame[~other].assign(worker=first[~other])
 
 
 def _report_disorder(work: Work, frame: pd.DataFrame) -> None:
@@ -117,7 +134,10 @@ def store(work: Work, session: Session) -> None:
     frame = work.records["fixes"]
     report = work.report
     found = find_targets(work, frame["route"], known_routes(session, county), "route", "route")
-    frame = frame.assign(route_id=found)[report.stands(frame.index)]
+    walkers = find_targets(
+        work, frame["worker"], _known_people(session, county), "worker", "worker"
+    )
+    frame = frame.assign(route_id=found, person_id=walkers)[report.stands(frame.index)]
     if frame.empty:
         return
     for month in sorted(frame["fixed_at"].dt.strftime("%Y-%m-01T00:00:00Z").unique()):
@@ -126,44 +146,88 @@ def store(work: Work, session: Session) -> None:
     patrols = patrols.assign(
         county_code=county, source=work.options.source, external_id=patrols["patrol"]
     )
-    columns = ("county_code", "source", "external_id", "route_id", "team")
+    columns = ("county_code", "source", "external_id", "route_id", "team", "person_id")
     writing.stage(session, "patrols", patrols[list(columns)])
-    made = writing.merge(session, work, "patrols", columns, keep=("route_id", "team"))
+    made = writing.merge(session, work, "patrols", columns, keep=("route_id", "team", "person_id"))
     report.note(
         f"{counted(made.new, 'patrol is', 'patrols are')} new, {made.changed} changed, "
         f"{made.unchanged} as before"
     )
-    numbers = {
-        row.external_id: row.id
-        for row in execute(
-            session,
-            "SELECT id, external_id FROM patrols WHERE county_code = :county AND source = :source",
-            county=county,
-            source=work.options.source,
-        )
-    }
-    fixes = frame.assign(patrol_id=frame["patrol"].map(numbers), county_code=county)
+    frame = _to_be_kept(work, session, frame, county)
+    if frame.empty:
+        return
+    fixes = frame.assign(county_code=county)
     writing.stage(session, "track_fixes", fixes[list(_FIXES)])
-    writing.count(
-        report,
-        writing.merge(session, work, "track_fixes", _FIXES, key=("patrol_id", "fixed_at")),
-    )
     # A patrol lasts from its first fix to its last, whatever files they came in.
     execute(
         session,
         """
-        UPDATE patrols p SET started_at = f.first, ended_at = f.last, state = 'done'
-        FROM (SELECT patrol_id, min(fixed_at) AS first, max(fixed_at) AS last FROM track_fixes
-              WHERE patrol_id IN (SELECT patrol_id FROM incoming) GROUP BY patrol_id) f
-        WHERE p.id = f.patrol_id AND (p.started_at, p.ended_at, p.state)
-              IS DISTINCT FROM (f.first, f.last, 'done')
+        UPDATE patrols p SET started_at = least(p.started_at, f.first),
+            ended_at = greatest(p.ended_at, f.last), state = 'done'
+        FROM (SELECT patrol_id, min(fixed_at) AS first, max(fixed_at) AS last FROM incoming
+              GROUP BY patrol_id) f
+        WHERE p.id = f.patrol_id AND (p.started_at, p.ended_at, p.state) IS DISTINCT FROM
+              (least(p.started_at, f.first), greatest(p.ended_at, f.last), 'done')
         """,
     )
+    writing.count(
+        report,
+        writing.merge(session, work, "track_fixes", _FIXES, key=("patrol_id", "fixed_at")),
+    )
+
+
+def _known_people(session: Session, county: str | None) -> dict[str, list[uuid.UUID]]:
+    """Ids of the county's people by external id and by name, each in lower case."""
+    out: dict[str, list[uuid.UUID]] = {}
+    for row in execute(
+        session,
+        "SELECT id, external_id, name FROM persons WHERE county_code = :county ORDER BY id",
+        county=county,
+    ):
+        for key in {row.external_id.lower(), row.name.lower()}:
+            out.setdefault(key, []).append(row.id)
+    return out
+
+
+def _to_be_kept(
+    work: Work, session: Session, frame: pd.DataFrame, county: str | None
+) -> pd.DataFrame:
+    """Fixes with the number of their patrol, without those cancelled or reduced before."""
+    patrols = {
+        row.external_id: row
+        for row in execute(
+            session,
+            "SELECT p.id, p.external_id, p.state, s.last_at AS reduced_to FROM patrols AS p "
+            "LEFT JOIN track_summaries AS s ON s.patrol_id = p.id "
+            "WHERE p.county_code = :county AND p.source = :source",
+            county=county,
+            source=work.options.source,
+        )
+    }
+    found = [patrols[name] for name in frame["patrol"]]
+    cancelled = np.array([each.state == "cancelled" for each in found])
+    if cancelled.any():
+        work.report.reject(
+            frame.index[cancelled], "the patrol was cancelled, so that nobody was on duty",
+            "Positions are kept of patrols that took place only.", field=work.field("patrol"),
+        )  # fmt: skip
+    reduced = ~cancelled & np.array(
+        [
+            each.reduced_to is not None and at <= each.reduced_to
+            for each, at in zip(found, frame["fixed_at"], strict=True)
+        ]
+    )
+    if reduced.any():
+        work.report.add(
+            "repaired", "the fix was reduced to a coarse place long ago and was left out",
+            rows=frame.index[reduced],
+        )  # fmt: skip
+    return frame.assign(patrol_id=[each.id for each in found])[~(cancelled | reduced)]
 
 
 KIND: Final = Kind(
     name="tracks",
-    fields=("patrol", "route", "team", "time", "lon", "lat", "accuracy_m"),
+    fields=("patrol", "route", "team", "worker", "time", "lon", "lat", "accuracy_m"),
     required=("patrol", "time"),
     families=("point",),
     needs_place=True,

@@ -80,8 +80,13 @@ def write(place: DemoPlace, folder: Path) -> dict[str, Path]:
         ("tracks", place.tracks, "utf-8"),
     ):
         files[kind] = folder / f"{kind}.csv"
-        frame.to_csv(files[kind], index=False, encoding=encoding, lineterminator="\n")
+        write_table(frame, files[kind], encoding=encoding)
     return files
+
+
+def write_table(frame: pd.DataFrame, path: Path, *, encoding: str = "utf-8") -> None:
+    """Write a table as CSV."""
+    frame.to_csv(path, index=False, encoding=encoding, lineterminator="\n")
 
 
 def write_workers(frame: pd.DataFrame, path: Path) -> Path:

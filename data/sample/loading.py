@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from boundaries import editions
 from data.demo import LOADED
 from data.importers.run import run_import
-from data.sample.files import write, write_workers
+from data.sample.files import write, write_table, write_workers
+from data.sample.patrols import with_riders
 from data.sample.people import workers
 from data.sample.place import build
 from gis import audit
@@ -92,9 +93,11 @@ def load(
             edition = editions.in_force(session, datetime.now(UTC))[0]
             grids = planning.grids_frame(session, edition.id)
         people = Path(folder) / "workers.xlsx"
-        write_workers(workers(grids, place=place, seed=seed, until=last), people)
+        peopled = workers(grids, place=place, seed=seed, until=last)
+        write_workers(peopled, people)
         bring("workers", people)
         bring("incidents", files["incidents"])
+        write_table(with_riders(place.tracks, peopled), files["tracks"])
         bring("tracks", files["tracks"])
     with database.transaction(timeout_s=0) as session:
         audit.record(

@@ -119,6 +119,18 @@ def tracks(routes: gpd.GeoDataFrame, until: date, rng: np.random.Generator) -> p
     return pd.concat(frames, ignore_index=True)
 
 
+def with_riders(tracks: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
+    """The fixes with `worker`, the id of who rode: the guards of a route take turns."""
+    guards = people[people["role"] == "border_guard"].groupby("route")["id"].agg(list)
+    patrols = tracks.drop_duplicates("patrol")
+    turns = patrols.groupby("route").cumcount()
+    riders = {
+        patrol: guards[route][turn % len(guards[route])]
+        for patrol, route, turn in zip(patrols["patrol"], patrols["route"], turns, strict=True)
+    }
+    return tracks.assign(worker=tracks["patrol"].map(riders))
+
+
 def _ridden(line: Any, means: str, run: int, rng: np.random.Generator) -> Array:
     """Where the patrol was, minute by minute, local metres."""
     length = float(line.length)

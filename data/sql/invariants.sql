@@ -105,6 +105,15 @@ SELECT format('%s fixes lie in no month''s partition', count(*))
 FROM track_fixes_other
 HAVING count(*) > 0;
 
+-- invariant: every track fix was taken while its patrol was under way
+-- remedy: Correct the times of the patrol, or delete the fixes: nobody is followed off duty
+SELECT format('patrol %s has %s fixes from outside it', p.id, count(*))
+FROM track_fixes AS f
+JOIN patrols AS p ON p.id = f.patrol_id
+WHERE p.state NOT IN ('under_way', 'done') OR p.started_at IS NULL OR f.fixed_at < p.started_at
+    OR f.fixed_at > p.ended_at
+GROUP BY p.id;
+
 -- invariant: every chain of the audit log ends where its head says, with nothing missing
 -- remedy: Run 'wangge audit verify', which names the rows
 SELECT format('stream %s has %s entries, the last is %s, and its head says %s', stream,

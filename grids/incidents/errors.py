@@ -23,3 +23,7 @@ class UnknownCategory(BadInput):
 
 class PlaceOutsideArea(Forbidden):
     """It happened where the account that reports it does not work."""
+
+
+class SignNotFound(NotFound):
+    """No sign of that code, or it was taken down."""

@@ -121,3 +121,21 @@ class Reporter(Base):
     created_at: Mapped[datetime] = mapped_column(
         sa.DateTime(timezone=True), server_default=sa.func.now()
     )
+
+
+class Sign(Base):
+    """A sign in the street whose code a resident scans to report without an account."""
+
+    __tablename__ = "signs"
+    code: Mapped[str] = mapped_column(Code, primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
+    county_code: Mapped[str] = mapped_column(Code)
+    area_code: Mapped[str] = mapped_column(Code)
+    place_name: Mapped[str] = mapped_column(sa.Text)
+    geom: Mapped[Any] = mapped_column(Geometry("POINT", srid=4326, spatial_index=False))
+    created_at: Mapped[datetime] = mapped_column(
+        sa.DateTime(timezone=True), server_default=sa.func.now()
+    )
+    created_by: Mapped[str] = mapped_column(sa.Text)
+    ended_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
+    ended_by: Mapped[str | None] = mapped_column(sa.Text)

@@ -82,7 +82,7 @@ export function rememberLanguage(language) {
  * @param {string | null} said
  * @returns {import('./i18n.js').Language}
  */
-function chosenLanguage(said) {
+export function chosenLanguage(said) {
   const candidates = [said, recall(REMEMBERED_LANGUAGE), navigator.language.slice(0, 2)];
   const found = candidates.find((one) => LANGUAGES.includes(/** @type {any} */ (one)));
   return /** @type {any} */ (found ?? 'zh');

@@ -6,7 +6,18 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.access import rules
-from tests.access.place import A11, B11, EXPORTED, GRIDS, WHOLE, Caller, report, word
+from tests.access.place import (
+    A11,
+    B11,
+    EXPORTED,
+    GRIDS,
+    WHOLE,
+    Caller,
+    middle,
+    report,
+    sign_code,
+    word,
+)
 from tests.access.question import Question, marks_of
 
 if TYPE_CHECKING:
@@ -83,6 +94,43 @@ def _reveal_reporter(place: Place, caller: Caller) -> Iterator[Question]:
             else:
                 look = _detail("nobody is kept as having reported incident", id_)
                 yield _with_id("POST", path, id_, 404, body=body, look=look)
+
+
+# What is told to a worker of themselves
+
+
+def _own_tracks(place: Place, caller: Caller) -> Iterator[Question]:
+    """Walks of the caller's own person, in whatever area, and nobody else's: not by a cursor."""
+    numbers = {mark: number for (table, number), mark in place.keys.items()
+               if table == "track_fixes"}  # fmt: skip
+    for row in place.rows["patrol"]:
+        if not (row.person and row.person == caller.person):
+            cursor = numbers["fix", row.key]
+            yield _asked("GET", "/me/tracks", 422, query=f"cursor={cursor}")
+    rows = [row for row in place.rows["patrol"] if row.person and row.person == caller.person]
+
+    def look(answer: Answer) -> str | None:
+        """Each has one exact fix, and the rest of one that was reduced."""
+        features = json.loads(answer.body)["features"]
+        told = sorted(str(each["properties"]["patrol"]) for each in features)
+        wanted = sorted(2 * [numbers["fix", row.key] for row in rows])
+        return None if told == wanted else f"it shows the patrols {told}, not {wanted}"
+
+    yield _asked("GET", "/me/tracks", 200, *rows, query="limit=50", look=look)
+    yield _asked("GET", "/me/tracks", 200, query="start=2026-03-01T00:00:00Z")
+
+
+def _own_looks(place: Place, caller: Caller) -> Iterator[Question]:
+    """Those at the caller's own person; whoever is no person is looked at by nobody."""
+
+    def look(answer: Answer) -> str | None:
+        found = json.loads(answer.body)["items"]
+        return None if caller.person or not found else f"it shows {len(found)} looks"
+
+    # They name whoever looked, of any area: the account's name is its mark.
+    names = marks_of(place.rows["account"]) if caller.person else frozenset()
+    yield Question(f"GET:{API}/me/looks", "GET", f"{API}/me/looks", 200, names, query="limit=1000",
+                   look=look, at_most=True)  # fmt: skip
 
 
 # Exports
@@ -218,7 +266,7 @@ def _give(place: Place, caller: Caller) -> Iterator[Question]:
     for row, is_seen in _tried_accounts(place, caller):
         if not is_seen:
             body = _body(login=row.by, area_code=A11, **more)
-            yield _asked("POST", "/grants", 404, body=body)
+            yield _asked("POST", "/grants", 422, body=body)
         elif not B11.startswith(caller.area):
             # Nobody gives an area that is not theirs to give.
             yield _asked("POST", "/grants", 403, body=_body(login=row.by, area_code=B11, **more))
@@ -243,13 +291,45 @@ def _keys(place: Place, caller: Caller) -> Iterator[Question]:
 def _issue(place: Place, caller: Caller) -> Iterator[Question]:
     for row, is_seen in _tried_accounts(place, caller):
         if not is_seen:
-            yield _asked("POST", "/keys", 404, body=_body(login=row.by, name="mine"))
+            yield _asked("POST", "/keys", 422, body=_body(login=row.by, name="mine"))
 
 
 def _revoke(place: Place, caller: Caller) -> Iterator[Question]:
     for row, is_seen in _tried_accounts(place, caller):
         if not is_seen or not rules.may_ask(caller, f"DELETE:{API}/keys/{{id}}"):
             yield _with_id("DELETE", "/keys/{id}", place.ids["api_keys", row.by], 404)
+
+
+# Signs
+
+
+def _signs(place: Place, caller: Caller) -> Iterator[Question]:
+    yield _asked("GET", "/signs", 200, *rules.visible(place, caller, "sign"))
+
+
+def _put_up(_place: Place, caller: Caller) -> Iterator[Question]:
+    if not B11.startswith(caller.area):
+        lon, lat = middle(B11)
+        body = _body(place_name="mine", lon=lon, lat=lat)
+        yield _asked("POST", "/signs", 403, body=body)
+
+
+def _hidden_sign(method: str, path: str) -> Callable[..., Iterator[Question]]:
+    def make(place: Place, caller: Caller) -> Iterator[Question]:
+        may = rules.may_ask(caller, f"{method}:{API}{path}")
+        for row in place.rows["sign"]:
+            if not (may and rules.sees(caller, row)):
+                yield _with_id(method, path, sign_code(row.key), 404)
+
+    return make
+
+
+# The log
+
+
+def _log(place: Place, caller: Caller) -> Iterator[Question]:
+    rows = [*rules.visible(place, caller, "audit"), *rules.visible(place, caller, "purpose")]
+    yield _asked("GET", "/audit", 200, *rows, query="action=test")
 
 
 # One's own devices, password and second factor
@@ -291,6 +371,8 @@ MAKERS: Final = {
         ("GET", "/people"): _people,
         ("POST", "/people/{id}/reveal"): _reveal_person,
         ("POST", "/incidents/{id}/reporter/reveal"): _reveal_reporter,
+        ("GET", "/me/tracks"): _own_tracks,
+        ("GET", "/me/looks"): _own_looks,
         ("GET", "/exports"): _exports,
         ("POST", "/exports"): _ask_export,
         ("GET", "/exports/{id}"): _export,
@@ -311,6 +393,11 @@ MAKERS: Final = {
         ("GET", "/keys"): _keys,
         ("POST", "/keys"): _issue,
         ("DELETE", "/keys/{id}"): _revoke,
+        ("GET", "/signs"): _signs,
+        ("POST", "/signs"): _put_up,
+        ("DELETE", "/signs/{id}"): _hidden_sign("DELETE", "/signs/{id}"),
+        ("GET", "/signs/{id}/poster.pdf"): _hidden_sign("GET", "/signs/{id}/poster.pdf"),
+        ("GET", "/audit"): _log,
         ("GET", "/sessions"): _sessions,
         **{
             tuple(door.split(":")): _persons_own(*door.split(":"), **fields)

@@ -75,6 +75,11 @@ def word(kind: str, key: str) -> str:
     return f"zq{hashlib.sha256(f'{kind} {key}'.encode()).hexdigest()[:12]}"
 
 
+def sign_code(village: str) -> str:
+    """Code of the sign of a village."""
+    return hashlib.sha256(village.encode()).hexdigest()[:12]
+
+
 def span(code: str) -> tuple[float, float]:
     """Longitudes that a unit or grid reaches from and to."""
     places = [place for place, grid in enumerate(GRIDS) if grid.startswith(code)]
@@ -203,8 +208,11 @@ def build(session: Session, keyring: Keyring) -> Place:
     for county in COUNTIES:
         row = Row("audit", county, (county,))
         mark = place.add(row, table="audit_log")
+        # With a space it is somebody's own words, which are kept apart from the log.
+        words = f"{word('purpose', county)} 核实"
+        place.add(Row("purpose", county, (county,)), table="audit_purposes", key=words)
         audit.record(session, actor="test", action="test", object_kind="test", object_id=mark,
-                     county_code=county)  # fmt: skip
+                     county_code=county, purpose=words)  # fmt: skip
     return place
 
 
@@ -432,6 +440,17 @@ def _accounts(session: Session, place: Place, workers: dict[str, uuid.UUID]) -> 
             "RETURNING id",
             account=account.id, area=B12, mark=mark,
         ).scalar_one()  # fmt: skip
+    for village in VILLAGES:
+        lon, lat = middle(village)
+        execute(
+            session,
+            "INSERT INTO signs (code, account_id, county_code, area_code, place_name, geom, "
+            "created_by) SELECT :code, id, :county, :area, :name, "
+            "ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), 'test' FROM accounts "
+            "WHERE role = 'resident' ORDER BY login LIMIT 1",
+            code=sign_code(village), county=village[:6], area=village, lon=lon, lat=lat,
+            name=place.add(Row("sign", village, (village,)), table="signs"),
+        )  # fmt: skip
 
 
 def report(row: Row) -> dict[str, Any]:

@@ -46,6 +46,7 @@ incident       own      grid        in        in       in         in         own
 event          own      grid        in        in       in         in         own     own           in      own        own          own            own
 said           own      grid        in        in       in         in         own     own           own     own        own          own            own
 reporter       -        -           -         -        -          in         -       -             -       -          -            -              -
+sign           -        -           in          in       -          in         -       -             -       -          -            -              -
 account        own      own         own       own      own        own        own     own           own     own        in           in             own
 sessions       own      own         own       own      own        own        own     own           own     own        in           own            own
 api_keys       own      own         own       own      own        own        own     own           own     own        in           in             own
@@ -53,6 +54,7 @@ area_grants    own      own         own       own      own        own        own
 exports        own      own         own       own      own        own        own     own           own     own        own          in             own
 summary        -        own         -         -        -          in         -       in            -       -          -            -              -
 audit          -        -           -         -        -          -          -       -             -       -          -            -              in
+purpose        -        -           -         -        -          -          -       -             -       -          -            -              in
 """  # noqa: E501
 
 # Kinds of which everybody sees their own, wherever their area: the worker their own person, duties,
@@ -75,6 +77,7 @@ GET:/api/v1/accounts/{id}/sessions          -        -           -         -    
 DELETE:/api/v1/accounts/{id}/sessions       -        -           -         -        -          -          -       -             -       -          yes          -              -
 PUT:/api/v1/accounts/{id}/state             -        -           -         -        -          -          -       -             -       -          yes          -              -
 DELETE:/api/v1/accounts/{id}/totp           -        -           -         -        -          -          -       -             -       -          yes          -              -
+GET:/api/v1/audit                           -        -           -         -        -          -          -       -             -       -          -            -              yes
 GET:/api/v1/exports                         -        -           -         yes      -          yes        yes     -             yes     -          -            yes            -
 POST:/api/v1/exports                        -        -           -         yes      -          yes        yes     -             yes     -          -            -              -
 GET:/api/v1/exports/{id}                    -        -           -         yes      -          yes        yes     -             yes     -          -            yes            -
@@ -96,10 +99,16 @@ GET:/api/v1/keys                            -        -           -         -    
 POST:/api/v1/keys                           -        -           -         -        -          -          -       -             -       -          -            yes            -
 DELETE:/api/v1/keys/{id}                    -        -           -         -        -          -          -       -             -       -          -            yes            -
 GET:/api/v1/locate                          -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
+GET:/api/v1/me/looks                        yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
+GET:/api/v1/me/tracks                       -        yes         -         -        -          -          -       -             -       -          -            -              -
 GET:/api/v1/meta                            yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
 PUT:/api/v1/password                        -        -           -         -        -          -          -       -             -       -          -            -              -
 GET:/api/v1/people                          -        -           yes       yes      -          yes        yes     yes           -       -          -            -              -
 POST:/api/v1/people/{id}/reveal             -        -           -         yes      -          yes        -       yes           -       -          -            -              -
+GET:/api/v1/signs                           -        -           yes         yes      -          yes        -       -             -       -          -            -              -
+POST:/api/v1/signs                          -        -           yes         yes      -          yes        -       -             -       -          -            -              -
+DELETE:/api/v1/signs/{id}                   -        -           yes         yes      -          yes        -       -             -       -          -            -              -
+GET:/api/v1/signs/{id}/poster.pdf           -        -           yes         yes      -          yes        -       -             -       -          -            -              -
 GET:/api/v1/session                         yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
 DELETE:/api/v1/session                      -        -           -         -        -          -          -       -             -       -          -            -              -
 GET:/api/v1/sessions                        yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
@@ -128,6 +137,9 @@ incidents  yes      yes         yes       yes      yes        yes        -      
 PUBLIC: Final = frozenset({
     ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/"), ("GET", "/openapi.json"),
     ("MOUNT", "/viewer"), ("POST", "/api/v1/session"), ("GET", "/api/v1/oidc"),
+    # What a scanned sign lets anybody do: tests/api/test_signs.py.
+    ("GET", "/q"), ("POST", "/api/v1/intake"), ("POST", "/api/v1/intake/sign"),
+    ("POST", "/api/v1/intake/receipt"),
 })  # fmt: skip
 
 # Table -> the column that tells its rows apart; the kinds of row in it are those of SIGHT.
@@ -151,6 +163,7 @@ TABLES: Final = {
     "incidents": "id",
     "incident_events": "incident_id",
     "reporters": "incident_id",
+    "signs": "place_name",
     "accounts": "id",
     "sessions": "agent",
     "api_keys": "name",
@@ -158,6 +171,7 @@ TABLES: Final = {
     "exports": "purpose",
     "track_summaries": "patrol_id",
     "audit_log": "object_id",
+    "audit_purposes": "words",
 }
 
 # The same for everybody: dictionaries, and what the database keeps of itself.
@@ -166,7 +180,10 @@ REFERENCE: Final = frozenset({
     "role_rights", "column_classes", "retention_rules", "spatial_ref_sys", "alembic_version",
 })  # fmt: skip
 # Not granted to the service at all.
-UNREACHABLE: Final = frozenset({"imports", "retention_runs", "sign_in_failures"})
+UNREACHABLE: Final = frozenset({
+    "imports", "import_changes", "retention_runs", "sign_in_failures", "audit_heads",
+    "audit_roots",
+})  # fmt: skip
 
 # Rights that no route and no policy asks for yet: each waits for the endpoint that will.
 AWAITED: Final = frozenset({"system.run"})  # fmt: skip

@@ -48,6 +48,8 @@ LOGGED: dict[str, str | None] = {
     "POST /api/v1/grants/break-glass": "grant.glass_broken",
     "POST /api/v1/grants/{grant_id}/seen": "grant.seen",
     "DELETE /api/v1/grants/{grant_id}": "grant.revoked",
+    "POST /api/v1/signs": "sign.put_up",
+    "DELETE /api/v1/signs/{sign_code}": "sign.taken_down",
     "POST /api/v1/exports": "export.ask",
     "POST /api/v1/exports/{export_id}/decision": "export.approve",
     "GET /api/v1/exports/{export_id}/file": "export.fetch",
@@ -123,6 +125,8 @@ def _incidents(walk: Walk) -> None:
         {"reason": WHY},
         incident_id=number,
     )
+    sign = walk("POST /api/v1/signs", {"place_name": "东苑小区北门", "lon": lon, "lat": lat})
+    walk("DELETE /api/v1/signs/{sign_code}", sign_code=sign["code"])
     worker = walk.town.county.workers[factories.grid_code(1)]
     body = {"field": "phone", "reason": WHY}
     walk("POST /api/v1/people/{person_id}/reveal", body, person_id=worker)

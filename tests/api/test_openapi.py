@@ -13,10 +13,15 @@ if TYPE_CHECKING:
     from tests.api.conftest import Town
 
 METHODS = {"get", "post", "put", "patch", "delete"}
-PUBLIC = {"GET /health/live", "GET /health/ready", "POST /api/v1/session", "GET /api/v1/oidc"}
+PUBLIC = {
+    "GET /health/live", "GET /health/ready", "POST /api/v1/session", "GET /api/v1/oidc",
+    "POST /api/v1/intake", "POST /api/v1/intake/sign", "POST /api/v1/intake/receipt",
+}  # fmt: skip
 REFUSED = {
     # What is a person's own is not done by the key that asks here.
     "DELETE /api/v1/session", "DELETE /api/v1/sessions", "POST /api/v1/session",
+    # Its code is drawn when a sign is put up: the one that is shown is nobody's.
+    "DELETE /api/v1/signs/{sign_code}", "GET /api/v1/signs/{sign_code}/poster.pdf",
 }  # fmt: skip
 """Operations whose examples are well-formed and name something that no test town has."""
 

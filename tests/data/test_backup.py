@@ -52,8 +52,9 @@ INSERT INTO patrol_routes (county_code, name, means, interval_days, geom, source
     VALUES ('990121', 'r', 'horse', 3, 'SRID=4326;LINESTRING(117 45.1,117.1 45.1)', 's', '1');
 INSERT INTO checkpoints (county_code, route_id, seq, name, geom)
     SELECT '990121', id, 1, 'p', 'SRID=4326;POINT(117 45.1)' FROM patrol_routes;
-INSERT INTO patrols (county_code, route_id, source, external_id)
-    SELECT '990121', id, 's', '1' FROM patrol_routes;
+INSERT INTO patrols (county_code, route_id, source, external_id, state, started_at, ended_at)
+    SELECT '990121', id, 's', '1', 'done', '2026-02-03T00:00Z', '2026-02-03T02:00Z'
+    FROM patrol_routes;
 SELECT wangge_track_partition('2026-02-03T00:00:00Z');
 INSERT INTO track_fixes (patrol_id, fixed_at, county_code, geom)
     SELECT id, '2026-02-03T00:00:00Z', '990121', 'SRID=4326;POINT(117 45.1)' FROM patrols;
@@ -62,6 +63,8 @@ INSERT INTO audit_roots (number, kind, stream, first_seq, last_seq, root, head, 
     SELECT 1, 'root', '-.202602.00', 1, 1, h.bytes, h.bytes, now(), h.bytes, h.bytes,
         h.bytes || h.bytes
     FROM (SELECT sha256('x') AS bytes) AS h;
+INSERT INTO import_changes (actor, action, object_kind, object_id, file, detail)
+    VALUES ('t', 'import.change', 'camera', '1', 'f', '{}');
 INSERT INTO leaves (county_code, person_id, during, author)
     SELECT '990121', id, '[2026-02-01,2026-02-02)', 't' FROM persons LIMIT 1;
 INSERT INTO cells (edition_id, cell_id, county_code, grid_id, unit_code, block, households, geom)
@@ -74,6 +77,9 @@ INSERT INTO sessions (account_id, token_hash, expires_at, idle_s, second_factor)
     SELECT id, sha256('old'), now() + interval '1 day', 9999, false FROM accounts;
 INSERT INTO api_keys (account_id, name, key_hash, per_minute, expires_at, created_by)
     SELECT id, 'k', sha256('key'), 9, now() + interval '1 day', 't' FROM accounts;
+INSERT INTO signs (code, account_id, county_code, area_code, place_name, geom, created_by)
+    SELECT '0123456789ab', id, '990121', '990121', 'gate', 'SRID=4326;POINT(117 45)', 't'
+    FROM accounts;
 INSERT INTO area_grants (account_id, area_code, kind, reason, valid, given_by)
     SELECT id, '990122', 'grant', 'joint case', '[2026-01-01,2026-02-01)', 't' FROM accounts;
 INSERT INTO sign_in_failures VALUES (sha256('x'), 1, now(), NULL);

@@ -36,10 +36,13 @@ LONG_BUILDING = (
     "4326) WHERE external_id = 'b0'"
 )
 FIX_WITHOUT_A_MONTH = (
-    "INSERT INTO patrols (county_code, area_code, source, external_id) "
-    "VALUES ('990121', '990121', 's', '1'); "
+    "INSERT INTO patrols (county_code, area_code, source, external_id, state, started_at) "
+    "VALUES ('990121', '990121', 's', '1', 'under_way', '2026-02-03'); "
     "INSERT INTO track_fixes (patrol_id, fixed_at, county_code, area_code, geom) "
     "SELECT id, '2026-02-03', '990121', '990121', 'SRID=4326;POINT(117 45)' FROM patrols"
+)
+FIX_OFF_DUTY = "SELECT wangge_track_partition('2026-02-03'); " + FIX_WITHOUT_A_MONTH.replace(
+    "'under_way', '2026-02-03'", "'under_way', '2026-02-04'"
 )
 GRID_OVER_GRID = (
     "UPDATE grid_shapes SET geom = ST_SetSRID(ST_MakeEnvelope(117.01, 45, 117.04, 45.02), 4326) "
@@ -152,6 +155,11 @@ def test_empty_database_breaks_nothing(database: Database) -> None:
             "every track fix lies in the partition of its month",
             FIX_WITHOUT_A_MONTH,
             "1 fixes lie in no month's partition",
+        ),
+        (
+            "every track fix was taken while its patrol was under way",
+            FIX_OFF_DUTY,
+            "has 1 fixes from outside it",
         ),
         (
             "every chain of the audit log ends where its head says, with nothing missing",

@@ -128,7 +128,10 @@ def test_contacts_of_who_left_go(database: Database, county: County) -> None:
 def test_tracks_become_coarse(database: Database, county: County) -> None:
     with database.transaction() as session:
         session.execute(
-            sa.text("INSERT INTO patrols (county_code, source, external_id) VALUES (:c, 't', '1')"),
+            sa.text(
+                "INSERT INTO patrols (county_code, source, external_id, state, started_at) "
+                "VALUES (:c, 't', '1', 'under_way', now() - interval '60 days')"
+            ),
             {"c": factories.COUNTY},
         )
         session.execute(sa.text("SELECT wangge_track_partition(now() - interval '40 days')"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import geopandas as gpd
@@ -11,12 +11,14 @@ import pytest
 import shapely
 import sqlalchemy as sa
 
+from data import retention
 from data.importers import cameras, osm
 from data.importers.run import KINDS, run_import
 from gis.crs import from_wgs84
 from gis.database import Database, execute
 from gis.errors import BadInput
 from grids.incidents import service as incidents
+from grids.people import service as people
 from tests.data.importers.conftest import COUNTY, SQUARES, VILLAGES, Writer
 
 
@@ -236,6 +238,61 @@ def test_tracks_in_disorder(csv: Writer, routes: Database) -> None:
     assert _rows(routes, counts.format("track_fixes_other")) == [(1, 0)]
     again = run_import("tracks", path, database=routes)
     assert (again.new, again.changed, again.unchanged) == (0, 0, 4)
+
+
+def test_tracks_belong_to_who_walked_them(csv: Writer, routes: Database) -> None:
+    with routes.transaction() as session:
+        for number, name in (("w1", "王一"), ("w2", "李二"), ("w3", "李二")):
+            people.add(session, name, county_code=COUNTY, actor="t", external_id=number)
+    path = csv(
+        "t.csv",
+        "patrol,工号,time,lon,lat\n"
+        "P1,W1,2024-01-31T08:00:00+00:00,110.000,40.01\n"
+        "P1,,2024-01-31T08:01:00+00:00,110.000,40.01\n"
+        "P1,w2,2024-01-31T08:02:00+00:00,110.000,40.01\n"  # another one's
+        "P2,王一,2024-01-31T09:00:00+00:00,110.000,40.01\n"
+        "P3,,2024-01-31T10:00:00+00:00,110.000,40.01\n"
+        "P4,李二,2024-01-31T11:00:00+00:00,110.000,40.01\n"  # one of two
+        "P5,w9,2024-01-31T12:00:00+00:00,110.000,40.01\n",
+    )
+    report = run_import("tracks", path, database=routes, commit=True)
+    assert {p.row: p.reason for p in report.problems} == {
+        3: "the patrol is another worker's in an earlier row",
+        6: "there are 2 workers '李二'",
+        7: "there is no worker 'w9'",
+    }
+    assert _rows(
+        routes,
+        "SELECT p.external_id, w.external_id, (SELECT count(*) FROM track_fixes AS f "
+        "WHERE f.patrol_id = p.id) FROM patrols AS p LEFT JOIN persons AS w ON w.id = p.person_id "
+        "ORDER BY 1",
+    ) == [("P1", "w1", 2), ("P2", "w1", 1), ("P3", None, 1)]
+
+
+def test_nobody_is_followed_off_duty_nor_again_once_reduced(csv: Writer, routes: Database) -> None:
+    def rows(patrol: str, *minutes: int) -> str:
+        return "".join(f"{patrol},2024-01-31T08:{m:02d}:00+00:00,110.0,40.01\n" for m in minutes)
+
+    head = "patrol,time,lon,lat\n"
+    path = csv("t.csv", head + rows("P1", 0, 5) + rows("P2", 0, 5))
+    run_import("tracks", path, database=routes, commit=True)
+    retention.run(routes, actor="t", commit=True)
+    with routes.transaction() as session:
+        execute(session, "UPDATE patrols SET state = 'cancelled' WHERE external_id = 'P2'")
+    more = csv("t.csv", head + rows("P1", 0, 5, 10) + rows("P2", 10))
+    report = run_import("tracks", more, database=routes, commit=True)
+    assert {p.row: p.reason for p in report.problems} == {
+        4: "the patrol was cancelled, so that nobody was on duty"
+    }
+    assert report.new == 1
+    reduced = "the fix was reduced to a coarse place long ago and was left out"
+    assert [f.problem.row for f in report.findings if f.group == reduced] == [1, 2]
+    assert _rows(
+        routes,
+        "SELECT external_id, state, ended_at - started_at, fixes FROM patrols "
+        "JOIN track_summaries ON patrol_id = id ORDER BY 1",
+    ) == [("P1", "done", timedelta(minutes=10), 2), ("P2", "cancelled", timedelta(minutes=5), 2)]
+    assert _rows(routes, "SELECT count(*) FROM track_fixes") == [(1,)]
 
 
 # ---------------------------------------------------------------- grids and workers

@@ -38,6 +38,7 @@ INSERT INTO rights (key, name_zh, name_en, is_personal) VALUES
     ('incidents.step', '流转事件', 'move incidents on', true),
     ('reporters.read', '查看报告人', 'see who reported', true),
     ('reporters.reveal', '查看报告人电话', 'reveal who reported and their phone', true),
+    ('signs.manage', '管理扫码标牌', 'put up and take down signs that residents scan', false),
     ('heatmaps.read', '查看热力图', 'see densities', false),
     ('cameras.read', '查看摄像头', 'see cameras', true),
     ('patrols.read', '查看巡逻路线与巡逻', 'see patrol routes and patrols', true),
@@ -88,16 +89,16 @@ FROM (VALUES
      'grids.read incidents.report incidents.own incidents.detail incidents.step tracks.own'),
     ('community',
      'grids.read buildings.read people.read incidents.report incidents.read incidents.detail '
-     'incidents.step heatmaps.read'),
+     'incidents.step heatmaps.read signs.manage'),
     ('township',
      'grids.read buildings.read people.read people.write people.reveal incidents.report '
-     'incidents.read incidents.detail incidents.step heatmaps.read exports.make'),
+     'incidents.read incidents.detail incidents.step heatmaps.read signs.manage exports.make'),
     ('department',
      'grids.read incidents.report incidents.read incidents.detail incidents.step'),
     ('dispatcher',
      'grids.read buildings.read people.read people.write people.reveal incidents.report '
-     'incidents.read incidents.detail incidents.step reporters.read reporters.reveal heatmaps.read cameras.read patrols.read '
-     'exports.make'),
+     'incidents.read incidents.detail incidents.step reporters.read reporters.reveal heatmaps.read '
+     'cameras.read patrols.read signs.manage exports.make'),
     ('planner',
      'grids.read drafts.read drafts.write editions.publish buildings.read people.read '
      'exports.make'),

@@ -76,12 +76,26 @@ CREATE TRIGGER patrols_area BEFORE INSERT OR UPDATE OF route_id ON patrols
 
 -- Who walked it: a worker sees its own tracks.
 ALTER TABLE patrols ADD COLUMN person_id uuid REFERENCES persons;
+CREATE INDEX patrols_person ON patrols (person_id, started_at) WHERE person_id IS NOT NULL;
 
-CREATE FUNCTION wangge_area_of_patrol() RETURNS trigger
+-- Where somebody was is kept of a patrol only, from its beginning to its end: nobody is followed
+-- before they go on duty, after they have signed off, or on a patrol that did not take place.
+CREATE FUNCTION wangge_fix_of_patrol() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    patrol patrols%ROWTYPE;
 BEGIN
-    NEW.area_code := (SELECT p.area_code FROM patrols AS p WHERE p.id = NEW.patrol_id);
+    SELECT * INTO patrol FROM patrols WHERE id = NEW.patrol_id;
+    IF FOUND AND NOT COALESCE(
+        patrol.state IN ('under_way', 'done') AND NEW.fixed_at >= patrol.started_at
+        AND NEW.fixed_at <= COALESCE(patrol.ended_at, 'infinity'), false)
+    THEN
+        RAISE EXCEPTION 'patrol %: it was not under way at %', NEW.patrol_id, NEW.fixed_at
+            USING ERRCODE = 'check_violation',
+                  HINT = 'Positions are kept of a patrol from its beginning to its end only.';
+    END IF;
+    NEW.area_code := COALESCE(NEW.area_code, patrol.area_code);
     RETURN NEW;
 END
 $$;
@@ -89,8 +103,8 @@ ALTER TABLE track_fixes ADD COLUMN area_code text COLLATE "C"
     CHECK (area_code ~ '^([0-9]{6}|[0-9]{9}|[0-9]{12})$');
 UPDATE track_fixes SET area_code = (SELECT p.area_code FROM patrols AS p WHERE p.id = patrol_id);
 ALTER TABLE track_fixes ALTER COLUMN area_code SET NOT NULL;
-CREATE TRIGGER track_fixes_area BEFORE INSERT ON track_fixes
-    FOR EACH ROW WHEN (NEW.area_code IS NULL) EXECUTE FUNCTION wangge_area_of_patrol();
+CREATE TRIGGER track_fixes_on_duty BEFORE INSERT OR UPDATE OF patrol_id, fixed_at ON track_fixes
+    FOR EACH ROW EXECUTE FUNCTION wangge_fix_of_patrol();
 
 -- People belong to their county, and to every unit they answer for something in
 

@@ -269,3 +269,89 @@ GRANT SELECT ON audit_log, audit_purposes TO wangge_app;
 REVOKE ALL ON FUNCTION wangge_audit_chain(jsonb, timestamptz) FROM PUBLIC;
 REVOKE ALL ON FUNCTION wangge_audit_append(jsonb, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION wangge_audit_append(jsonb, boolean) TO wangge_app;
+
+-- Who looked at oneself. Readings of phones and id numbers, of patrols, and of tiles of routes, which
+-- show when each was walked last; the index holds no others, so that a worker's question does not
+-- read the whole log.
+CREATE FUNCTION wangge_audit_is_look(kind text, object_id text, fields text, action text)
+    RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT action IN ('read', 'search', 'export', 'reveal', 'person.reveal') AND CASE kind
+        WHEN 'person' THEN fields ~ '(^|,)(phone|id_number)'
+        WHEN 'patrol' THEN true
+        WHEN 'tile' THEN starts_with(object_id, 'routes/')
+        ELSE false
+    END
+$$;
+CREATE INDEX audit_log_looks ON audit_log (id)
+    WHERE wangge_audit_is_look(object_kind, object_id, fields, action);
+
+-- The looks at the caller's own person, newest first; without a person, none. An entry that keeps
+-- but the first hundred ids counts as a look at everybody of its county. A tile names nobody: it
+-- counts as a look at everybody who walked a route in it, of the looker's areas, in the thirty days
+-- before, or who was the last to. Never from where somebody looked, and never what else they saw.
+CREATE FUNCTION wangge_looks(older_than bigint, most integer)
+    RETURNS TABLE (id bigint, at timestamptz, role text, name text, action text, object_kind text,
+                   fields text, purpose text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+    SET wangge.lo = '0' SET wangge.hi = ':' SET wangge.rights = '*'
+    AS $$
+    -- What is the same for every entry is worked out once, by scalar sub-selects.
+    WITH me AS MATERIALIZED (
+        SELECT id, id::text AS said, county_code FROM persons WHERE id = wangge_person()
+    ),
+    mine AS MATERIALIZED (
+        SELECT p.id, p.county_code, p.route_id, p.started_at, p.ended_at, r.area_code,
+            ST_Transform(r.geom, 3857) AS course
+        FROM patrols AS p LEFT JOIN patrol_routes AS r ON r.id = p.route_id
+        WHERE p.person_id = (SELECT me.id FROM me) AND p.started_at IS NOT NULL
+    ),
+    walked AS MATERIALIZED (
+        SELECT ST_Collect(DISTINCT course) AS course, array_agg(DISTINCT county_code) AS counties
+        FROM mine WHERE course IS NOT NULL
+    )
+    SELECT e.id, e.at, e.role, COALESCE(a.name, e.actor), e.action, e.object_kind, e.fields,
+        CASE WHEN e.purpose LIKE 'sha256:%' THEN COALESCE(
+            (SELECT w.words FROM audit_purposes AS w WHERE w.commitment = e.purpose), '(erased)')
+        ELSE e.purpose END
+    FROM audit_log AS e LEFT JOIN accounts AS a ON a.id = e.account_id
+    WHERE wangge_audit_is_look(e.object_kind, e.object_id, e.fields, e.action)
+        AND (SELECT me.id FROM me) IS NOT NULL
+        AND (older_than IS NULL OR e.id < older_than)
+        AND a.person_id IS DISTINCT FROM (SELECT me.id FROM me)
+        AND CASE e.object_kind
+            WHEN 'person' THEN e.object_id = (SELECT said FROM me)
+                OR e.detail -> 'ids' ? (SELECT said FROM me)
+                OR e.count > 100 AND e.county_code = (SELECT county_code FROM me)
+            WHEN 'patrol' THEN EXISTS (
+                SELECT FROM mine AS m
+                WHERE e.object_id = m.id::text OR e.detail -> 'ids' ? m.id::text
+                    OR e.count > 100 AND e.county_code = m.county_code AND m.started_at <= e.at)
+            WHEN 'tile' THEN e.count > 0 AND e.county_code = ANY ((SELECT counties FROM walked)::text[])
+                AND EXISTS (
+                    SELECT FROM (
+                        SELECT COALESCE((e.detail ->> 'at')::timestamptz, e.at) AS at,
+                            regexp_split_to_array(COALESCE(e.scope, ''), ',') AS areas,
+                            ST_TileEnvelope(
+                                split_part(e.object_id, '/', 2)::integer,
+                                split_part(e.object_id, '/', 3)::integer,
+                                split_part(e.object_id, '/', 4)::integer, margin => 64.0 / 4096
+                            ) AS box
+                        OFFSET 0
+                    ) AS shown, mine AS m
+                    WHERE shown.box && (SELECT course FROM walked)
+                        AND m.county_code = e.county_code AND m.started_at <= shown.at
+                        AND m.area_code ^@ ANY (shown.areas) AND ST_Intersects(m.course, shown.box)
+                        AND (COALESCE(m.ended_at, 'infinity') > shown.at - interval '30 days'
+                            OR NOT EXISTS (
+                                SELECT FROM patrols AS later
+                                WHERE later.route_id = m.route_id AND later.state = 'done'
+                                    AND later.ended_at > m.ended_at
+                                    AND later.ended_at <= shown.at)))
+        END
+    ORDER BY e.id DESC
+    LIMIT most
+$$;
+REVOKE ALL ON FUNCTION wangge_looks(bigint, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION wangge_looks(bigint, integer) TO wangge_app;

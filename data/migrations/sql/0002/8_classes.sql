@@ -96,6 +96,9 @@ FROM (VALUES
      'id account_id name rights area_code per_minute expires_at last_used_at created_at created_by '
      'ended_at ended_by'),
     ('api_keys', 'credential', 'key_hash'),
+    ('signs', 'internal',
+     'code account_id county_code area_code place_name geom created_at created_by ended_at '
+     'ended_by'),
     ('area_grants', 'internal',
      'id account_id area_code kind reason valid given_by created_at ended_at ended_by seen_at '
      'seen_by'),

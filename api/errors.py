@@ -85,15 +85,10 @@ def problem_response(
 def install(app: FastAPI) -> None:
     """Answer every error of the application in one form."""
 
-    def note(request: Request, status: HTTPStatus, reason: str, rights: Sequence[str] = ()) -> None:
-        refused = refusals.of_request(request.scope, status, reason, rights)
-        if refused is not None:
-            app.state.refusals.note(refused)
-
     @app.exception_handler(WanggeError)
     def _ours(request: Request, error: WanggeError) -> JSONResponse:
         rights = error.rights if isinstance(error, NotAllowed) else ()
-        note(request, status_of(error), type(error).__name__, rights)
+        refusals.note(request, status_of(error), type(error).__name__, rights)
         problems = error.problems if isinstance(error, BadInput) else ()
         return problem_response(
             status_of(error),
@@ -153,7 +148,7 @@ def install(app: FastAPI) -> None:
     def _refused(request: Request, error: sa.exc.ProgrammingError) -> JSONResponse:
         if getattr(error.orig, "sqlstate", None) != INSUFFICIENT_PRIVILEGE:
             raise error
-        note(request, HTTPStatus.FORBIDDEN, "RowRefused")
+        refusals.note(request, HTTPStatus.FORBIDDEN, "RowRefused")
         # Row-level security refused a row: what the service allowed lies outside the caller's area.
         return problem_response(
             HTTPStatus.FORBIDDEN,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from threading import Event
 
+    from fastapi import Request
+
     from gis.database import Database
 
 log = logging.getLogger("wangge.refused")
@@ -176,6 +178,13 @@ class Refusals:
         except sa.exc.SQLAlchemyError as error:
             # It stays refused, and its line is written.
             log.error("a refusal was not entered: %s", type(error).__name__)  # noqa: TRY400
+
+
+def note(request: Request, status: int, reason: str, rights: Sequence[str] = ()) -> None:
+    """Note what was refused of a request, if it is worth it."""
+    refusal = of_request(request.scope, status, reason, rights)
+    if refusal is not None:
+        request.app.state.refusals.note(refusal)
 
 
 def of_request(

@@ -100,6 +100,12 @@ def walk(own_town: Town) -> Iterator[Walk]:
         yield Walk(own_town, client)
 
 
+def test_what_changes_something_is_no_get() -> None:
+    """But for the file of an export, which is counted; test_audit.py has all the others."""
+    gets = {route for route, action in LOGGED.items() if action and route.startswith("GET")}
+    assert gets == {"GET /api/v1/exports/{export_id}/file"}
+
+
 def test_every_change_is_in_the_log(walk: Walk) -> None:
     walk.sign_in()
     _incidents(walk)

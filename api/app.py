@@ -19,6 +19,7 @@ from api.auth import RateLimits
 from api.client import BehindProxy
 from api.document import Service, only_known_parameters
 from api.middleware import AtOnce, BodyLimit, LastResort, RequestLimits, SecurityHeaders
+from api.refusals import Refusals
 from api.routes import (
     accounts,
     audit,
@@ -95,6 +96,7 @@ def create_app(
     app.state.settings, app.state.database, app.state.revision = settings, database, revision
     app.state.heatmaps, app.state.rate_limits = HeatmapCache(), RateLimits()
     app.state.demo, app.state.provider = demo, _provider(settings)
+    app.state.refusals, app.state.early_refusals = Refusals(database), Refusals()
     errors.install(app)
     for module in (
         health,
@@ -136,9 +138,12 @@ def create_app(
         return FileResponse(viewer / "intake.html", headers=headers)
 
     # The last one added is the first that a request meets.
-    app.add_middleware(AtOnce, limit=settings.max_concurrent)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, smaller=SMALL_BODIES)
-    app.add_middleware(RequestLimits)
+    early = app.state.early_refusals
+    app.add_middleware(AtOnce, limit=settings.max_concurrent, refusals=early)
+    app.add_middleware(
+        BodyLimit, max_bytes=settings.max_body_bytes, smaller=SMALL_BODIES, refusals=early
+    )
+    app.add_middleware(RequestLimits, refusals=early)
     app.add_middleware(LastResort)
     if settings.behind_proxy:
         app.add_middleware(BehindProxy)

@@ -18,13 +18,17 @@ from sqlalchemy.orm import Session
 
 from api.dependencies import get_database
 from boundaries.access import Caller, Credential, enter
-from boundaries.errors import NotAllowed, NotSignedIn
+from boundaries.accounts.credentials import KEY_PREFIX
+from boundaries.errors import NotSignedIn, OtherSite
+from gis import audit
 from gis.database import Database
 from gis.errors import TooMany
 
 COOKIE: Final = "wangge_session"
 CSRF_HEADER: Final = "X-CSRF-Token"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+# Digits of a credential's hash in the log: enough to find its row by, nothing to sign in with.
+MARK: Final = 8
 
 
 KEY_SCHEME: Final = HTTPBearer(
@@ -119,7 +123,7 @@ def credential_of(request: Request) -> Credential:
     ------
     NotSignedIn
         It shows none.
-    NotAllowed
+    OtherSite
         It changes something by a cookie alone, which any page could make a browser send.
     """
     header = request.headers.get("Authorization")
@@ -127,13 +131,19 @@ def credential_of(request: Request) -> Credential:
         scheme, _, secret = header.partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
             raise NotSignedIn("the Authorization header is none of ours: send 'Bearer <API key>'")
-        return Credential.of(secret.strip(), is_key=True)
+        credential = Credential.of(secret.strip(), is_key=True)
+        # What is no key may be a password that was pasted there.
+        is_ours = secret.strip().startswith(KEY_PREFIX)
+        request.state.shown = f"key:{credential.hash.hex()[:MARK]}" if is_ours else "key:?"
+        return credential
     token = request.cookies.get(cookie_name(request))
     if not token:
         raise NotSignedIn("sign in first, or send an API key as 'Authorization: Bearer <key>'")
+    credential = Credential.of(token, is_key=False)
+    request.state.shown = f"session:{credential.hash.hex()[:MARK]}"
     if request.method not in SAFE_METHODS:
         _check_same_site(request, token)
-    return Credential.of(token, is_key=False)
+    return credential
 
 
 def refuse_other_sites(request: Request) -> None:
@@ -141,7 +151,7 @@ def refuse_other_sites(request: Request) -> None:
 
     Raises
     ------
-    NotAllowed
+    OtherSite
         Another site asked.
     """
     site = request.headers.get("Sec-Fetch-Site")
@@ -152,14 +162,14 @@ def refuse_other_sites(request: Request) -> None:
         # Browsers that do not say so name the origin; programs name neither.
         is_ours = origin is None or urlsplit(origin).netloc == request.headers.get("Host")
     if not is_ours:
-        raise NotAllowed("another site asked for this, and only wangge's own pages may")
+        raise OtherSite("another site asked for this, and only wangge's own pages may")
 
 
 def _check_same_site(request: Request, token: str) -> None:
     refuse_other_sites(request)
     sent = request.headers.get(CSRF_HEADER, "")
     if not hmac.compare_digest(sent.encode(), csrf_token(token).encode()):
-        raise NotAllowed(
+        raise OtherSite(
             f"the {CSRF_HEADER} header is missing or wrong: take 'csrf' of GET /api/v1/session"
         )
 
@@ -185,10 +195,12 @@ def needs(*rights: str, before_password: bool = False, heavy: bool = False) -> A
         _key: Annotated[object, Security(KEY_SCHEME)],
         _session: Annotated[object, Security(SESSION_SCHEME)],
     ) -> Iterator[Access]:
+        request.state.rights = rights
         credential = credential_of(request)
         with database.service_transaction(heavy=heavy) as session:
             origin = request.client.host if request.client else ""
             caller = enter(session, credential, origin=origin)
+            request.state.caller = audit.acting(session)
             if caller.key_id is not None and caller.per_minute is not None:
                 limits: RateLimits = request.app.state.rate_limits
                 limits.take(caller.key_id, caller.per_minute)

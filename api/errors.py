@@ -13,6 +13,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api import refusals
+from boundaries.errors import NotAllowed
 from gis.errors import (
     BadInput,
     Conflict,
@@ -84,7 +86,9 @@ def install(app: FastAPI) -> None:
     """Answer every error of the application in one form."""
 
     @app.exception_handler(WanggeError)
-    def _ours(_request: Request, error: WanggeError) -> JSONResponse:
+    def _ours(request: Request, error: WanggeError) -> JSONResponse:
+        rights = error.rights if isinstance(error, NotAllowed) else ()
+        refusals.note(request, status_of(error), type(error).__name__, rights)
         problems = error.problems if isinstance(error, BadInput) else ()
         return problem_response(
             status_of(error),
@@ -141,9 +145,10 @@ def install(app: FastAPI) -> None:
         )
 
     @app.exception_handler(sa.exc.ProgrammingError)
-    def _refused(_request: Request, error: sa.exc.ProgrammingError) -> JSONResponse:
+    def _refused(request: Request, error: sa.exc.ProgrammingError) -> JSONResponse:
         if getattr(error.orig, "sqlstate", None) != INSUFFICIENT_PRIVILEGE:
             raise error
+        refusals.note(request, HTTPStatus.FORBIDDEN, "RowRefused")
         # Row-level security refused a row: what the service allowed lies outside the caller's area.
         return problem_response(
             HTTPStatus.FORBIDDEN,

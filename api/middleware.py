@@ -15,6 +15,8 @@ from gis.errors import Problem
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from api.refusals import Refusals
+
 log = logging.getLogger("wangge.api")
 
 WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -100,13 +102,14 @@ class LastResort:
 class RequestLimits:
     """Refuses an address, a query or headers longer than anybody needs."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, refusals: Refusals | None = None) -> None:
+        self.app, self.refusals = app, refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count, and hand on."""
         if scope["type"] == "http" and (refused := self._refused(scope)) is not None:
             status, detail = refused
+            _note(self.refusals, scope, status, "TooLong")
             await problem_response(status, detail)(scope, receive, send)
             return
         await self.app(scope, receive, send)
@@ -147,8 +150,10 @@ class BodyLimit:
         max_bytes: int,
         smaller: Mapping[str, int],
         timeout_s: float = BODY_TIMEOUT_S,
+        refusals: Refusals | None = None,
     ) -> None:
         self.app, self.max_bytes, self.timeout_s = app, max_bytes, timeout_s
+        self.refusals = refusals
         self.smaller = tuple(smaller.items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -163,6 +168,7 @@ class BodyLimit:
             async with asyncio.timeout(self.timeout_s):
                 body = await _read(receive, limit)
         except TimeoutError:
+            _note(self.refusals, scope, HTTPStatus.REQUEST_TIMEOUT, "TooSlow")
             refusal = problem_response(
                 HTTPStatus.REQUEST_TIMEOUT,
                 f"the body did not arrive within {self.timeout_s:g} s; nothing was changed",
@@ -173,6 +179,7 @@ class BodyLimit:
         if body is None:
             return  # the client hung up
         if len(body) > limit:
+            _note(self.refusals, scope, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "TooLarge")
             refusal = problem_response(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"the body is larger than {limit} bytes",
@@ -181,6 +188,7 @@ class BodyLimit:
             await refusal(scope, receive, send)
             return
         if (fault := _fault(scope, body, limit)) is not None:
+            _note(self.refusals, scope, HTTPStatus.UNPROCESSABLE_ENTITY, "Hostile")
             refusal = problem_response(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 f"the body {fault}",
@@ -199,6 +207,11 @@ class BodyLimit:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self.app(scope, replay, send)
+
+
+def _note(refusals: Refusals | None, scope: Scope, status: HTTPStatus, reason: str) -> None:
+    if refusals is not None:
+        refusals.note_early(scope, status, reason)
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:
@@ -229,8 +242,15 @@ def _fault(scope: Scope, body: bytes, limit: int) -> str | None:
 class AtOnce:
     """Works on so many requests at once; whoever comes beyond them is asked to come back."""
 
-    def __init__(self, app: ASGIApp, limit: int, send_timeout_s: float = SEND_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limit: int,
+        send_timeout_s: float = SEND_TIMEOUT_S,
+        refusals: Refusals | None = None,
+    ) -> None:
         self.app, self.limit, self.send_timeout_s = app, limit, send_timeout_s
+        self.refusals = refusals
         self.working = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -239,6 +259,7 @@ class AtOnce:
             await self.app(scope, receive, send)
             return
         if self.working >= self.limit:
+            _note(self.refusals, scope, HTTPStatus.SERVICE_UNAVAILABLE, "TooManyAtOnce")
             refusal = problem_response(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "too many requests are being worked on; nothing was changed",

@@ -133,7 +133,8 @@ class Caller:
         if not any(right in self.rights for right in rights):
             raise NotAllowed(
                 f"the role {self.role or 'of this account'} does not allow it "
-                f"(it needs {' or '.join(rights)})"
+                f"(it needs {' or '.join(rights)})",
+                rights,
             )
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gis.errors import Conflict, Forbidden, NotFound, Unauthenticated
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class UnitNotFound(NotFound):
@@ -22,7 +27,21 @@ class NotSignedIn(Unauthenticated):
 
 
 class NotAllowed(Forbidden):
-    """The caller's role has no such right."""
+    """The caller's role has no such right.
+
+    Parameters
+    ----------
+    rights
+        Keys of those that were asked for, any of which would have done.
+    """
+
+    def __init__(self, text: str, rights: Sequence[str] = ()) -> None:
+        self.rights = tuple(rights)
+        super().__init__(text)
+
+
+class OtherSite(NotAllowed):
+    """A page that is none of wangge's made the caller's browser ask, or might have."""
 
 
 class SignInRefused(Unauthenticated):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 import uvicorn
 
-from api import serving
+from api import refusals, serving
 from api.app import create_app
 from api.commands.nightly import every_night
 from api.commands.shared import (
@@ -42,6 +42,7 @@ Port = Annotated[
     typer.Option("--port", min=1, max=65535, help="Port; the first free from 8000 when left out"),
 ]
 PORTS_TRIED = 50
+LAST_WORDS_S = 5
 
 up = typer.Typer(rich_markup_mode=None)
 demo = typer.Typer(rich_markup_mode=None)
@@ -215,9 +216,14 @@ def _serve(
             kwargs={"every_s": every_s},
             daemon=True,
         ).start()
+        noted = (app.state.refusals, app.state.early_refusals)
+        writing = Thread(target=refusals.keep_writing, args=(noted, stopping), daemon=True)
+        writing.start()
         try:
             server.run(sockets=[listening])
         except KeyboardInterrupt:
             progress.print("stopped")
         finally:
             stopping.set()
+            # What is still to be written needs the database, which is closed next.
+            writing.join(LAST_WORDS_S)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
+from api import refusals
 from api.auth import is_secure
 from api.client import device_of
 from api.dependencies import DatabaseIn, KeyringIn, SettingsIn
@@ -79,7 +81,10 @@ def callback(
             device=device_of(request),
             limits=signing_in.Limits(settings.session_lasts, settings.session_idle),
         )
-    except (SignInRefused, Unavailable):
+    except (SignInRefused, Unavailable) as error:
+        # The page is told, so no handler of errors sees it.
+        if isinstance(error, SignInRefused):
+            refusals.note(request, HTTPStatus.UNAUTHORIZED, type(error).__name__)
         answer = RedirectResponse("../../../?provider=refused", status_code=303)
     else:
         begin_session(opened, request, answer)

@@ -78,7 +78,8 @@ def poster(
 
     sign = intake.found(access.session, sign_code)
     page = draw(sign.code, sign.place_name, str(request.base_url))
-    return Response(page, media_type="application/pdf")
+    name = f'inline; filename="wangge-sign-{sign.code}.pdf"'
+    return Response(page, media_type="application/pdf", headers={"Content-Disposition": name})
 
 
 @router.post("/intake/sign", summary="A sign that was scanned", responses=REFUSED)

@@ -5,6 +5,28 @@ are kept with the session and written when its transaction commits, or the trans
 the log holds, what it proves and how is told in ``docs/audit.md``.
 """
 
-from gis.audit.entries import AuditEntry, Context, come_in, flush, is_code, own_area, read, record
+from gis.audit.entries import (
+    AuditEntry,
+    Context,
+    acting,
+    come_in,
+    county_of,
+    flush,
+    is_code,
+    own_area,
+    read,
+    record,
+)
 
-__all__ = ["AuditEntry", "Context", "come_in", "flush", "is_code", "own_area", "read", "record"]
+__all__ = [
+    "AuditEntry",
+    "Context",
+    "acting",
+    "come_in",
+    "county_of",
+    "flush",
+    "is_code",
+    "own_area",
+    "read",
+    "record",
+]

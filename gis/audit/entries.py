@@ -109,7 +109,8 @@ def come_in(session: Session, context: Context) -> None:
     session.info[CONTEXT] = context
 
 
-def _context(session: Session) -> Context:
+def acting(session: Session) -> Context:
+    """Who acts in this session."""
     context: Context | None = session.info.get(CONTEXT)
     if context is None:
         # Before anybody is let in the service has no name of its own to act under.
@@ -153,7 +154,7 @@ def record(
     ValueError
         The detail holds text: what a person said or is called has no place in the log.
     """
-    context = _context(session)
+    context = acting(session)
     _keep(
         session,
         {
@@ -209,7 +210,7 @@ def read(
     ValueError
         The detail holds text, or nobody was let in.
     """
-    context = _context(session)
+    context = acting(session)
     who = actor or context.actor
     if not who:
         raise ValueError("personal data are read in a session that let nobody in")
@@ -217,13 +218,13 @@ def read(
     numbers: Counter[str | None] = Counter()
     outside: Counter[str | None] = Counter()
     for each, area in seen or ():
-        by_county.setdefault(_county(area), []).append(str(each))
+        by_county.setdefault(county_of(area), []).append(str(each))
     for area, number in (counts or Counter(area for _, area in seen or ())).items():
-        numbers[_county(area)] += number
+        numbers[county_of(area)] += number
         if context.area and not area.startswith(context.area):
-            outside[_county(area)] += number
+            outside[county_of(area)] += number
     common = _checked(detail)
-    for county in numbers or (_county(context.area or ""),):
+    for county in numbers or (county_of(context.area or ""),):
         ids = by_county.get(county, [])
         more: dict[str, object] = {}
         if len(ids) > 1:
@@ -253,7 +254,7 @@ def read(
 
 def own_area(session: Session) -> str:
     """Code of the area of whoever acts; '' for the whole installation, and where there is none."""
-    return _context(session).area or ""
+    return acting(session).area or ""
 
 
 def is_code(text: str) -> bool:
@@ -261,7 +262,8 @@ def is_code(text: str) -> bool:
     return _CODE.fullmatch(text) is not None
 
 
-def _county(area: str) -> str | None:
+def county_of(area: str) -> str | None:
+    """County of an area's code; None for one that is larger."""
     return area[:COUNTY_DIGITS] if len(area) >= COUNTY_DIGITS else None
 
 

@@ -213,10 +213,13 @@ function qrCode(rows) {
   return svg;
 }
 
+/** Browsers that call themselves by something shorter. */
+const SHORT_NAMES = new Map([['Edg', 'Edge'], ['OPR', 'Opera']]);
+
 /** The browser and system that an agent names, for a person. @param {string} agent */
 function browserOf(agent) {
   const browser = /(Edg|OPR|Firefox|Chrome|Safari)\/?/.exec(agent)?.[1] ?? '';
   const system = /(Windows|Android|iPhone|iPad|Mac OS|Linux)/.exec(agent)?.[1] ?? '';
-  const name = { Edg: 'Edge', OPR: 'Opera' }[browser] ?? browser;
+  const name = SHORT_NAMES.get(browser) ?? browser;
   return [name, system].filter(Boolean).join(' · ') || agent.slice(0, 40) || t('account.unknown_device');
 }

@@ -3,13 +3,13 @@
 /** @typedef {'zh' | 'en'} Language */
 
 export const LANGUAGES = /** @type {const} */ (['zh', 'en']);
-const TAGS = { zh: 'zh-CN', en: 'en-GB' };
 
-/** @type {Record<string, Record<string, string>>} */
-const words = {};
+/** Words by language and key. @type {Map<Language, Map<string, string>>} */
+const words = new Map();
 /** @type {Language} */
 let current = 'zh';
 let zone = 'Asia/Shanghai';
+const tag = () => (current === 'zh' ? 'zh-CN' : 'en-GB');
 
 /**
  * Fetch both dictionaries, so that switching never waits.
@@ -20,7 +20,7 @@ export async function loadWords(base) {
     LANGUAGES.map(async (language) => {
       const answer = await fetch(new URL(`i18n/${language}.json`, base));
       if (!answer.ok) throw new Error(`i18n/${language}.json: ${answer.status}`);
-      words[language] = await answer.json();
+      words.set(language, new Map(Object.entries(await answer.json())));
     }),
   );
 }
@@ -28,7 +28,7 @@ export async function loadWords(base) {
 /** @param {Language} language */
 export function setLanguage(language) {
   current = language;
-  document.documentElement.lang = TAGS[language];
+  document.documentElement.lang = tag();
 }
 
 /** @param {string} timezone IANA name of the place's time zone */
@@ -46,12 +46,13 @@ export const timezone = () => zone;
  * @returns {string}
  */
 export function t(key, values = {}) {
-  const text = words[current]?.[key];
+  const text = words.get(current)?.get(key);
   if (text === undefined) {
     console.error(`no ${current} words for ${key}`);
     return key;
   }
-  return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+  const blanks = new Map(Object.entries(values));
+  return text.replace(/\{(\w+)\}/g, (whole, name) => String(blanks.get(name) ?? whole));
 }
 
 /**
@@ -65,11 +66,11 @@ export const unitName = (unit) => (current === 'en' && unit.name_en) || unit.nam
 
 /** @param {number} value @param {number} [digits] digits behind the point, at the most */
 export const number = (value, digits = 0) =>
-  new Intl.NumberFormat(TAGS[current], { maximumFractionDigits: digits }).format(value);
+  new Intl.NumberFormat(tag(), { maximumFractionDigits: digits }).format(value);
 
 /** A measured figure to three digits, large or small. @param {number} value */
 export const figure = (value) =>
-  new Intl.NumberFormat(TAGS[current], { maximumSignificantDigits: 3 }).format(value);
+  new Intl.NumberFormat(tag(), { maximumSignificantDigits: 3 }).format(value);
 
 /**
  * A share as the whole page writes it: in whole percent, 0.077 as "8%" and, with its sign, "+8%";
@@ -114,7 +115,7 @@ export function distance(metres) {
 
 /** @param {string | number} moment ISO text or milliseconds @param {boolean} [withTime] */
 export function when(moment, withTime = true) {
-  return new Intl.DateTimeFormat(TAGS[current], {
+  return new Intl.DateTimeFormat(tag(), {
     timeZone: zone,
     dateStyle: 'medium',
     ...(withTime ? { timeStyle: 'short' } : {}),
@@ -123,7 +124,7 @@ export function when(moment, withTime = true) {
 
 /** @param {string} month `2026-05` */
 export function monthName(month) {
-  return new Intl.DateTimeFormat(TAGS[current], {
+  return new Intl.DateTimeFormat(tag(), {
     timeZone: 'UTC',
     year: 'numeric',
     month: 'long',

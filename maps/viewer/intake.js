@@ -68,8 +68,8 @@ class Page {
     this.id = uuid();
     /** @type {any} */
     this.stored = null;
-    /** What is typed, kept when the language changes. @type {Record<string, string>} */
-    this.typed = {};
+    /** What is typed, kept when the language changes. @type {Map<string, string>} */
+    this.typed = new Map();
   }
 
   name(/** @type {string} */ category) {
@@ -93,7 +93,7 @@ class Page {
     const typed = this.typed;
     /** @param {string} name */
     const remember = (name) => (/** @type {Event} */ event) => {
-      typed[name] = /** @type {any} */ (event.target).value;
+      typed.set(name, /** @type {any} */ (event.target).value);
     };
     const category = h('select', { id: 'intake-category', required: true, onchange: remember('category') },
       h('option', { value: '' }, t('form.choose')));
@@ -103,17 +103,17 @@ class Page {
       category.append(h('optgroup', { label: t(`kind.${kind}`) },
         ...mine.map((/** @type {any} */ one) => h('option', { value: one.code }, this.name(one.code)))));
     }
-    category.value = typed.category ?? '';
+    category.value = typed.get('category') ?? '';
     const text = h('textarea', {
       id: 'intake-text', rows: 5, required: true, maxlength: TEXT_LIMIT, oninput: remember('text'),
-      value: typed.text ?? '',
+      value: typed.get('text') ?? '',
     });
     const name = h('input', {
-      id: 'intake-name', maxlength: 100, autocomplete: 'name', oninput: remember('name'), value: typed.name ?? '',
+      id: 'intake-name', maxlength: 100, autocomplete: 'name', oninput: remember('name'), value: typed.get('name') ?? '',
     });
     const phone = h('input', {
       id: 'intake-phone', type: 'tel', maxlength: 40, autocomplete: 'tel', oninput: remember('phone'),
-      value: typed.phone ?? '',
+      value: typed.get('phone') ?? '',
     });
     const problem = h('p', { class: 'problem', hidden: true, id: 'intake-problem' });
     const send = h('button', { type: 'submit', class: 'primary', id: 'intake-send' }, t('intake.send'));
@@ -187,7 +187,7 @@ class Page {
       h('button', { type: 'button', class: 'plain', onclick: () => {
         this.id = uuid();
         this.stored = null;
-        this.typed = {};
+        this.typed = new Map();
         this.draw();
       } }, t('intake.another')));
   }

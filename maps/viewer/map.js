@@ -107,12 +107,12 @@ export class GridMap {
    * @param {Map<string, any>} tilesets TileJSON by name
    * @param {import('./i18n.js').Language} language
    * @param {Set<string>} visible ids of the layer list
-   * @param {Record<string, Parameters<typeof addTo>[1]>} queries what to ask a source's tiles for
+   * @param {Map<string, Parameters<typeof addTo>[1]>} queries what to ask a source's tiles for
    */
   addLayers(tilesets, language, visible, queries) {
     this.tilesets = tilesets;
     for (const [name, { minzoom, maxzoom }] of tilesets) {
-      const tiles = this.tilesOf(name, queries[name] ?? {});
+      const tiles = this.tilesOf(name, queries.get(name) ?? {});
       this.map.addSource(name, { type: 'vector', tiles, minzoom, maxzoom });
     }
     for (const { images } of LAYERS) {

@@ -32,7 +32,7 @@ export class Panel {
     this.available = available;
     this.events = events;
     /** @type {{grids: any, incidents: number | null, total: number | null}} */
-    this.figures = { grids: {}, incidents: null, total: null };
+    this.figures = { grids: new Map(), incidents: null, total: null };
     /** @type {{loading: boolean, surface: any, problem: string | null}} */
     this.heat = { loading: false, surface: null, problem: null };
   }
@@ -120,7 +120,7 @@ export class Panel {
       onchange: () =>
         choose(select.value === 'custom' ? { from, to } : { preset: select.value }),
     });
-    for (const key of [...Object.keys(PRESETS), 'custom']) {
+    for (const key of [...PRESETS.keys(), 'custom']) {
       select.append(h('option', { value: key }, t(`period.${key}`)));
     }
     select.value = custom ? 'custom' : period.preset;

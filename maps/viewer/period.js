@@ -2,11 +2,13 @@
 
 import { timezone } from './i18n.js';
 
-export const PRESETS = /** @type {const} */ ({ '30d': 30, '90d': 90, '12m': 365, all: null });
+/** @typedef {'30d' | '90d' | '12m' | 'all'} Preset */
+/** Days of each; null: all there is. @type {Map<Preset, number | null>} */
+export const PRESETS = new Map([['30d', 30], ['90d', 90], ['12m', 365], ['all', null]]);
 
 /**
  * What the user chose: a preset, or days from and to (both included).
- * @typedef {{preset: keyof typeof PRESETS} | {from: string, to: string}} Period
+ * @typedef {{preset: Preset} | {from: string, to: string}} Period
  */
 
 /**
@@ -56,7 +58,7 @@ export function midnight(day) {
  */
 export function moments(period, now) {
   if ('preset' in period) {
-    const days = PRESETS[period.preset];
+    const days = PRESETS.get(period.preset) ?? null;
     return { start: days === null ? null : midnight(addDays(dayOf(now), -days)), end: null };
   }
   return { start: midnight(period.from), end: midnight(addDays(period.to, 1)) };

@@ -70,12 +70,11 @@ export class SignIn {
   /** In the present language; what was typed stays. */
   draw() {
     if (!this.page.isConnected) return;
-    /** @type {Record<string, string>} */
-    const typed = {};
-    for (const input of this.page.querySelectorAll('input')) typed[input.id] = input.value;
+    const typed = new Map();
+    for (const input of this.page.querySelectorAll('input')) typed.set(input.id, input.value);
     fill(this.page, this.asking === 'new' ? this.newPassword() : this.credentials());
     for (const input of this.page.querySelectorAll('input')) {
-      if (typed[input.id]) input.value = typed[input.id];
+      input.value = typed.get(input.id) || input.value;
     }
     const inputs = [...this.page.querySelectorAll('input:not([hidden])')];
     /** @type {any} */ (inputs.find((input) => !(/** @type {any} */ (input).value)) ?? inputs[0])?.focus();

@@ -94,7 +94,8 @@ export function chosenLanguage(said) {
  */
 function readPeriod(said) {
   if (said === null) return null;
-  if (Object.hasOwn(PRESETS, said)) return { preset: /** @type {keyof typeof PRESETS} */ (said) };
+  const preset = /** @type {import('./period.js').Preset} */ (said);
+  if (PRESETS.has(preset)) return { preset };
   const [from, to] = said.split('..');
   return DAY.test(from) && DAY.test(to ?? '') && from <= to ? { from, to } : null;
 }

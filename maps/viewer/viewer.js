@@ -316,11 +316,11 @@ function run(meta, tilesets, style, session) {
 
   function count() {
     const seen = grids.inView();
-    /** @type {Record<string, number>} */
-    const classes = {};
+    /** @type {Map<string, number>} */
+    const classes = new Map();
     for (const { deviation } of seen.grids) {
       const key = classOf(deviation);
-      classes[key] = (classes[key] ?? 0) + 1;
+      classes.set(key, (classes.get(key) ?? 0) + 1);
     }
     panel.figures.grids = classes;
     panel.figures.incidents = state.layers.has('incidents') ? seen.incidents : null;
@@ -354,7 +354,7 @@ function run(meta, tilesets, style, session) {
   redraw();
   cover();
   grids.styled().then(() => {
-    grids.addLayers(tilesets, language(), state.layers, { incidents: incidentQuery() });
+    grids.addLayers(tilesets, language(), state.layers, new Map([['incidents', incidentQuery()]]));
     grids.setVisible(state.layers);
     if (state.layers.has('density')) drawDensity();
     if (available.has('incidents')) countAll();

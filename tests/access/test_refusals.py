@@ -187,16 +187,13 @@ def test_a_tag_of_somebody_elses_tile_is_no_key_to_it(marked: Marked) -> None:
 
 def test_nothing_that_is_kept_may_be_kept_by_others(marked: Marked) -> None:
     """No answer to a caller may lie in a cache that serves another."""
-    for path in (INCIDENTS, "/api/v1/meta", "/api/v1/session", "/tiles/grids/9/422/184",
+    for path in (INCIDENTS, "/api/v1/meta", "/api/v1/people", "/api/v1/session",
+                 "/tiles/grids/9/422/184",
                  "/api/v1/heatmaps.png"):  # fmt: skip
         headers = dict(marked.ask(Caller("dispatcher", A), "GET", path).headers)
         kept = headers.get(b"cache-control", b"")
-        assert b"private" in kept or b"no-store" in kept or path in UNMARKED, path
+        assert b"private" in kept or b"no-store" in kept, path
         assert b"public" not in kept, path
-
-
-# JSON without a lifetime; a cookie or a key in the request keeps shared caches from it (RFC 9111).
-UNMARKED = {INCIDENTS, "/api/v1/meta"}
 
 
 @pytest.mark.parametrize("lat", [MIDDLE, 52.0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sqlite3
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -234,6 +235,18 @@ class TestApproval:
     ) -> None:
         client, address = waiting
         assert client.post(f"{address}/decision", json={"approve": True}).status_code == 403
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "geojson", "gpkg"])
+def test_the_name_of_the_file_is_the_service_s(dispatcher: TestClient, form: str) -> None:
+    """Of known words and figures: nothing of it is to be encoded, whatever the purpose says."""
+    answer = fetched(
+        dispatcher, collection="incidents", format=form, shared=True, purpose='a";filename="../x'
+    )
+    told = re.fullmatch(r'attachment; filename="([a-z0-9.-]+)"',
+                        answer.headers["content-disposition"])  # fmt: skip
+    assert told
+    assert re.fullmatch(rf"wangge-incidents-shared-[0-9a-f]{{8}}\.{form}", told[1])
 
 
 @pytest.mark.parametrize(

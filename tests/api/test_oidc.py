@@ -254,10 +254,17 @@ class TestReturning:
 
     @pytest.mark.parametrize("changed", [{"state": ""}, {"state": "another"}, {"code": "stolen"}])
     def test_changed(
-        self, client: TestClient, provider: LocalProvider, changed: dict[str, str]
+        self,
+        client: TestClient,
+        provider: LocalProvider,
+        changed: dict[str, str],
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
         assert sign_in(client, provider, **changed).headers["location"].endswith("refused")
         assert COOKIE not in client.cookies
+        (line,) = [each.getMessage() for each in caplog.records if each.name == "wangge.refused"]
+        assert "reason=SignInRefused" in line
+        assert "route=/api/v1/oidc/callback" in line
 
     def test_into_another_browser(
         self, client: TestClient, provider: LocalProvider, database: Database

@@ -334,6 +334,7 @@ class TestToken:
         token = client.cookies[COOKIE]
         answer = client.delete("/api/v1/session")
         assert answer.status_code == 204
+        assert answer.headers["clear-site-data"] == '"cache"'
         assert COOKIE not in client.cookies
         answer = client.get("/api/v1/meta", headers={"Cookie": f"{COOKIE}={token}"})
         assert answer.status_code == 401

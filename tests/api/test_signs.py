@@ -260,6 +260,7 @@ def test_a_poster_is_a_page_to_print(own_town: Town) -> None:
     code = put_up(own_town)
     answer = own_town.client.get(f"/api/v1/signs/{code}/poster.pdf")
     assert answer.headers["content-type"] == "application/pdf"
+    assert answer.headers["content-disposition"] == f'inline; filename="wangge-sign-{code}.pdf"'
     assert answer.content.startswith(b"%PDF")
     assert len(answer.content) > 10_000
 

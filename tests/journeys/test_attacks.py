@@ -203,6 +203,7 @@ def test_nothing_of_anybody_is_written_down(live: Live, test_cluster: Cluster) -
     assert live.is_up()
     written = live.written.read_text()
     assert "unforeseen" in written  # the log is there, and tells of it
+    assert "wangge.refused status=401 reason=NotSignedIn who=key:? " in written
     told = test_cluster.log.read_bytes()[so_far:].decode(errors="replace")
     assert "incident_events" in told
     for canary in (PHONE, "GEHEIM", "张三", "幸福路"):

@@ -131,6 +131,59 @@ def test_scripts_import_files_that_are_there(path: Path) -> None:
         assert name == "maplibre-gl" or (path.parent / name).is_file(), name
 
 
+# Places in arrays: numbers, whatever they are called.
+PLACES = re.compile(r"\d+|index|which|NEIGHBOURS|\w+\.length - 1|\w+\.indexOf\(\w+\)")
+INDEXED = re.compile(r"[\w)\]}](?:\?\.)?\[([^\[\]]*)\]")
+
+
+def looked_up_by_name(text: str) -> list[str]:
+    """What of a script reads or writes a property whose name is not written there.
+
+    A name that comes from outside could be ``__proto__`` or ``constructor``: such look-ups belong
+    into a Map.
+    """
+    code = re.sub(r"/\*.*?\*/|^\s*//.*$", "", text, flags=re.S | re.M)
+    by_name = [
+        found[0]
+        for found in INDEXED.finditer(code)
+        if not PLACES.fullmatch(found[1])
+        # Of a pattern, the characters that it takes.
+        and not re.search(r"/[^/\n ]*$", code[: found.start()])
+    ]
+    return by_name + re.findall(
+        r"__proto__|\bsetPrototypeOf\b|\bfor \((?:const|let) \w+ in\b", code
+    )
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_no_script_looks_a_name_up_in_a_plain_object(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert looked_up_by_name(text) == []
+    # Copied into: the strings that an element keeps, and what the tests of the page ask for.
+    for target in re.findall(r"Object\.assign\(([^,]+),", text):
+        assert target in {"element.dataset", "globalThis"}
+
+
+@pytest.mark.parametrize(
+    ("script", "is_found"),
+    [
+        ("words[key] = 1;", True),
+        ("const text = words.get(current)?.[key];", True),
+        ("const name = {Edg: 'Edge'}[browser];", True),
+        ("x = f(a)[b.c];", True),
+        ("for (const key in said) {}", True),
+        ("object.__proto__ = other;", True),
+        ("const last = all[all.length - 1];", False),
+        ("const first = all[0]; const here = all[index];", False),
+        ("/** @param {string[]} all */ const copy = [...all];", False),
+        ("const text = words.get(key);", False),
+        ("const [one, two] = pair; f([one, two]);", False),
+    ],
+)
+def test_look_ups_by_name_are_seen(script: str, is_found: bool) -> None:
+    assert bool(looked_up_by_name(script)) == is_found
+
+
 @pytest.mark.parametrize("folder", VENDORED, ids=lambda path: path.name)
 def test_vendored_code_has_its_version_and_licence_and_no_way_out(folder: Path) -> None:
     version = folder.name.rpartition("-")[2]

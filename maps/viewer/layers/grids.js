@@ -114,7 +114,7 @@ export const grids = {
       ...CLASSES.map(({ key, colour }) => ({
         swatch: { fill: colour, line: '#33475b' },
         text: t(`grids.${key}`, limits),
-        count: counts.grids?.[key] ?? 0,
+        count: counts.grids?.get(key) ?? 0,
       })),
       { swatch: { label: NOBODY }, text: t('grids.nobody') },
     ];

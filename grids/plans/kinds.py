@@ -136,6 +136,8 @@ def border(session: Session, plan: PlanRow, ground: shapely.Polygon, to: int | N
     MoveRefused
         No cell lies in it.
     """
+    if not ground.is_valid:
+        raise MoveRefused(Problem("the outline crosses itself", "Draw it anew", field="polygon"))
     ids = session.scalars(
         sa.select(Cell.cell_id).where(
             Cell.edition_id == plan.edition_id,

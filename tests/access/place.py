@@ -32,6 +32,7 @@ from grids.incidents import reporters
 from grids.incidents import service as incidents
 from grids.people import service as people
 from tests import factories
+from tests.access.planned import plan_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -295,6 +296,11 @@ def _draft(session: Session, place: Place, county: str) -> None:
         ).scalar_one()  # fmt: skip
         place.add(Row("identity", code, (county,)), table="grids", key=grid)
         place.add(Row("cell", code, (code[:12],)), table="cells", key=grid)
+    place.ids["plan", county] = draft.id
+    place.ids["plan comment", county] = plan_rows(
+        session, draft.id, county,
+        lambda kind, table: place.add(Row(kind, county, (county,)), table=table),
+    )  # fmt: skip
 
 
 def _ground(session: Session, place: Place) -> None:

@@ -33,6 +33,12 @@ barrier        -        around      around    around   around     around     aro
 draft edition  -        -           -         -        -          -          around  -             -       -          -            -              -
 draft          -        -           -         -        -          -          in      -             -       -          -            -              -
 cell           -        -           -         -        -          -          in      -             -       -          -            -              -
+plan           -        -           -         -        -          -          around  -             -       -          -            -              -
+plan move      -        -           -         -        -          -          around  -             -       -          -            -              -
+plan step      -        -           -         -        -          -          around  -             -       -          -            -              -
+plan lock      -        -           -         -        -          -          around  -             -       -          -            -              -
+plan comment   -        -           -         -        -          -          around  -             -       -          -            -              -
+save point     -        -           -         -        -          -          around  -             -       -          -            -              -
 building       -        -           in        in       -          in         in      -             -       -          -            -              -
 person         -        in          in        in       in         in         in      in            in      in         -            -              -
 assignment     -        in          in        in       in         in         in      in            in      in         -            -              -
@@ -102,6 +108,29 @@ GET:/api/v1/locate                          -        yes         yes       yes  
 GET:/api/v1/me/looks                        yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
 GET:/api/v1/me/tracks                       -        yes         -         -        -          -          -       -             -       -          -            -              -
 GET:/api/v1/meta                            yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
+GET:/api/v1/plans                           -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/plans                          -        -           -         -        -          -          yes     -             -       -          -            -              -
+GET:/api/v1/plans/{id}                      -        -           -         -        -          -          yes     -             -       -          -            -              -
+GET:/api/v1/plans/{id}/grids                -        -           -         -        -          -          yes     -             -       -          -            -              -
+GET:/api/v1/plans/{id}/moves                -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/plans/{id}/moves               -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/plans/{id}/undo                -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/plans/{id}/redo                -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/plans/{id}/go-to               -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/plans/{id}/locks               -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/plans/{id}/unlock              -        -           -         -        -          -          yes     -             -       -          -            -              -
+GET:/api/v1/plans/{id}/comments             -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/plans/{id}/comments            -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/plans/{id}/comments/{id}/close -        -           -         -        -          -          yes     -             -       -          -            -              -
+GET:/api/v1/plans/{id}/save-points          -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/plans/{id}/save-points         -        -           -         -        -          -          yes     -             -       -          -            -              -
+GET:/api/v1/plans/{id}/comparison           -        -           -         -        -          -          yes     -             -       -          -            -              -
+GET:/api/v1/plans/{id}/difference           -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/plans/{id}/submit              -        -           -         -        -          -          yes     -             -       -          -            -              -
+GET:/api/v1/plans/{id}/reviews              -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/plans/{id}/approve             -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/plans/{id}/return              -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/plans/{id}/publish             -        -           -         -        -          -          yes     -             -       -          -            -              -
 PUT:/api/v1/password                        -        -           -         -        -          -          -       -             -       -          -            -              -
 GET:/api/v1/people                          -        -           yes       yes      -          yes        yes     yes           -       -          -            -              -
 POST:/api/v1/people/{id}/reveal             -        -           -         yes      -          yes        -       yes           -       -          -            -              -
@@ -150,6 +179,12 @@ TABLES: Final = {
     "grids": "id",
     "grid_shapes": "code",
     "cells": "grid_id",
+    "plans": "created_by",
+    "plan_moves": "author",
+    "plan_steps": "author",
+    "plan_locks": "author",
+    "plan_comments": "words",
+    "plan_save_points": "name",
     "buildings": "name",
     "barriers": "name",
     "persons": "id",

@@ -91,6 +91,23 @@ INSERT INTO exports (account_id, login, area_code, collection, format, filters, 
     FROM accounts;
 INSERT INTO track_summaries
     SELECT id, '990121', '990121', 1, now(), now(), 'SRID=4326;MULTIPOINT((117 45))' FROM patrols;
+INSERT INTO plans (edition_id, county_code, area_code, tolerance, grids, households, unassigned,
+    within_tolerance, deviation_sum, compactness_sum, created_by)
+    SELECT id, county_code, area_code, 0.1, 0, 0, 0, 0, 0, 0, 't' FROM editions
+    WHERE status = 'draft';
+INSERT INTO plan_moves (edition_id, seq, parent, county_code, area_code, author, kind, detail,
+    cells, grids_before, grids_after, before, after)
+    SELECT edition_id, 1, 0, county_code, area_code, 't', 'move', '{}', '{1}', '{0}', '{2}', '{}',
+        '{"2": null}' FROM plans;
+INSERT INTO plan_steps (edition_id, version, county_code, area_code, author, kind, grids)
+    SELECT edition_id, 1, county_code, area_code, 't', 'lock', '{2}' FROM plans;
+INSERT INTO plan_locks (edition_id, grid_id, county_code, area_code, author)
+    SELECT p.edition_id, g.grid_id, p.county_code, p.area_code, 't'
+    FROM plans AS p JOIN grid_shapes AS g USING (edition_id);
+INSERT INTO plan_comments (edition_id, county_code, area_code, author, words)
+    SELECT edition_id, county_code, area_code, 't', 'w' FROM plans;
+INSERT INTO plan_save_points (edition_id, name, county_code, area_code, seq, author)
+    SELECT edition_id, 'n', county_code, area_code, 0, 't' FROM plans;
 INSERT INTO retention_runs (actor, report) VALUES ('t', '{}');
 """
 

@@ -1,0 +1,511 @@
+"""Shapes of plans, moves and what becomes of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from geoalchemy2.shape import to_shape
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from shapely.geometry import LineString, Point, Polygon
+
+from api.schemas.incidents import Text
+from boundaries.models import Edition
+from grids.plans.changes import COMPACTNESS_UNIT, DEVIATION_UNIT, Done
+from grids.plans.comparison import Comparison, Flow, Line, Load
+from grids.plans.models import PlanComment, PlanMove, PlanRow, PlanStep, SavePoint
+
+Lon = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+Lat = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+Position = tuple[Lon, Lat]
+GridId = Annotated[int, Field(ge=1, le=2**53)]
+CellId = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Version = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=2**31 - 1,
+        description="Of the plan that was looked at; 409 when these grids were changed since",
+    ),
+]
+MAX_CELLS, MAX_GRIDS, MAX_POINTS = 20_000, 500, 2000
+
+
+class PlanFigures(BaseModel):
+    """The whole plan in figures, kept up with every move."""
+
+    grids: int
+    households: int
+    unassigned: int = Field(description="Cells that no grid has")
+    within_tolerance: float | None = Field(description="Share of grids; null without any")
+    mean_deviation: float | None = Field(description="Of households from the target, as a share")
+    mean_compactness: float | None = Field(description="Polsby-Popper: 1 is a circle")
+
+
+class PlanOut(BaseModel):
+    """A plan, which has the number of its edition."""
+
+    id: int
+    title: str
+    area_code: str
+    state: Literal["open", "submitted", "approved", "published"]
+    based_on: int | None = Field(description="Edition that it is a branch of")
+    author: str
+    created_at: datetime
+    version: int
+    head: int = Field(description="The last move that holds; 0: as it began")
+    tolerance: float
+    figures: PlanFigures
+
+    @classmethod
+    def of(cls, plan: PlanRow, edition: Edition) -> Self:
+        """From the rows."""
+        return cls.model_validate(
+            {
+                "id": plan.edition_id,
+                "title": edition.title,
+                "area_code": plan.area_code,
+                "state": plan.state if edition.status == "draft" else "published",
+                "based_on": edition.based_on_id,
+                "author": edition.author,
+                "created_at": plan.created_at,
+                "version": plan.version,
+                "head": plan.head,
+                "tolerance": plan.tolerance,
+                "figures": figures_of(plan),
+            }
+        )
+
+
+def figures_of(plan: PlanRow) -> PlanFigures:
+    """The figures of a plan's row."""
+    count = plan.grids
+    return PlanFigures(
+        grids=count,
+        households=plan.households,
+        unassigned=plan.unassigned,
+        within_tolerance=plan.within_tolerance / count if count else None,
+        mean_deviation=plan.deviation_sum / DEVIATION_UNIT / count if count else None,
+        mean_compactness=plan.compactness_sum / COMPACTNESS_UNIT / count if count else None,
+    )
+
+
+class PlansOut(BaseModel):
+    """Plans, the newest first."""
+
+    plans: list[PlanOut]
+
+
+class BranchIn(BaseModel):
+    """A plan to open: of a draft, or as a branch of an edition."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    edition: int = Field(ge=1, le=2**53, description="Draft, or edition to make a branch of")
+    branch: bool = Field(default=True, description="false: the draft itself is worked on")
+    title: Text = Field(default="", max_length=200)
+
+
+class PlanGridOut(BaseModel):
+    """A grid of a plan."""
+
+    id: int
+    code: str
+    name: str
+    unit_code: str
+    households: int
+    buildings: int
+    target: int
+    deviation: float
+    in_tolerance: bool
+    compactness: float
+    area_m2: float
+    locked_by: str | None = None
+
+
+class StepOut(BaseModel):
+    """What a step did."""
+
+    version: int
+    head: int
+    move: int | None = Field(description="Number of the move that was made or taken back")
+    figures: PlanFigures
+    grids: list[PlanGridOut] = Field(description="The grids it touched, as they are now")
+    gone: list[str] = Field(description="Codes of grids that are no more")
+
+    @classmethod
+    def of(cls, done: Done) -> Self:
+        """From what was done."""
+        return cls(
+            version=done.plan.version,
+            head=done.plan.head,
+            move=done.seq,
+            figures=figures_of(done.plan),
+            grids=[grid_of(row, done.plan.tolerance) for row in done.touched],
+            gone=list(done.gone),
+        )
+
+
+def grid_of(row: Any, tolerance: float, locked_by: str | None = None) -> PlanGridOut:
+    """A grid's row with what it comes to."""
+    share = row["households"] / row["target"] - 1
+    return PlanGridOut(
+        id=row["grid_id"],
+        code=row["code"],
+        name=row["name"],
+        unit_code=row["unit_code"],
+        households=row["households"],
+        buildings=row["buildings"],
+        target=row["target"],
+        deviation=share,
+        in_tolerance=abs(share) <= tolerance + 1e-9,
+        compactness=row["compactness"],
+        area_m2=row["area_m2"],
+        locked_by=locked_by,
+    )
+
+
+class PlanGridsOut(BaseModel):
+    """Grids of a plan by code; ``next`` asks for those after them."""
+
+    version: int
+    items: list[PlanGridOut]
+    next: str | None
+
+
+class MoveIn(BaseModel):
+    """What to do.
+
+    ``move`` takes ``cells`` to the grid ``to``, ``release`` to none; ``split`` divides ``grid``
+    into ``parts`` or along ``line``; ``merge`` makes ``grids`` one; ``border`` gives what lies in
+    ``polygon`` to the grid ``to``, or makes it a new one; ``rebalance`` divides ``grids`` anew
+    into as many; ``repair`` gives ground without a grid, and parts cut off on foot, to a neighbour.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"kind": "repair", "version": 0}},
+    )
+
+    kind: Literal["move", "release", "split", "merge", "border", "rebalance", "repair"]
+    version: Version
+    cells: list[CellId] | None = Field(default=None, min_length=1, max_length=MAX_CELLS)
+    take_along: bool = Field(default=False, description="Also what the cells would cut off")
+    to: GridId | None = None
+    grid: GridId | None = None
+    parts: int | None = Field(default=None, ge=2, le=20)
+    line: list[Position] | None = Field(default=None, min_length=2, max_length=MAX_POINTS)
+    grids: list[GridId] | None = Field(default=None, min_length=1, max_length=MAX_GRIDS)
+    polygon: list[Position] | None = Field(
+        default=None, min_length=3, max_length=MAX_POINTS, description="Its outline, WGS 84"
+    )
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        needs = {
+            "move": ("cells", "to"), "release": ("cells",), "split": ("grid",),
+            "merge": ("grids",), "border": ("polygon",), "rebalance": ("grids",), "repair": (),
+        }[self.kind]  # fmt: skip
+        lacking = [name for name in needs if getattr(self, name) is None]
+        if lacking:
+            raise ValueError(f"'{self.kind}' needs {' and '.join(lacking)}")
+        if self.kind == "split" and (self.parts is None) == (self.line is None):
+            raise ValueError("'split' needs parts or line, one of them")
+        allowed = {*needs, *{"move": ("take_along",), "release": ("take_along",),
+                             "split": ("parts", "line"), "border": ("to",),
+                             "repair": ("grids",)}.get(self.kind, ())}  # fmt: skip
+        given = {
+            name for name in self.model_fields_set if getattr(self, name) is not None
+        } - {"kind", "version"}  # fmt: skip
+        if given - allowed:
+            raise ValueError(f"'{self.kind}' takes no {', '.join(sorted(given - allowed))}")
+        return self
+
+    def line_drawn(self) -> LineString:
+        """The line, as a shape."""
+        return LineString(self.line or [])
+
+    def polygon_drawn(self) -> Polygon:
+        """The polygon, as a shape."""
+        return Polygon(self.polygon or [])
+
+
+class StepIn(BaseModel):
+    """A step back or forth."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Version
+
+
+class GoToIn(StepIn):
+    """Where to go in the history: a move, 0 for the beginning, or the name of a save point."""
+
+    move: int | None = Field(default=None, ge=0, le=2**31 - 1)
+    save_point: Text | None = Field(default=None, max_length=100)
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.move is None) == (self.save_point is None):
+            raise ValueError("give move or save_point, one of them")
+        return self
+
+
+class LocksIn(BaseModel):
+    """Grids to lock or unlock; all of the plan for null."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    grids: list[GridId] | None = Field(default=None, min_length=1, max_length=MAX_GRIDS)
+
+
+class LocksOut(BaseModel):
+    """Grids that were locked, or unlocked, by it."""
+
+    version: int
+    grids: list[int]
+
+
+class MoveOut(BaseModel):
+    """A move of the history."""
+
+    seq: int
+    parent: int
+    at: datetime
+    author: str
+    kind: str
+    detail: dict[str, Any]
+    cells: int = Field(description="How many went elsewhere")
+    holds: bool = Field(description="false: it was taken back")
+
+    @classmethod
+    def of(cls, move: PlanMove, line: set[int]) -> Self:
+        """From the row."""
+        return cls(
+            seq=move.seq, parent=move.parent, at=move.at, author=move.author, kind=move.kind,
+            detail=move.detail, cells=len(move.cells), holds=move.seq in line,
+        )  # fmt: skip
+
+
+class MovesOut(BaseModel):
+    """Moves, the newest first."""
+
+    items: list[MoveOut]
+    next: int | None = Field(description="`before` of the next page; null on the last one")
+
+
+class CommentIn(BaseModel):
+    """Words about a plan."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    words: Text = Field(min_length=1, max_length=2000)
+    lon: Lon | None = None
+    lat: Lat | None = None
+
+    @model_validator(mode="after")
+    def _place_is_whole(self) -> Self:
+        if (self.lon is None) != (self.lat is None):
+            raise ValueError("lon and lat come together")
+        return self
+
+
+class CommentOut(BaseModel):
+    """A comment, and where it is pinned."""
+
+    id: int
+    at: datetime
+    author: str
+    words: str
+    lon: float | None
+    lat: float | None
+    closed_at: datetime | None
+    closed_by: str | None
+
+    @classmethod
+    def of(cls, comment: PlanComment) -> Self:
+        """From the row."""
+        place = to_shape(comment.geom) if comment.geom is not None else None
+        assert place is None or isinstance(place, Point)
+        return cls(
+            id=comment.id, at=comment.at, author=comment.author, words=comment.words,
+            lon=place.x if place else None, lat=place.y if place else None,
+            closed_at=comment.closed_at, closed_by=comment.closed_by,
+        )  # fmt: skip
+
+
+class CommentsOut(BaseModel):
+    """Comments, open ones first."""
+
+    comments: list[CommentOut]
+
+
+class SavePointIn(BaseModel):
+    """A name for the plan as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Text = Field(min_length=1, max_length=100)
+
+
+class SavePointOut(BaseModel):
+    """A name, and the move after which the plan was so."""
+
+    name: str
+    move: int
+    at: datetime
+    author: str
+
+    @classmethod
+    def of(cls, point: SavePoint) -> Self:
+        """From the row."""
+        return cls(name=point.name, move=point.seq, at=point.at, author=point.author)
+
+
+class SavePointsOut(BaseModel):
+    """Names, the newest first."""
+
+    save_points: list[SavePointOut]
+
+
+class ReviewIn(BaseModel):
+    """What the reviewer says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: Text = Field(default="", max_length=2000)
+
+
+class ReturnIn(BaseModel):
+    """Why a plan goes back to the table."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: Text = Field(min_length=1, max_length=2000)
+
+
+class ReviewStepOut(BaseModel):
+    """A submission, an approval or a return."""
+
+    at: datetime
+    author: str
+    kind: str
+    note: str
+
+    @classmethod
+    def of(cls, step: PlanStep) -> Self:
+        """From the row."""
+        return cls(at=step.at, author=step.author, kind=step.kind, note=step.note)
+
+
+class ReviewsOut(BaseModel):
+    """What reviewers said, the newest first."""
+
+    state: str
+    steps: list[ReviewStepOut]
+
+
+class PublishIn(BaseModel):
+    """From when on; now when left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    effective: datetime | None = None
+
+
+class TaskOut(BaseModel):
+    """Something that a person has to decide."""
+
+    kind: Literal["nobody", "grid_gone"]
+    code: str
+    unit_code: str
+    households: int
+    name: str | None
+
+
+class PublishedOut(BaseModel):
+    """What a change-over did."""
+
+    edition: int
+    valid_from: datetime
+    replaced: list[int]
+    grids: int
+    kept: int = Field(description="Grids whose identity, and people, go on")
+    incidents: int = Field(description="Open incidents that another grid or person answers for now")
+    to_do: list[TaskOut]
+
+
+class LoadOut(BaseModel):
+    """How evenly the work is shared."""
+
+    grids: int
+    households: int
+    within_tolerance: float
+    mean_deviation: float
+    spread: float
+    fewest: int
+    most: int
+
+    @classmethod
+    def of(cls, load: Load) -> Self:
+        """From the figures."""
+        return cls(**{name: getattr(load, name) for name in cls.model_fields})
+
+
+class FlowOut(BaseModel):
+    """What goes from one grid to another."""
+
+    from_code: str | None
+    to_code: str | None
+    households: int
+    buildings: int
+    incidents: int | None
+    cameras: int | None
+    worker_before: str | None
+    worker_after: str | None
+
+    @classmethod
+    def of(cls, flow: Flow) -> Self:
+        """From the figures."""
+        return cls(**{name: getattr(flow, name) for name in cls.model_fields})
+
+
+class LineOut(BaseModel):
+    """What becomes of a grid."""
+
+    code: str
+    kind: Literal["kept", "split", "merged", "new", "gone"]
+    codes: list[str]
+
+    @classmethod
+    def of(cls, line: Line) -> Self:
+        """From the figures."""
+        return cls(code=line.code, kind=line.kind, codes=list(line.codes))
+
+
+class ComparisonOut(BaseModel):
+    """Two editions side by side. Incidents and cameras are null for who may not see them."""
+
+    first: int
+    second: int
+    before: LoadOut
+    after: LoadOut
+    households_moved: int
+    buildings_moved: int
+    incidents_moved: int | None
+    cameras_moved: int | None
+    workers_concerned: int
+    flows: list[FlowOut]
+    lineage: list[LineOut]
+
+    @classmethod
+    def of(cls, found: Comparison) -> Self:
+        """From what was found."""
+        return cls(
+            first=found.first, second=found.second, before=LoadOut.of(found.loads[0]),
+            after=LoadOut.of(found.loads[1]), households_moved=found.households_moved,
+            buildings_moved=found.buildings_moved, incidents_moved=found.incidents_moved,
+            cameras_moved=found.cameras_moved, workers_concerned=found.workers_concerned,
+            flows=[FlowOut.of(each) for each in found.flows],
+            lineage=[LineOut.of(each) for each in found.lineage],
+        )  # fmt: skip

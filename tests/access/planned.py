@@ -1,0 +1,55 @@
+"""A draft under work: a row in each of a plan's tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
+
+# Kind of row, table, columns besides those of the plan, values.
+ROWS: Final = (
+    (
+        "plan",
+        "plans",
+        "tolerance, grids, households, unassigned, within_tolerance, deviation_sum, "
+        "compactness_sum, moves, head, version, created_by",
+        "0.1, 1, 1, 0, 1, 0, 0, 1, 1, 1, :mark",
+    ),
+    (
+        "plan move",
+        "plan_moves",
+        "seq, parent, author, kind, detail, cells, grids_before, grids_after, before, after",
+        "1, 0, :mark, 'move', '{}', '{}', '{}', '{}', '{}', '{}'",
+    ),
+    ("plan step", "plan_steps", "version, author, kind, grids", "1, :mark, 'submit', '{}'"),
+    ("plan comment", "plan_comments", "author, words", "'test', :mark"),
+    ("save point", "plan_save_points", "author, seq, name", "'test', 1, :mark"),
+    (
+        "plan lock",
+        "plan_locks",
+        "author, grid_id",
+        ":mark, (SELECT grid_id FROM grid_shapes WHERE edition_id = :edition ORDER BY code LIMIT 1)",
+    ),
+)
+
+
+def plan_rows(
+    session: Session, edition: int, county: str, add: Callable[[str, str], str]
+) -> object:
+    """Make them, each with a mark that ``add`` gives for its kind and table; id of the comment."""
+    for kind, table, columns, values in ROWS:
+        session.execute(
+            sa.text(
+                f"INSERT INTO {table} (edition_id, county_code, area_code, {columns}) "
+                f"VALUES (:edition, :county, :county, {values})"
+            ),
+            {"edition": edition, "county": county, "mark": add(kind, table)},
+        )
+    return session.scalar(
+        sa.text("SELECT id FROM plan_comments WHERE edition_id = :edition"), {"edition": edition}
+    )

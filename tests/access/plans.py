@@ -1,0 +1,103 @@
+"""What is asked of plans: their own county's show what is there, others' are not found."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.access import rules
+from tests.access.question import Question, marks_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.access.place import Caller, Place, Row
+
+API: Final = "/api/v1/plans"
+# What an answer on a plan shows of the plan itself: kinds of rows of its county.
+SHOWN: Final[dict[str, tuple[str, ...]]] = {
+    "": ("draft edition",),
+    "/grids": ("draft", "plan lock"),
+    "/moves": ("plan move",),
+    "/comments": ("plan comment",),
+    "/save-points": ("save point",),
+    "/reviews": ("plan step",),
+    "/comparison": ("draft",),
+    "/difference": (),
+}
+BODIES: Final[dict[str, dict[str, Any] | None]] = {
+    "/moves": {"kind": "repair", "version": 1},
+    "/undo": {"version": 1},
+    "/redo": {"version": 1},
+    "/go-to": {"version": 1, "move": 0},
+    "/locks": {},
+    "/unlock": {},
+    "/comments": {"words": "mine"},
+    "/save-points": {"name": "mine"},
+    "/submit": None,
+    "/approve": {},
+    "/return": {"note": "mine"},
+    "/publish": {},
+}
+
+
+def _list(place: Place, caller: Caller) -> Iterator[Question]:
+    rows = rules.visible(place, caller, "draft edition")
+    yield Question(f"GET:{API}", "GET", API, 200, marks_of(rows))
+
+
+def _begin(place: Place, caller: Caller) -> Iterator[Question]:
+    for county in _hidden(place, caller):
+        body = json.dumps({"edition": place.ids["plan", county]}).encode()
+        yield Question(f"POST:{API}", "POST", API, 404, body=body)
+
+
+def _hidden(place: Place, caller: Caller) -> list[str]:
+    """Counties whose plan the caller does not see."""
+    return [row.key for row in place.rows["plan"] if not rules.sees(caller, row)]
+
+
+def _read(path: str) -> Callable[..., Iterator[Question]]:
+    def make(place: Place, caller: Caller) -> Iterator[Question]:
+        for plan in place.rows["plan"]:
+            where = f"{API}/{place.ids[plan.mark]}{path}"
+            door = f"GET:{API}/{{id}}{path}"
+            if not rules.sees(caller, plan):
+                yield Question(door, "GET", where, 404)
+                continue
+            rows: list[Row] = [
+                row
+                for kind in SHOWN[path]
+                for row in rules.visible(place, caller, kind)
+                if row.areas[0].startswith(plan.key)
+            ]
+            yield Question(door, "GET", where, 200, marks_of(rows), at_most=path == "/grids")
+
+    return make
+
+
+def _write(path: str) -> Callable[..., Iterator[Question]]:
+    def make(place: Place, caller: Caller) -> Iterator[Question]:
+        asked = BODIES[path]
+        body = None if asked is None else json.dumps(asked).encode()
+        for county in _hidden(place, caller):
+            where = f"{API}/{place.ids['plan', county]}{path}"
+            yield Question(f"POST:{API}/{{id}}{path}", "POST", where, 404, body=body)
+
+    return make
+
+
+def _close(place: Place, caller: Caller) -> Iterator[Question]:
+    for county in _hidden(place, caller):
+        number = place.ids["plan comment", county]
+        where = f"{API}/{place.ids['plan', county]}/comments/{number}/close"
+        yield Question(f"POST:{API}/{{id}}/comments/{{id}}/close", "POST", where, 404)
+
+
+MAKERS: Final = {
+    f"GET:{API}": _list,
+    f"POST:{API}": _begin,
+    f"POST:{API}/{{id}}/comments/{{id}}/close": _close,
+    **{f"GET:{API}/{{id}}{path}": _read(path) for path in SHOWN},
+    **{f"POST:{API}/{{id}}{path}": _write(path) for path in BODIES},
+}

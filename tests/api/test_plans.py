@@ -1,0 +1,240 @@
+"""A plan over HTTP, from its opening to the edition in force."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+from geoalchemy2.shape import to_shape
+
+from api.app import create_app
+from api.settings import ServerSettings
+from grids import planning
+from grids.models import Cell
+from tests import conftest, factories
+from tests.api.conftest import everything
+from tests.api.test_incidents import problem
+from tests.grids.plans.conftest import town as made_town
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gis.cluster import Cluster
+    from gis.database import Database
+
+URL = "/api/v1/plans"
+
+
+class Desk:
+    """A drawn draft, and an application that serves it."""
+
+    def __init__(self, client: TestClient, database: Database, edition: int) -> None:
+        self.client, self.database, self.edition = client, database, edition
+        self.version = 0
+
+    def open(self) -> dict[str, Any]:
+        answer = self.client.post(URL, json={"edition": self.edition, "branch": False})
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = answer.json()
+        self.version = found["version"]
+        return found
+
+    def post(self, path: str, *, status: int = 201, **body: Any) -> dict[str, Any]:
+        answer = self.client.post(f"{URL}/{self.edition}{path}", json=body)
+        assert answer.status_code == status, answer.text
+        found: dict[str, Any] = answer.json()
+        self.version = found.get("version", self.version)
+        return found
+
+    def get(self, path: str = "", **params: Any) -> Any:
+        answer = self.client.get(f"{URL}/{self.edition}{path}", params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def cells(self) -> dict[int, Cell]:
+        with self.database.transaction() as session:
+            rows = session.scalars(sa.select(Cell).where(Cell.edition_id == self.edition)).all()
+            session.expunge_all()
+        return {row.cell_id: row for row in rows}
+
+    def as_role(self, role: str, area: str = factories.COUNTY) -> dict[str, str]:
+        with self.database.transaction() as session:
+            login = f"{role}-{uuid.uuid4().hex[:6]}"
+            account = factories.account(session, role, area, login=login)
+            return {"Authorization": f"Bearer {factories.key(session, account)}"}
+
+
+@pytest.fixture(scope="module")
+def drawn(test_cluster: Cluster, template: str) -> Iterator[str]:
+    """Name of a database with a drawn draft, to be copied by each test."""
+    for database in conftest.fresh(test_cluster, template):
+        with database.transaction(timeout_s=0) as session:
+            made_town(session)
+            planning.draw_draft(session, factories.COUNTY, author="wang", target=300)
+        name = str(database.url.database)
+        database.dispose()
+        yield name
+
+
+@pytest.fixture
+def desk(test_cluster: Cluster, drawn: str) -> Iterator[Desk]:
+    for database in conftest.fresh(test_cluster, drawn):
+        with database.transaction() as session:
+            edition = session.scalar(sa.text("SELECT max(id) FROM editions"))
+        app = create_app(ServerSettings(), database)
+        with TestClient(app, headers=everything(database), raise_server_exceptions=False) as client:
+            yield Desk(client, database, int(edition))
+
+
+def test_a_plan_from_its_opening_to_its_edition(desk: Desk) -> None:
+    plan = desk.open()
+    assert plan["state"] == "open"
+    assert plan["figures"]["unassigned"] == 0
+    assert 0 < plan["figures"]["mean_deviation"] < 0.2
+    assert desk.open() == plan
+    listed = desk.get("/grids")
+    assert len(listed["items"]) == plan["figures"]["grids"]
+    page = desk.get("/grids", limit=2)
+    assert [each["code"] for each in page["items"]] == [g["code"] for g in listed["items"][:2]]
+    assert desk.get("/grids", limit=2, cursor=page["next"])["items"][0] == listed["items"][2]
+
+    first = listed["items"][0]
+    done = desk.post("/moves", kind="split", version=desk.version, grid=first["id"], parts=2)
+    assert done["figures"]["grids"] == plan["figures"]["grids"] + 1
+    made = [each["id"] for each in done["grids"]]
+    back = desk.post("/undo", status=200, version=desk.version)
+    assert back["figures"] == plan["figures"]
+    again = desk.post("/redo", status=200, version=desk.version)
+    assert again["figures"] == done["figures"]
+    merged = desk.post("/moves", kind="merge", version=desk.version, grids=made)
+    assert merged["figures"]["households"] == plan["figures"]["households"]
+    moves = desk.get("/moves")["items"]
+    assert [(each["kind"], each["holds"]) for each in moves] == [("merge", True), ("split", True)]
+
+    desk.post("/save-points", name="初稿")
+    desk.post("/go-to", status=200, version=desk.version, move=0)
+    assert desk.get()["figures"] == plan["figures"]
+    desk.post("/go-to", status=200, version=desk.version, save_point="初稿")
+    assert desk.get()["head"] == 2
+
+    assert desk.post("/locks", status=200, grids=None)["grids"]
+    refused = desk.client.post(f"{URL}/{desk.edition}/undo", json={"version": desk.version})
+    assert problem(refused, 409)["type"] == "urn:wangge:error:GridLocked"
+    assert {each["locked_by"] for each in desk.get("/grids")["items"]} == {"tester"}
+    desk.post("/unlock", status=200, grids=None)
+
+    said = desk.post("/comments", words="这里有学校", lon=117.01, lat=45.01)
+    desk.post(f"/comments/{said['id']}/close", status=200)
+    assert desk.get("/comments")["comments"][0]["closed_by"] == "tester"
+
+    assert desk.post("/submit", status=200)["state"] == "submitted"
+    refused = desk.client.post(
+        f"{URL}/{desk.edition}/moves", json={"kind": "repair", "version": desk.version}
+    )
+    assert problem(refused, 409)["type"] == "urn:wangge:error:PlanClosed"
+    refused = desk.client.post(f"{URL}/{desk.edition}/approve", json={})
+    assert problem(refused, 403)["type"] == "urn:wangge:error:OwnPlan"
+    zhao = desk.as_role("planner")
+    answer = desk.client.post(f"{URL}/{desk.edition}/approve", json={"note": "同意"}, headers=zhao)
+    assert answer.json()["state"] == "approved"
+    done = desk.post("/publish", status=200)
+    assert done["grids"] == plan["figures"]["grids"]
+    assert {task["kind"] for task in done["to_do"]} == {"nobody"}
+    assert desk.get()["state"] == "published"
+    assert desk.get("/reviews")["steps"][0]["note"] == "同意"
+
+
+def test_a_branch_beside_what_it_came_from(desk: Desk) -> None:
+    with desk.database.transaction() as session:
+        planning.service.publish(session, desk.edition, approver="zhao")
+    lon, lat = factories.middle(0)
+    body = {"id": str(uuid.uuid4()), "category": "neighbour", "lon": lon, "lat": lat}
+    assert desk.client.post("/api/v1/incidents", json=body).status_code == 201
+    before = desk.edition
+    desk.edition = desk.client.post(URL, json={"edition": before, "title": "B"}).json()["id"]
+    same = desk.get("/comparison")
+    assert (same["first"], same["flows"]) == (before, [])
+    cells = desk.cells()
+    at = next(c for c in cells.values() if to_shape(c.geom).contains(
+        to_shape(c.geom).representative_point()) and any(
+        cells[n].grid_id != c.grid_id and cells[n].unit_code == c.unit_code
+        for n in c.neighbours or ()))  # fmt: skip
+    to = next(
+        cells[n].grid_id for n in at.neighbours or ()
+        if cells[n].grid_id != at.grid_id and cells[n].unit_code == at.unit_code
+    )  # fmt: skip
+    desk.post(
+        "/moves", kind="move", version=desk.get()["version"], cells=[at.cell_id], to=to,
+        take_along=True,
+    )  # fmt: skip
+    found = desk.get("/comparison", beside=before)
+    assert found["households_moved"] == sum(flow["households"] for flow in found["flows"]) > 0
+    ground = desk.get("/difference")
+    assert ground["features"]
+    assert {f["properties"]["from_grid"] for f in ground["features"]} == {
+        flow["from_code"] for flow in found["flows"]
+    }
+    # Who may not see incidents and cameras is not told how many move.
+    answer = desk.client.get(f"{URL}/{desk.edition}/comparison", headers=desk.as_role("planner"))
+    assert answer.json()["incidents_moved"] is None
+    assert found["incidents_moved"] is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"kind": "move", "version": 0}, "needs cells and to"),
+        ({"kind": "split", "version": 0, "grid": 1}, "parts or line"),
+        ({"kind": "split", "version": 0, "grid": 10**9, "parts": 2}, "no grid"),
+        ({"kind": "merge", "version": 0, "grids": [1]}, "two or more"),
+        ({"kind": "merge", "version": 0, "grids": [1, 2], "to": 3}, "takes no to"),
+        ({"kind": "border", "version": 0, "polygon": [[0, 0], [1, 0], [1, 1]]}, "no cell lies"),
+        ({"kind": "border", "version": 0, "polygon": [[200, 0], [1, 0], [1, 1]]}, "less than"),
+        ({"kind": "border", "version": 0,
+          "polygon": [[117, 45], [117.1, 45.1], [117.1, 45], [117, 45.1]]}, "crosses itself"),
+        ({"kind": "repair", "version": 0}, "nothing to mend"),
+        ({"kind": "move", "version": 0, "cells": [10**6], "to": 1}, "no cells 1000000"),
+        ({"kind": "fly", "version": 0}, "should be"),
+        ({"kind": "repair", "version": -1}, "greater than"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_is_named(desk: Desk, body: dict[str, Any], says: str) -> None:
+    before = desk.open()
+    answer = desk.client.post(f"{URL}/{desk.edition}/moves", json=body)
+    assert says in str(problem(answer)["problems"]), answer.text
+    assert desk.get() == before
+
+
+def test_an_older_version_is_told(desk: Desk) -> None:
+    desk.open()
+    grid = desk.get("/grids")["items"][0]["id"]
+    body = {"kind": "split", "version": 0, "grid": grid, "parts": 2}
+    desk.post("/moves", **body)
+    answer = desk.client.post(f"{URL}/{desk.edition}/moves", json=body | {"parts": 3})
+    told = problem(answer, 409)
+    assert told["type"] == "urn:wangge:error:PlanConflict"
+    assert "tester: do at" in told["detail"]
+
+
+def test_who_may_not(desk: Desk) -> None:
+    desk.open()
+    for role in ("dispatcher", "community", "analyst"):
+        headers = desk.as_role(role)
+        assert desk.client.get(URL, headers=headers).status_code == 403
+        answer = desk.client.post(
+            f"{URL}/{desk.edition}/undo", json={"version": 0}, headers=headers
+        )
+        assert answer.status_code == 403
+    # A planner of another county finds nothing.
+    headers = desk.as_role("planner", "990122")
+    assert desk.client.get(URL, headers=headers).json() == {"plans": []}
+    assert desk.client.get(f"{URL}/{desk.edition}", headers=headers).status_code == 404
+
+
+def test_no_such_plan(desk: Desk) -> None:
+    assert problem(desk.client.get(f"{URL}/999999"), 404)["type"].endswith("PlanNotFound")
+    answer = desk.client.post(URL, json={"edition": 999999})
+    assert problem(answer, 404)["type"].endswith("EditionNotFound")

@@ -1,4 +1,4 @@
-"""Work that a served installation does by itself every night."""
+"""Work that a served installation does by itself: every night, and when an edition begins."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from data import retention
 from gis.errors import WanggeError
+from grids.plans import changeover
 
 if TYPE_CHECKING:
     from threading import Event
@@ -22,6 +23,8 @@ log = logging.getLogger("wangge.nightly")
 AT: Final = time(3, 30)
 """When few are at work, and no day's figures are being made."""
 RETRY: Final = timedelta(minutes=10)
+LOOK_S: Final = 20.0
+"""How often it is looked whether an edition has begun."""
 
 
 def next_run(now: datetime, zone: ZoneInfo, at: time = AT) -> datetime:
@@ -52,3 +55,19 @@ def every_night(database: Database, stopping: Event, *, timezone: str) -> None:
             continue
         log.info("retention: %s rows", sum(each.rows for each in outcomes))
         due = next_run(now, zone)
+
+
+def when_editions_begin(database: Database, stopping: Event, *, look_s: float = LOOK_S) -> None:
+    """Let open incidents follow each edition that was published for a later day, as it begins.
+
+    For a thread of the server. What fails is tried again the next time; nothing is done twice.
+    """
+    while not stopping.wait(look_s):
+        try:
+            with database.transaction() as session:
+                followed = changeover.change_over(session, author="wangge change-over")
+        except (WanggeError, DBAPIError) as error:
+            log.warning("change-over failed and is tried again: %s", type(error).__name__)
+            continue
+        for edition, incidents in followed.items():
+            log.info("edition %s is in force: %s open incidents follow", edition, incidents)

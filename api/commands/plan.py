@@ -12,6 +12,7 @@ import sqlalchemy as sa
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
+from api.commands import plan_moves, plan_review
 from api.commands.layers import WRITERS, write_layer
 from api.commands.plan_layers import read_plan_layers
 from api.commands.shared import (
@@ -19,6 +20,7 @@ from api.commands.shared import (
     AsJson,
     DataDir,
     actor_name,
+    figure,
     moment,
     open_database,
     out,
@@ -31,6 +33,7 @@ from boundaries.models import Edition
 from gis.errors import BadInput, Problem
 from grids import planning, service
 from grids.models import GridShape
+from grids.plans import approval, changeover
 from grids.redistricting import draw as draw_plan
 from grids.redistricting import score as score_grids
 from grids.redistricting.plan import RULES
@@ -215,15 +218,10 @@ def score(
         inside = figures.pop("inside_m") or {}
         figures |= {f"inside_m {kind}": metres for kind, metres in inside.items()}
         known = {name: value for name, value in figures.items() if value is not None}
-        print_table(["figure", "value"], ((name, _figure(v)) for name, v in known.items()))
+        print_table(["figure", "value"], ((name, figure(v)) for name, v in known.items()))
         for option, given in (("area", area), ("buildings", buildings), ("barriers", barriers)):
             if not given:
                 out.print(f"--{option} FILE would tell {UNTOLD[option]}")
-
-
-def _figure(value: float) -> str:
-    """Counts and metres whole, shares to four places."""
-    return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 10 else f"{value:.4f}"
 
 
 @app.command("list", epilog="Example: wangge plan list")
@@ -273,8 +271,9 @@ def publish(
     """Put a draft in force: checked whole, the edition before it is closed at that moment."""
     at = moment(effective, "--effective")
     with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
-        done = service.publish(session, edition, approver=actor_name(actor), effective=at)
-    _tell_published(done, as_json=as_json)
+        done = approval.publish(session, edition, publisher=actor_name(actor), effective=at)
+        followed = changeover.change_over(session, author=actor_name(actor)).get(edition, 0)
+    _tell_published(done, followed, as_json=as_json)
 
 
 @app.command(epilog="Example: wangge plan rollback 4")
@@ -288,10 +287,11 @@ def rollback(
     """Go back to the edition before, from now on; nothing of the past is rewritten."""
     with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
         done = service.rollback(session, edition, actor=actor_name(actor), note=note)
-    _tell_published(done, as_json=as_json)
+        followed = changeover.change_over(session, author=actor_name(actor)).get(done.edition.id, 0)
+    _tell_published(done, followed, as_json=as_json)
 
 
-def _tell_published(done: service.Published, *, as_json: bool) -> None:
+def _tell_published(done: service.Published, followed: int, *, as_json: bool) -> None:
     edition = done.edition
     if as_json:
         print_json(
@@ -301,6 +301,7 @@ def _tell_published(done: service.Published, *, as_json: bool) -> None:
                 "grids": done.grids,
                 "kept": done.kept,
                 "unassigned": done.unassigned,
+                "incidents": followed,
                 "from": edition.valid.lower if edition.valid else None,
             }
         )
@@ -312,6 +313,8 @@ def _tell_published(done: service.Published, *, as_json: bool) -> None:
     )
     for old in done.replaced:
         out.print(f"edition {old.id} is superseded from then on")
+    if followed:
+        out.print(f"{followed:,} open incidents have another grid or person to answer for them now")
     if done.unassigned:
         out.print(
             f"{done.unassigned:,} grids have nobody to answer for them: "
@@ -331,3 +334,7 @@ def export(
         frame = planning.grids_frame(session, edition)
     write_layer(frame, out_file, layer="grids")
     out.print(f"{len(frame):,} grids written to {out_file}")
+
+
+plan_moves.register(app)
+plan_review.register(app)

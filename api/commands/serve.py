@@ -14,7 +14,7 @@ import uvicorn
 
 from api import refusals, serving
 from api.app import create_app
-from api.commands.nightly import every_night
+from api.commands.nightly import every_night, when_editions_begin
 from api.commands.shared import (
     DataDir,
     anchor_places,
@@ -209,6 +209,7 @@ def _serve(
             kwargs={"timezone": settings.timezone},
             daemon=True,
         ).start()
+        Thread(target=when_editions_begin, args=(database, stopping), daemon=True).start()
         every_s = audit_settings().anchor_every_s
         Thread(
             target=anchors.keep_anchoring,

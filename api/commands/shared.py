@@ -132,3 +132,8 @@ def print_table(headings: Sequence[str], rows: Iterable[Iterable[object]]) -> No
     for row in listed:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     out.print(table)
+
+
+def figure(value: float) -> str:
+    """Counts and metres whole, shares to four places."""
+    return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 10 else f"{value:.4f}"

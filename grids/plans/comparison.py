@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 Kind = Literal["kept", "split", "merged", "new", "gone"]
 # Ground that changed hands and is smaller than this is the noding of two drawings, m2.
 LEAST_GROUND_M2: Final = 1.0
+LETTER: Final = (
+    "building", "name", "address", "households", "from_grid", "from_worker", "to_grid", "to_worker",
+)  # fmt: skip
+"""Columns of the list that letters to workers are written from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from grids.incidents import reporters
 from grids.incidents import service as incidents
 from grids.people import service as people
 from tests import factories
-from tests.access.planned import plan_rows
+from tests.access.planned import plan_rows, sign_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -447,16 +447,8 @@ def _accounts(session: Session, place: Place, workers: dict[str, uuid.UUID]) -> 
             account=account.id, area=B12, mark=mark,
         ).scalar_one()  # fmt: skip
     for village in VILLAGES:
-        lon, lat = middle(village)
-        execute(
-            session,
-            "INSERT INTO signs (code, account_id, county_code, area_code, place_name, geom, "
-            "created_by) SELECT :code, id, :county, :area, :name, "
-            "ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), 'test' FROM accounts "
-            "WHERE role = 'resident' ORDER BY login LIMIT 1",
-            code=sign_code(village), county=village[:6], area=village, lon=lon, lat=lat,
-            name=place.add(Row("sign", village, (village,)), table="signs"),
-        )  # fmt: skip
+        name = place.add(Row("sign", village, (village,)), table="signs")
+        sign_row(session, village, sign_code(village), middle(village), name)
 
 
 def report(row: Row) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A draft under work: a row in each of a plan's tables."""
+"""Rows of the marked place that stand in many columns: of plans, and signs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ROWS: Final = (
     (
         "plan",
         "plans",
-        "tolerance, grids, households, unassigned, within_tolerance, deviation_sum, "
-        "compactness_sum, moves, head, version, created_by",
+        """tolerance, grids, households, unassigned, within_tolerance, deviation_sum,
+        compactness_sum, moves, head, version, created_by""",
         "0.1, 1, 1, 0, 1, 0, 0, 1, 1, 1, :mark",
     ),
     (
@@ -33,7 +33,7 @@ ROWS: Final = (
         "plan lock",
         "plan_locks",
         "author, grid_id",
-        ":mark, (SELECT grid_id FROM grid_shapes WHERE edition_id = :edition ORDER BY code LIMIT 1)",
+        ":mark, (SELECT min(grid_id) FROM grid_shapes WHERE edition_id = :edition)",
     ),
 )
 
@@ -53,3 +53,17 @@ def plan_rows(
     return session.scalar(
         sa.text("SELECT id FROM plan_comments WHERE edition_id = :edition"), {"edition": edition}
     )
+
+
+def sign_row(session: Session, village: str, code: str, at: tuple[float, float], name: str) -> None:
+    """A sign in a village, of whichever account of residents comes first."""
+    session.execute(
+        sa.text(
+            "INSERT INTO signs (code, account_id, county_code, area_code, place_name, geom, "
+            "created_by) SELECT :code, id, :county, :area, :name, "
+            "ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), 'test' FROM accounts "
+            "WHERE role = 'resident' ORDER BY login LIMIT 1"
+        ),
+        {"code": code, "county": village[:6], "area": village, "name": name,
+         "lon": at[0], "lat": at[1]},
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 
 from api.commands import nightly
 from gis.errors import Unavailable
+from tests import factories
 
 if TYPE_CHECKING:
     from gis.database import Database
@@ -65,3 +67,25 @@ def test_runs_when_it_is_due_and_again_after_a_failure(
     assert len(tries) == 2
     with database.transaction() as session:
         assert session.scalar(sa.text("SELECT count(*) FROM retention_runs")) == 1
+
+
+def test_an_edition_that_begins_is_followed(database: Database) -> None:
+    stopping = Event()
+    thread = Thread(
+        target=nightly.when_editions_begin, args=(database, stopping), kwargs={"look_s": 0.05}
+    )
+    with database.transaction() as session:
+        county = factories.county(session)
+        session.execute(sa.text("UPDATE editions SET changed_over_at = NULL"))
+    thread.start()
+    waiting = sa.text("SELECT changed_over_at FROM editions WHERE id = :id")
+    for _ in range(200):
+        with database.transaction() as session:
+            if session.scalar(waiting, {"id": county.edition}) is not None:
+                break
+        time.sleep(0.05)
+    else:
+        pytest.fail("nobody looked")
+    stopping.set()
+    thread.join(10)
+    assert not thread.is_alive()

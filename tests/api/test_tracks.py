@@ -124,9 +124,9 @@ def test_whoever_sees_all_is_shown_their_own_here(own_town: Town) -> None:
 
 def test_reduced_tracks_say_so(own_town: Town) -> None:
     """Half of a patrol is older than thirty days, another one whole."""
-    me = worker(own_town, 0)
-    whole = patrol(own_town, me, NOW - timedelta(days=40))
-    half = patrol(own_town, me, NOW - timedelta(days=30, minutes=15), fixes=4)
+    me, now = worker(own_town, 0), datetime.now(UTC)
+    whole = patrol(own_town, me, now - timedelta(days=40))
+    half = patrol(own_town, me, now - timedelta(days=30, minutes=15), fixes=4)
     retention.run(own_town.database, actor="test", commit=True)
     who = headers(own_town, "grid_worker", person=me)
     features = own_town.client.get(TRACKS, headers=who).json()["features"]

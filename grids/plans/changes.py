@@ -6,7 +6,7 @@ of four thousand grids as in one of ten.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -62,12 +62,17 @@ class Change:
         For each new grid the grid that it is a part of: target, area type and name come from it.
     detail
         What was asked for, for the history.
+    seen, whole
+        Cells that were read on the way, under the plan's lock, and the grids that all cells were
+        read of: they are not read again.
     """
 
     kind: str
     to: Mapping[int, int]
     detail: Mapping[str, Any]
     grown_from: Mapping[int, int] = field(default_factory=dict)
+    seen: Mapping[int, Member] = field(default_factory=dict, repr=False)
+    whole: Collection[int] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,10 @@ def carry_out(
         A grid would be in pieces, reach over the line of a unit, or nothing would change.
     """
     edition = plan.edition_id
-    going = members_by_id(session, edition, change.to)
+    unseen = change.to.keys() - change.seen.keys()
+    going = {cell: change.seen[cell] for cell in change.to if cell in change.seen}
+    if unseen:
+        going |= members_by_id(session, edition, unseen)
     missing = sorted(set(change.to) - set(going))
     if missing:
         raise MoveRefused(
@@ -143,7 +151,9 @@ def carry_out(
             Problem(f"there are no grids {some(unknown)}", "Look at the plan anew", field="grid")
         )
     check_locks(session, plan, before)
-    inside = members(session, edition, touched) | going
+    inside = {c: each for c, each in change.seen.items() if each.grid_id in change.whole} | going
+    if unread := touched - set(change.whole):
+        inside |= members(session, edition, unread)
     place = {cell: change.to.get(cell, each.grid_id) for cell, each in inside.items()}
     number = _new_grids(session, plan, place)
     parent_of = {grid: wanted for wanted, grid in number.items()}

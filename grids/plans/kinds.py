@@ -55,7 +55,8 @@ def move(
             ]
             for part in pieces(rest)[1:]:
                 wanted |= dict.fromkeys(part, target)
-    return Change("release" if to is None else "move", wanted, {"cells": sorted(wanted), "to": to})
+    kind = "release" if to is None else "move"
+    return Change(kind, wanted, {"cells": sorted(wanted), "to": to}, seen=going)
 
 
 def merge(session: Session, plan: PlanRow, grids: Sequence[int]) -> Change:
@@ -68,7 +69,7 @@ def merge(session: Session, plan: PlanRow, grids: Sequence[int]) -> Change:
     _known(session, plan, wanted)
     kept = max(wanted, key=lambda grid: (people[grid], -grid))
     to = {cell: kept for cell, each in mine.items() if each.grid_id != kept}
-    return Change("merge", to, {"grids": wanted, "kept": kept})
+    return Change("merge", to, {"grids": wanted, "kept": kept}, seen=mine, whole=wanted)
 
 
 def split(session: Session, plan: PlanRow, grid: int, parts: int) -> Change:
@@ -209,7 +210,7 @@ def rebalance(session: Session, plan: PlanRow, grids: Sequence[int]) -> Change:
             taken.add(number)
             free.discard(grid)
             to |= dict.fromkeys(sorted(parts[number]), grid)
-    return Change("rebalance", to, {"grids": wanted})
+    return Change("rebalance", to, {"grids": wanted}, seen=mine, whole=wanted)
 
 
 def repair(session: Session, plan: PlanRow, grids: Sequence[int] | None = None) -> Change:
@@ -362,4 +363,5 @@ def _into(
     to: dict[int, int] = {}
     for number, part in enumerate(ordered[1:], start=1):
         to |= dict.fromkeys(sorted(part), -number)
-    return Change(kind, to, detail, {-n: grid for n in range(1, len(ordered))})
+    parents = {-n: grid for n in range(1, len(ordered))}
+    return Change(kind, to, detail, parents, seen=mine, whole=[grid])

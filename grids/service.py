@@ -319,6 +319,11 @@ def _keep_identities(session: Session, new: Edition, old: Edition) -> int:
                 SELECT ST_Area(ST_Intersection(n.geom, o.geom)) AS shared
             ) AS s
             WHERE n.edition_id = :new AND n.grid_id <> o.grid_id
+                -- A branch knows who its grids are.
+                AND NOT EXISTS (
+                    SELECT FROM grid_shapes AS known
+                    WHERE known.edition_id = :old AND known.grid_id = n.grid_id
+                )
                 AND s.shared > :share * ST_Area(n.geom) AND s.shared > :share * ST_Area(o.geom)
                 AND NOT EXISTS (
                     SELECT FROM grid_shapes AS taken
@@ -343,7 +348,15 @@ def _keep_identities(session: Session, new: Edition, old: Edition) -> int:
                 "edition": new.id,
             },
         )
-        session.execute(sa.delete(Grid).where(Grid.id.in_([pair.fresh for pair in pairs])))
+        # Another branch may have been made while it was a draft, and go on with the number.
+        session.execute(
+            sa.text(
+                "DELETE FROM grids AS g WHERE g.id = ANY(CAST(:fresh AS bigint[])) "
+                "AND NOT EXISTS (SELECT FROM grid_shapes AS s WHERE s.grid_id = g.id) "
+                "AND NOT EXISTS (SELECT FROM plan_locks AS l WHERE l.grid_id = g.id)"
+            ),
+            {"fresh": [pair.fresh for pair in pairs]},
+        )
     return len(pairs)
 
 

@@ -1,18 +1,25 @@
-"""What is to be said of a plan, on one page in both languages that opens without a network."""
+"""A plan, or two side by side, on one page in both languages that opens without a network."""
 
 from __future__ import annotations
 
 from html import escape
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grids.redistricting.plan import RULES
+from maps import plan_drawings as drawings
 from maps.heatmap_text import MADE_BY
 from maps.output import replacing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    import geopandas as gpd
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from grids.plans.comparison import Comparison
     from grids.redistricting import Finding, Plan
 
 _STYLE = """
@@ -26,6 +33,13 @@ table.figures th { padding-right: 2rem; }
 .code { width: 10.5rem; } .place { width: 11.5rem; }
 td, th { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0;
   border-top: 1px solid #dde3e8; }
+svg { width: 100%; height: auto; font: 11px sans-serif; fill: #22303c; }
+svg.histogram { max-width: 44rem; } .code-on-map { font-size: 9px; }
+.legend { list-style: none; display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; padding: 0; }
+.legend i { display: inline-block; width: 1.4em; height: .9em; margin-right: .4em;
+  border: 1px solid #5a6a78; vertical-align: -.05em; }
+.two { display: grid; grid-template-columns: 1fr 1fr; gap: 1.2rem; }
+summary { cursor: pointer; font-weight: bold; margin: 2rem 0 .4rem; }
 td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
 p { margin: 0; } footer { margin: 2rem 0; color: #5a6a78; }
 @media print { body { margin: 0; } h2 { break-after: avoid; } tr { break-inside: avoid; } }
@@ -56,16 +70,127 @@ def write_report(plan: Plan, path: Path, *, title: str = "") -> None:
     )
     nothing = "<p>没有需要说明的问题。<span lang='en'>There is nothing to remark.</span></p>"
     heading = escape(title) or "网格划分说明"
+    share = (grids["households"] / grids["target"] - 1).to_numpy()
+    tolerance = float(grids["tolerance"].median()) if "tolerance" in grids else 0.1
+    _write(
+        path,
+        heading,
+        "Report of the plan",
+        f"<table class='figures'>{rows}</table>"
+        f"{_h2('户数偏差', 'Grids by household deviation')}{drawings.legend()}"
+        f"{drawings.deviation_map(grids.to_crs(4326))}"
+        f"{_h2('偏差分布', 'How many grids deviate by how much')}"
+        f"{drawings.histogram(share, tolerance)}"
+        f"{sections or nothing}{_all_grids(grids, share)}",
+    )
+
+
+def write_comparison(
+    found: Comparison,
+    frames: tuple[gpd.GeoDataFrame, gpd.GeoDataFrame],
+    ground: Sequence[dict[str, Any]],
+    path: Path,
+) -> None:
+    """Write two editions side by side: maps, what moves, how even the work is before and after.
+
+    Parameters
+    ----------
+    frames
+        Grids of the first and of the second edition: ``code``, ``households``, ``target``,
+        ``geometry`` (WGS 84).
+    ground
+        Pieces that change hands, as ``difference`` gives them.
+    """
+    before, after = found.loads
+    figures = "".join(
+        f"<tr><th>{zh} <span lang='en'>{en}</span></th><td class='number'>{a}</td>"
+        f"<td class='number'>{b}</td></tr>"
+        for zh, en, a, b in (
+            ("网格数", "Grids", f"{before.grids:,}", f"{after.grids:,}"),
+            ("户数", "Households", f"{before.households:,}", f"{after.households:,}"),
+            ("在 ±10% 之内", "Within ±10%", f"{before.within_tolerance:.1%}",
+             f"{after.within_tolerance:.1%}"),
+            ("平均偏差", "Mean deviation", f"{before.mean_deviation:.1%}",
+             f"{after.mean_deviation:.1%}"),
+            ("最少至最多户数", "Fewest to most households", f"{before.fewest:,}–{before.most:,}",
+             f"{after.fewest:,}–{after.most:,}"),
+            ("户数变异系数", "Spread of households", f"{before.spread:.3f}", f"{after.spread:.3f}"),
+        )
+    )  # fmt: skip
+    moved = (
+        f"<p>{found.households_moved:,} 户、{found.buildings_moved:,} 栋楼更换网格，"
+        f"涉及 {found.workers_concerned:,} 名网格员。<span lang='en'>{found.households_moved:,} "
+        f"households in {found.buildings_moved:,} buildings get another grid; "
+        f"{found.workers_concerned:,} workers are concerned.</span></p>"
+    )
+    flows = "".join(
+        f"<tr><td class='number'>{escape(flow.from_code or '—')}</td>"
+        f"<td>{escape(flow.worker_before or '—')}</td>"
+        f"<td class='number'>{escape(flow.to_code or '—')}</td>"
+        f"<td>{escape(flow.worker_after or '—')}</td><td class='number'>{flow.households:,}</td>"
+        f"<td class='number'>{flow.buildings:,}</td>"
+        f"<td class='number'>{'—' if flow.incidents is None else flow.incidents}</td></tr>"
+        for flow in found.flows
+    )
+    maps_ = "".join(
+        f"<div><h3>{found.first if number == 0 else found.second}</h3>"
+        f"{drawings.deviation_map(frame, drawings.WIDTH / 2)}</div>"
+        for number, frame in enumerate(frames)
+    )
+    head = "".join(
+        f"<th>{zh} <span lang='en'>{en}</span></th>"
+        for zh, en in (
+            ("原网格", "From"), ("原网格员", "Worker"), ("新网格", "To"), ("新网格员", "Worker"),
+            ("户数", "Households"), ("楼栋", "Buildings"), ("未结事件", "Open incidents"),
+        )
+    )  # fmt: skip
+    _write(
+        path,
+        f"网格方案对比 {found.first} → {found.second}",
+        "Two editions compared",
+        f"<table class='figures'><tr><th></th><th>{found.first}</th><th>{found.second}</th></tr>"
+        f"{figures}</table>{moved}"
+        f"{_h2('变更地块', 'Ground that changes hands')}"
+        f"{drawings.difference_map(frames[1], ground)}"
+        f"{_h2('前后对比', 'Side by side')}{drawings.legend()}<div class='two'>{maps_}</div>"
+        f"{_h2('调整清单', 'What moves')}<table><tr>{head}</tr>{flows}</table>",
+    )
+
+
+def _write(path: Path, heading: str, english: str, body: str) -> None:
     page = (
         f"<!DOCTYPE html><html lang='zh-CN'><meta charset='utf-8'><title>{heading}</title>"
         "<meta name='viewport' content='width=device-width'>"
-        f"<style>{_STYLE}</style><h1>{heading} <span lang='en'>Report of the plan</span></h1>"
-        f"<table class='figures'>{rows}</table>{sections or nothing}"
-        f"<footer>{MADE_BY}</footer></html>\n"
+        f"<style>{_STYLE}</style><h1>{heading} <span lang='en'>{english}</span></h1>"
+        f"{body}<footer>{MADE_BY}</footer></html>\n"
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as fresh:
         fresh.write_text(page, encoding="utf-8")
+
+
+def _h2(zh: str, en: str) -> str:
+    return f"<h2>{zh} <span lang='en'>{en}</span></h2>"
+
+
+def _all_grids(grids: gpd.GeoDataFrame, share: NDArray[np.float64]) -> str:
+    rows = "".join(
+        f"<tr><td class='number'>{escape(str(row.code))}</td><td class='number'>{row.households:,}"
+        f"</td><td class='number'>{row.buildings:,}</td><td class='number'>{deviation:+.1%}</td>"
+        f"<td class='number'>{row.compactness:.2f}</td></tr>"
+        for row, deviation in zip(grids.itertuples(index=False), share, strict=True)
+    )
+    head = "".join(
+        f"<th>{zh} <span lang='en'>{en}</span></th>"
+        for zh, en in (
+            ("编号", "Code"), ("户数", "Households"), ("楼栋", "Buildings"), ("偏差", "Deviation"),
+            ("紧凑度", "Compactness"),
+        )
+    )  # fmt: skip
+    return (
+        f"<details><summary>全部网格 <span lang='en'>All {len(grids):,} grids</span></summary>"
+        f"<table><tr>{head}</tr>{rows}</table></details>"
+    )
 
 
 def _section(rule: str, found: list[Finding]) -> str:

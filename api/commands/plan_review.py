@@ -26,8 +26,10 @@ from api.commands.shared import (
     print_table,
 )
 from gis.errors import BadInput, Problem
+from grids import planning
 from grids.plans import approval, changeover, comparison
 from maps.output import replacing
+from maps.plan_report import write_comparison
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,17 +59,20 @@ def compare(
     out_file: Annotated[
         Path | None, typer.Option("--out", help="Ground that changes hands: .gpkg, .geojson")
     ] = None,
+    report: Annotated[Path | None, typer.Option(help="Maps and lists on a page: .html")] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """What would be different: households, buildings, open incidents, workers, cameras."""
     _check_ending(letters, "--letters", SHEETS)
     _check_ending(out_file, "--out", WRITERS)
+    _check_ending(report, "--report", (".html", ".htm"))
     now = datetime.now(UTC)
     with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
         found = comparison.compare(session, first, second, at=now)
         rows = comparison.letters(session, found, at=now) if letters else []
-        ground = comparison.difference(session, found) if out_file else []
+        ground = comparison.difference(session, found) if out_file or report else []
+        frames = [planning.grids_frame(session, each) for each in (first, second) if report]
     if letters is not None:
         table = pd.DataFrame(rows, columns=list(comparison.LETTER))
         with replacing(letters) as file:
@@ -82,13 +87,15 @@ def compare(
             {name: [each[name] for each in ground] for name in names}, geometry=shapes, crs=4326
         )
         write_layer(frame, out_file, layer="difference")
+    if report is not None:
+        write_comparison(found, (frames[0], frames[1]), ground, report)
     if as_json:
         told = asdict(found)
         told.pop("grid_of")
         print_json(told)
         return
     _tell_comparison(found)
-    for written in (letters, out_file):
+    for written in (letters, out_file, report):
         if written is not None:
             out.print(f"written to {written}")
 

@@ -129,6 +129,24 @@ def test_lineage_tells_splits_and_merges(table: Table) -> None:
     assert kinds_of[fresh] == ("new", (codes[far],))
 
 
+def test_a_branch_goes_on_with_its_own_identities(table: Table) -> None:
+    """A grid that took most of a larger one's ground stays itself, and so do its people."""
+    in_force(table)
+    plan = opening.branch(table.session, table.edition, title="B", author="li")
+    branch = type(table)(table.session, plan.edition_id)
+    _, old, new = edge_cell(branch)
+    merged = make(branch, kinds.merge(branch.session, branch.plan, [old, new]))
+    kept = merged.touched[0]["grid_id"]
+    gone = ({old, new} - {kept}).pop()
+    far = next(g for g in branch.grids() if g not in {old, new})
+    make(branch, kinds.split(branch.session, branch.plan, far, 2))
+    before = set(branch.grids())
+    done = in_force(branch)
+    assert set(branch.grids()) == before
+    assert gone not in before
+    assert done.grids == len(before)
+
+
 def test_a_fresh_drawing_is_compared_by_what_it_shares(table: Table) -> None:
     """Two drawings of the same town with the same seed differ in their numbers only."""
     area = table.session.get_one(service.Edition, table.edition)

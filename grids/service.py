@@ -281,7 +281,8 @@ def publish(
             )
         )
     for old in before:
-        kept += _keep_identities(session, edition, old)
+        _keep_identities(session, edition, old)
+        kept += _going_on(session, edition, old)
     replaced = editions.activate(session, edition, approver=approver, at=at)
     total = session.scalar(sa.select(sa.func.count()).where(GridShape.edition_id == edition.id))
     audit.record(
@@ -307,8 +308,17 @@ def _unassigned(session: Session, edition: Edition, at: datetime) -> int:
     return int(session.scalar(statement, {"edition": edition.id, "at": at}) or 0)
 
 
-def _keep_identities(session: Session, new: Edition, old: Edition) -> int:
-    """Give new grids the identity of the old ones they mostly are; how many."""
+def _going_on(session: Session, new: Edition, old: Edition) -> int:
+    """How many grids of an edition were there in the one before."""
+    statement = sa.text(
+        "SELECT count(*) FROM grid_shapes AS n JOIN grid_shapes AS o USING (grid_id) "
+        "WHERE n.edition_id = :new AND o.edition_id = :old"
+    )
+    return int(session.scalar(statement, {"new": new.id, "old": old.id}) or 0)
+
+
+def _keep_identities(session: Session, new: Edition, old: Edition) -> None:
+    """Give new grids the identity of the old ones they mostly are."""
     pairs = session.execute(
         sa.text(
             """
@@ -357,7 +367,6 @@ def _keep_identities(session: Session, new: Edition, old: Edition) -> int:
             ),
             {"fresh": [pair.fresh for pair in pairs]},
         )
-    return len(pairs)
 
 
 def rollback(session: Session, edition_id: int, *, actor: str, note: str = "") -> Published:

@@ -52,7 +52,7 @@ def load(
     Parameters
     ----------
     until
-        Day before which the two years of incidents end; today when left out.
+        Last day of the two years of incidents; yesterday when left out.
 
     Raises
     ------
@@ -60,7 +60,8 @@ def load(
         Units of another source are in the database.
     """
     _refuse_real_data(database)
-    last = until or datetime.now(ZONE).date()
+    # Of today's incidents some would be to come.
+    last = until or datetime.now(ZONE).date() - timedelta(days=1)
     say("inventing the place")
     place = build(seed=seed, until=last)
     with tempfile.TemporaryDirectory(prefix="wangge-demo-") as folder:

@@ -145,6 +145,7 @@ def test_a_branch_goes_on_with_its_own_identities(table: Table) -> None:
     assert set(branch.grids()) == before
     assert gone not in before
     assert done.grids == len(before)
+    assert done.kept == len(before) - 1
 
 
 def test_a_fresh_drawing_is_compared_by_what_it_shares(table: Table) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 import sqlalchemy as sa
 from geoalchemy2.shape import from_shape
@@ -143,8 +144,9 @@ def save_draft(
         ],
     )
     if cells is not None and len(cells):
-        _save_cells(
-            session, edition, cells.to_crs(4326), dict(zip(shapes["code"], identities, strict=True))
+        number = dict(zip(shapes["code"], identities, strict=True))
+        save_cells(
+            session, edition, cells.to_crs(4326).assign(grid=[number[c] for c in cells["grid"]])
         )
     audit.record(
         session,
@@ -185,9 +187,8 @@ def _area_types(session: Session, units: Sequence[str]) -> dict[str, str]:
     return {row.code: row.area_type for row in rows}
 
 
-def _save_cells(
-    session: Session, edition: Edition, cells: gpd.GeoDataFrame, identity: dict[str, int]
-) -> None:
+def save_cells(session: Session, edition: Edition, cells: gpd.GeoDataFrame) -> None:
+    """Keep cells, whose ``grid`` is a grid's id or None, in EPSG:4326; else as ``save_draft``."""
     connection = session.connection().connection.driver_connection
     columns = "edition_id, cell_id, county_code, grid_id, unit_code, block, households, "
     columns += "building_ids, neighbours, doors, geom"
@@ -201,7 +202,7 @@ def _save_cells(
                     edition.id,
                     int(row.cell_id),
                     edition.county_code,
-                    identity[row.grid],
+                    None if pd.isna(row.grid) else int(row.grid),
                     row.unit,
                     int(row.block),
                     int(row.households),

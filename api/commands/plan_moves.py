@@ -20,7 +20,7 @@ from api.commands.shared import (
     print_json,
     print_table,
 )
-from api.schemas.plans import PlanOut, StepOut
+from api.schemas.plans import CommentOut, PlanOut, StepOut
 from boundaries import editions
 from gis.errors import BadInput, Problem
 from grids.models import GridShape
@@ -62,6 +62,8 @@ def register(app: typer.Typer) -> None:
         ("go-to", go_to, "wangge plan go-to 4 --save-point first"),
         ("history", history_, "wangge plan history 4"),
         ("save-point", save_point, "wangge plan save-point 4 first"),
+        ("comments", comments, "wangge plan comments 4"),
+        ("comment", comment, "wangge plan comment 4 'a school stands here' --lon 116.6 --lat 44.9"),
         ("lock", lock, "wangge plan lock 4 990121001001003    or all: wangge plan lock 4"),
         ("unlock", unlock, "wangge plan unlock 4"),
     ):
@@ -271,6 +273,44 @@ def save_point(
         row = opening.get(session, plan)
         made = notes.save_point(session, row, name, author=actor_name(actor))
         out.print(f"'{made.name}' is plan {plan} after move {made.seq}", markup=False)
+
+
+def comments(plan: Plan, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Comments on a plan, open ones first."""
+    with open_database(data_dir) as database, database.transaction() as session:
+        found = [
+            CommentOut.of(each) for each in notes.comments(session, opening.get(session, plan))
+        ]
+    if as_json:
+        print_json([each.model_dump(mode="json") for each in found])
+        return
+    print_table(
+        ["number", "who", "place", "what", "state"],
+        (
+            (each.id, each.author,
+             f"{each.lon:.6f}, {each.lat:.6f}" if each.lon is not None else "",
+             each.words, f"closed by {each.closed_by}" if each.closed_at else "open")
+            for each in found
+        ),
+    )  # fmt: skip
+
+
+def comment(
+    plan: Plan,
+    words: Annotated[str, typer.Argument(help="What is to be said")],
+    lon: Annotated[float | None, typer.Option(help="Longitude it is pinned to, WGS 84")] = None,
+    lat: Annotated[float | None, typer.Option(help="Latitude")] = None,
+    data_dir: DataDir = None,
+    actor: Actor = None,
+) -> None:
+    """Leave a comment, pinned to a place or to the whole plan."""
+    if (lon is None) != (lat is None):
+        raise typer.BadParameter("--lon and --lat come together")
+    with open_database(data_dir) as database, database.transaction() as session:
+        row = opening.get(session, plan)
+        place = (lon, lat) if lon is not None and lat is not None else None
+        made = notes.comment(session, row, words, author=actor_name(actor), place=place)
+        out.print(f"comment {made.id} on plan {plan}")
 
 
 def lock(plan: Plan, codes: Codes = None, data_dir: DataDir = None, actor: Actor = None) -> None:

@@ -11,6 +11,8 @@ from boundaries.models import Edition
 from gis import audit
 from gis.errors import Problem
 from grids.models import Cell, GridShape
+from grids.plans import notes
+from grids.plans.adopting import Remark, give_cells
 from grids.plans.changes import count
 from grids.plans.errors import MoveRefused, PlanClosed, PlanNotFound
 from grids.plans.members import FIGURES
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
+
+
+CLEANER = "wangge"
+"""Who leaves the comments on grids that were drawn elsewhere."""
 
 
 def get(session: Session, edition_id: int) -> PlanRow:
@@ -65,16 +71,11 @@ def open_draft(session: Session, edition_id: int, *, author: str) -> PlanRow:
         raise PlanClosed(
             f"edition {edition_id} is {edition.status}: make a branch of it, which is a new draft"
         )
-    ready, cells = session.execute(
-        sa.select(sa.func.count().filter(Cell.neighbours.is_not(None)), sa.func.count()).where(
-            Cell.edition_id == edition_id
-        )
-    ).one()
-    if not cells or ready < cells:
+    if not _has_cells(session, edition_id):
         raise MoveRefused(
             Problem(
-                f"edition {edition_id} was not drawn by this planner: it has no cells to move",
-                f"Draw a plan anew: wangge plan draw --unit {edition.area_code}",
+                f"edition {edition_id} was not drawn here: it has no cells to move",
+                f"Make a branch of it, which gives it some: wangge plan branch {edition_id}",
                 field="edition",
             )
         )
@@ -113,10 +114,12 @@ def open_draft(session: Session, edition_id: int, *, author: str) -> PlanRow:
 def branch(session: Session, edition_id: int, *, title: str, author: str) -> PlanRow:
     """A plan that begins as an edition is; its grids keep their identities.
 
+    Grids that were not drawn here are given cells (`adopting`), with what was found as comments.
+
     Raises
     ------
     MoveRefused
-        The edition has no cells to move.
+        There are no buildings to draw cells of.
     """
     edition = editions.get(session, edition_id)
     copy = Edition(
@@ -131,7 +134,24 @@ def branch(session: Session, edition_id: int, *, title: str, author: str) -> Pla
     session.add(copy)
     session.flush()
     copy_rows(session, edition.id, copy.id)
-    return open_draft(session, copy.id, author=author)
+    remarks: list[Remark] = []
+    if not _has_cells(session, copy.id):
+        session.execute(sa.delete(Cell).where(Cell.edition_id == copy.id))
+        remarks = give_cells(session, edition, copy)
+    plan = open_draft(session, copy.id, author=author)
+    for each in remarks:
+        notes.comment(session, plan, each.words, author=CLEANER, place=(each.lon, each.lat))
+    return plan
+
+
+def _has_cells(session: Session, edition_id: int) -> bool:
+    """Whether every cell of an edition knows its neighbours, and there are some."""
+    ready, cells = session.execute(
+        sa.select(sa.func.count().filter(Cell.neighbours.is_not(None)), sa.func.count()).where(
+            Cell.edition_id == edition_id
+        )
+    ).one()
+    return bool(cells) and ready == cells
 
 
 def _rows(session: Session, edition_id: int) -> list[dict[str, Any]]:

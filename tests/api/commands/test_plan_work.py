@@ -49,6 +49,8 @@ def test_the_whole_life(wangge: Run, draft: str, tmp_path: Path) -> None:
     plan("go-to", draft, "--move", "0")
     plan("go-to", draft, "--save-point", "初稿")
     assert "merge" in plan("history", draft).out
+    plan("comment", draft, "这里有学校", "--lon", "117.01", "--lat", "45.01")
+    assert "117.010000, 45.010000" in plan("comments", draft).out
     assert "1 grids locked" in plan("lock", draft, first).out
     assert "locked" in plan("split", draft, first, "--parts", "2", code=1).err
     plan("unlock", draft)

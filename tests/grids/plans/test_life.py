@@ -66,7 +66,7 @@ def test_imported_grids_have_no_cells_to_move(table: Table) -> None:
     copy = service.Edition(area_code="990121", title="x", author="t", rules={})
     table.session.add(copy)
     table.session.flush()
-    with pytest.raises(MoveRefused, match="no cells to move"):
+    with pytest.raises(MoveRefused, match="plan branch"):
         opening.open_draft(table.session, copy.id, author="t")
     with pytest.raises(PlanNotFound):
         opening.get(table.session, copy.id)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from gis.errors import BadInput
 from grids import service
-from grids.models import GridShape
+from grids.models import Cell, GridShape
 from grids.redistricting import AREA_TYPES, draw
 from grids.redistricting.checks import figure_problems
 
@@ -103,6 +103,39 @@ def grids_frame(session: Session, edition_id: int) -> gpd.GeoDataFrame:
         .order_by(GridShape.code)
     ).all()
     names = ("grid_id", "unit", *columns, *figures)
+    return gpd.GeoDataFrame(
+        {name: [getattr(row, name) for row in rows] for name in names},
+        geometry=gpd.GeoSeries.from_wkb([bytes(row.wkb) for row in rows], crs=4326),
+    )
+
+
+def cells_frame(session: Session, edition_id: int) -> gpd.GeoDataFrame:
+    """Cells of an edition, by id: grid code (None: of none), unit, households, buildings.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``cell_id``, ``grid``, ``unit``, ``block``, ``households``, ``building_ids`` (list) and
+        polygon in EPSG:4326.
+    """
+    rows = session.execute(
+        sa.select(
+            Cell.cell_id,
+            GridShape.code.label("grid"),
+            Cell.unit_code.label("unit"),
+            Cell.block,
+            Cell.households,
+            Cell.building_ids,
+            sa.func.ST_AsBinary(Cell.geom).label("wkb"),
+        )
+        .outerjoin(
+            GridShape,
+            (GridShape.edition_id == Cell.edition_id) & (GridShape.grid_id == Cell.grid_id),
+        )
+        .where(Cell.edition_id == edition_id)
+        .order_by(Cell.cell_id)
+    ).all()
+    names = ("cell_id", "grid", "unit", "block", "households", "building_ids")
     return gpd.GeoDataFrame(
         {name: [getattr(row, name) for row in rows] for name in names},
         geometry=gpd.GeoSeries.from_wkb([bytes(row.wkb) for row in rows], crs=4326),

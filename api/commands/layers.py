@@ -22,7 +22,9 @@ from gis.crs import to_wgs84
 from gis.errors import BadInput, Problem
 from maps.output import replacing
 
-WRITERS: Final = (".gpkg", ".geojson", ".parquet", ".csv")
+WRITERS: Final = (".gpkg", ".geojson", ".shz", ".parquet", ".csv")
+# Of a Shapefile, whose names have ten letters at the most.
+SHORT_NAMES: Final = {"compactness": "compact", "building_ids": "buildings_"}
 PLACES: Final = {"lon": "longitudes", "lat": "latitudes"}
 
 
@@ -175,6 +177,11 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str) -> None:
                 pyogrio.write_dataframe(
                     flat.to_crs(4326), fresh, layer=layer, driver="GeoJSON", RFC7946="YES"
                 )
+            case ".shz":  # a Shapefile in one file, which QGIS and GDAL open as it is
+                pyogrio.write_dataframe(
+                    flat.rename(columns=SHORT_NAMES), fresh, layer=layer, driver="ESRI Shapefile",
+                    layer_options={"ENCODING": "UTF-8"},
+                )  # fmt: skip
             case ".parquet":
                 frame.to_parquet(fresh)
             case ".csv":

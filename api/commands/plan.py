@@ -322,18 +322,33 @@ def _tell_published(done: service.Published, followed: int, *, as_json: bool) ->
         )
 
 
-@app.command(epilog="Example: wangge plan export 3 --out grids.gpkg")
+@app.command(
+    epilog="Example: wangge plan export 3 --out grids.gpkg    or the list of cells: "
+    "wangge plan export 3 --cells cells.csv"
+)
 def export(
     edition: Annotated[int, typer.Argument(help="Number of the edition")],
-    out_file: Annotated[Path, typer.Option("--out", help=".gpkg, .geojson, .parquet, .csv")],
+    out_file: Annotated[
+        Path | None,
+        typer.Option("--out", help="Grids: .gpkg, .geojson, .shz (Shapefile), .parquet, .csv"),
+    ] = None,
+    cells: Annotated[
+        Path | None, typer.Option(help="Which cell belongs to which grid: the same formats")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Write the grids of an edition to a file, in WGS 84."""
+    """Write the grids of an edition, its cells, or both to files, in WGS 84."""
+    if out_file is None and cells is None:
+        raise typer.BadParameter("give --out, --cells or both")
+    _check_endings(out_file, cells, None)
     with open_database(data_dir) as database, database.transaction() as session:
         editions.get(session, edition)
-        frame = planning.grids_frame(session, edition)
-    write_layer(frame, out_file, layer="grids")
-    out.print(f"{len(frame):,} grids written to {out_file}")
+        grids = planning.grids_frame(session, edition) if out_file else None
+        pieces = planning.cells_frame(session, edition) if cells else None
+    for frame, path, layer in ((grids, out_file, "grids"), (pieces, cells, "cells")):
+        if frame is not None and path is not None:
+            write_layer(frame, path, layer=layer)
+            out.print(f"{len(frame):,} {layer} written to {path}")
 
 
 plan_moves.register(app)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+import pyogrio
 import pytest
 
 from grids import planning
@@ -98,3 +100,18 @@ def test_what_is_wrong_is_said(wangge: Run, draft: str, words: tuple[str, ...], 
     done = wangge("plan", *(word.format(draft=draft) for word in words))
     assert done.code == 1
     assert says in done.err
+
+
+def test_what_is_exported(wangge: Run, draft: str, tmp_path: Path) -> None:
+    cells, grids = tmp_path / "cells.csv", tmp_path / "grids.shz"
+    done = wangge("plan", "export", draft, "--out", grids, "--cells", cells)
+    assert done.code == 0, done.err
+    shapes = pyogrio.read_dataframe(grids)
+    listed = pd.read_csv(cells, dtype={"grid": str, "unit": str})
+    assert set(listed["grid"]) == set(shapes["code"])
+    assert listed["households"].sum() == shapes["households"].sum()
+    counted = listed.groupby("grid")["households"].sum()
+    assert counted.to_dict() == dict(zip(shapes["code"], shapes["households"], strict=True))
+    assert shapes["name"].str.len().gt(0).all()
+    assert wangge("plan", "export", draft, "--cells", tmp_path / "x.doc").code == 1
+    assert wangge("plan", "export", draft).code == 2

@@ -76,7 +76,12 @@ def index(access: Reader) -> PlansOut:
     return PlansOut(plans=[PlanOut.of(*each) for each in opening.plans(access.session)])
 
 
-@router.post("", status_code=201, summary="Open a plan", responses=CONFLICT)
+@router.post(
+    "",
+    status_code=201,
+    summary="Open a plan",
+    responses={**CONFLICT, 404: {"description": "There is no such edition in the caller's area"}},
+)
 def begin(body: BranchIn, access: Thinker) -> PlanOut:
     """Of a draft that was drawn, or as a branch of any edition, whose grids keep their identity."""
     plan = (

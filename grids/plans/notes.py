@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from boundaries.repository import point
+from gis import audit
 from gis.errors import BadInput, NotFound, Problem
 from grids.plans.models import PlanComment, PlanMove, SavePoint
 
@@ -63,6 +64,7 @@ def comment(
     session.add(made)
     session.flush()
     session.refresh(made)
+    _record(session, plan, "plan.comment", author, comment=made.id)
     return made
 
 
@@ -80,6 +82,7 @@ def close(session: Session, plan: PlanRow, comment_id: int, *, author: str) -> P
     if found.closed_at is None:
         found.closed_at, found.closed_by = datetime.now(UTC), author
         session.flush()
+        _record(session, plan, "plan.comment_closed", author, comment=comment_id)
     return found
 
 
@@ -129,6 +132,7 @@ def save_point(
             set_={"seq": at, "author": author, "at": sa.func.now()},
         )
     )
+    _record(session, plan, "plan.save_point", author, move=at)
     return session.get_one(SavePoint, (plan.edition_id, called), populate_existing=True)
 
 
@@ -153,3 +157,15 @@ def save_points(session: Session, plan: PlanRow) -> Sequence[SavePoint]:
         .where(SavePoint.edition_id == plan.edition_id)
         .order_by(SavePoint.at.desc(), SavePoint.name)
     ).all()
+
+
+def _record(session: Session, plan: PlanRow, action: str, actor: str, **detail: Any) -> None:
+    audit.record(
+        session,
+        actor=actor,
+        action=action,
+        object_kind="edition",
+        object_id=plan.edition_id,
+        county_code=plan.county_code,
+        **detail,
+    )

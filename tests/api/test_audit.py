@@ -62,6 +62,15 @@ ELSEWHERE = set(changes.LOGGED) - set(LOGGED) | {
     # What strangers send by a sign, and the poster of one, name nobody: test_signs.
     "POST /api/v1/intake", "POST /api/v1/intake/sign", "POST /api/v1/intake/receipt",
     "GET /api/v1/signs/{sign_code}/poster.pdf",
+    # Plans, which name nobody but in a comparison: test_plans.
+    "GET /api/v1/plans", "POST /api/v1/plans", "GET /api/v1/plans/{plan_id}",
+    *(f"GET /api/v1/plans/{{plan_id}}/{each}" for each in (
+        "grids", "moves", "comments", "save-points", "reviews", "comparison", "difference",
+    )),
+    *(f"POST /api/v1/plans/{{plan_id}}/{each}" for each in (
+        "moves", "undo", "redo", "go-to", "locks", "unlock", "comments", "save-points", "submit",
+        "comments/{comment_id}/close", "approve", "return", "publish",
+    )),
 }  # fmt: skip
 TILES: dict[str, set[str] | None] = {
     "units": None,

@@ -145,6 +145,19 @@ def test_a_plan_from_its_opening_to_its_edition(desk: Desk) -> None:
     assert {task["kind"] for task in done["to_do"]} == {"nobody"}
     assert desk.get()["state"] == "published"
     assert desk.get("/reviews")["steps"][0]["note"] == "同意"
+    with desk.database.transaction() as session:
+        rows = session.execute(
+            sa.text("SELECT action, actor FROM audit_log WHERE object_id = :plan"),
+            {"plan": str(desk.edition)},
+        ).all()
+    done_by = {row.action: row.actor for row in rows}
+    assert set(done_by) >= {
+        "plan.open", "plan.do", "plan.undo", "plan.redo", "plan.save_point", "plan.lock",
+        "plan.unlock", "plan.comment", "plan.comment_closed", "plan.submit", "plan.approve",
+        "edition.publish", "edition.change_over",
+    }  # fmt: skip
+    assert done_by["plan.approve"].startswith("planner-")
+    assert done_by["plan.do"] == "tester"
 
 
 def test_a_branch_beside_what_it_came_from(desk: Desk) -> None:
@@ -181,6 +194,13 @@ def test_a_branch_beside_what_it_came_from(desk: Desk) -> None:
     answer = desk.client.get(f"{URL}/{desk.edition}/comparison", headers=desk.as_role("planner"))
     assert answer.json()["incidents_moved"] is None
     assert found["incidents_moved"] is not None
+    with desk.database.transaction() as session:
+        seen = session.scalars(
+            sa.text("SELECT fields FROM audit_log WHERE action = 'read' AND object_id = :plan"),
+            {"plan": str(desk.edition)},
+        ).all()
+    # Names of workers stand in a comparison, and in no map of it.
+    assert seen == ["worker.name"] * 3
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,6 @@ and the cell can be walked to from the grid that takes it: contiguity is never m
 
 from __future__ import annotations
 
-import numpy as np
-
 from grids.redistricting.compiled import (
     Flags,
     Floats,
@@ -22,7 +20,7 @@ from grids.redistricting.compiled import (
     kernel,
     uniform,
 )
-from grids.redistricting.division import Division, Network
+from grids.redistricting.division import Division, Network, Scratch
 
 
 @kernel
@@ -102,6 +100,7 @@ def anneal(
     moves: int,
     hot: float,
     cooling: float,
+    scratch: Scratch,
     state: State,
 ) -> float:
     """Try `moves` moves of cells out of `pool`, cooling from `hot`; changes the division.
@@ -118,11 +117,10 @@ def anneal(
     float
         Change of the total price.
     """
-    starts, ends, walk, price, households = network
+    starts, ends, walk, price, households, home, stay = network
     label, load, members, centre, low, high = division
-    stamp = np.zeros(len(label), dtype=np.int64)
-    queue = np.empty(len(label) + 1, dtype=np.int32)
-    mark = 1
+    stamp, queue, marks = scratch
+    mark = marks[0]
     gained = 0.0
     steps = 64
     temperature = hot
@@ -139,6 +137,10 @@ def anneal(
         if source == sink or not walk[e] or members[source] == 1:
             continue
         change = 0.0
+        if home[cell] == source:
+            change = stay[cell]
+        elif home[cell] == sink:
+            change = -stay[cell]
         for k in range(begin, end):
             grid = label[ends[k]]
             if grid == source:
@@ -165,4 +167,5 @@ def anneal(
         members[source] -= 1
         members[sink] += 1
         gained += change
+    marks[0] = mark
     return gained

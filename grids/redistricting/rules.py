@@ -52,7 +52,7 @@ herder households."""
 
 
 def _inside() -> dict[str, float]:
-    return {"street": 0.1, "arterial": 3.0, "wall": 3.0, "rail": 12.0, "river": 12.0}
+    return {"street": 0.1, "arterial": 4.0, "wall": 4.0, "rail": 40.0, "river": 40.0}
 
 
 def _crossing() -> dict[str, float]:
@@ -106,10 +106,17 @@ class Effort:
         Rounds without one grid fewer out of tolerance after which it gives up.
     trees
         Random spanning trees tried for each recombination.
+    chains
+        Chains of moves tried from each grid that is out of tolerance, each round.
+    packings, nodes
+        Grounds packed anew for each of them, each round, and steps of the search in each.
     """
 
     sweeps: int = 1000
     polish: int = 120
-    rounds: int = 80
-    patience: int = 25
+    rounds: int = 300
+    patience: int = 60
     trees: int = 60
+    chains: int = 100
+    packings: int = 10
+    nodes: int = 100

@@ -10,12 +10,21 @@ from collections.abc import Callable
 import numpy as np
 
 from grids.redistricting.annealing import anneal
+from grids.redistricting.chains import exchange
 from grids.redistricting.compiled import Floats, Ints, Labels, random_state
-from grids.redistricting.division import Division, Network
+from grids.redistricting.division import Division, Network, empty_roll, enrol, scratch_for
 from grids.redistricting.graph import CellGraph
+from grids.redistricting.packing import repack
 from grids.redistricting.recombination import recombine
 from grids.redistricting.rules import BARRIER_KINDS, Effort, Prices
 from grids.redistricting.seeding import lay_out
+from grids.redistricting.superblocks import group_superblocks
+
+SLACK = 0.06
+"""Share by which the mean grid of a group of superblocks may deviate from the target."""
+
+INSIST = 10.0
+"""How much dearer a grid beyond its band is while grids are being mended than while cooling."""
 
 Progress = Callable[[str, float], None]
 
@@ -29,11 +38,17 @@ def fair_counts(graph: CellGraph, target: float, tolerance: float) -> tuple[Ints
     A cell above the band makes a grid of its own; the rest is divided into the number of grids
     whose mean deviates least from the target.
     """
-    number = int(graph.component.max()) + 1
-    large = graph.households > target * (1 + tolerance)
-    alone = np.bincount(graph.component[large], minlength=number)
-    rest = np.bincount(graph.component, np.where(large, 0, graph.households), number)
-    settled = np.bincount(graph.component, graph.households > 0, number) - alone
+    return _fair_counts(graph.households, graph.component, target, tolerance)
+
+
+def _fair_counts(
+    households: Ints, part: Ints | Labels, target: float, tolerance: float
+) -> tuple[Ints, Floats]:
+    number = int(part.max()) + 1
+    large = households > target * (1 + tolerance)
+    alone = np.bincount(part[large], minlength=number)
+    rest = np.bincount(part, np.where(large, 0, households), number)
+    settled = np.bincount(part, households > 0, number) - alone
     few = np.clip(np.floor(rest / target), 1, None)
     with np.errstate(divide="ignore"):
         many_is_nearer = np.abs(rest / (few + 1) / target - 1) < np.abs(rest / few / target - 1)
@@ -62,10 +77,14 @@ def divide(
     """
     tell = progress or (lambda _stage, _share: None)
     state = random_state(generator)
-    count, fair = fair_counts(graph, target, tolerance)
+    _, fair = fair_counts(graph, target, tolerance)
     weighted = graph.border_prices(prices)
-    order = np.argsort(graph.component, kind="stable").astype(np.int32)
-    bounds = np.searchsorted(graph.component[order], np.arange(len(count) + 1))
+    # A building too large for a grid fills one on its own.
+    weight = np.where(graph.households > target * (1 + tolerance), round(target), graph.households)
+    group = group_superblocks(graph, weight, target, SLACK)
+    count, _ = _fair_counts(graph.households, group, target, tolerance)
+    order = np.argsort(group, kind="stable").astype(np.int32)
+    bounds = np.searchsorted(group[order], np.arange(len(count) + 1))
     tell("laying out", 0.0)
     label = lay_out(
         order,
@@ -76,7 +95,7 @@ def divide(
         graph.walk,
         graph.step_lengths(prices),
         weighted,
-        graph.households,
+        weight,
         graph.area_m2,
         graph.x,
         graph.y,
@@ -86,7 +105,16 @@ def divide(
     )
     division = _division(graph, label, fair, target, tolerance)
     price = _scaled(graph, weighted, division)
-    network = Network(graph.starts, graph.ends, graph.walk, price, graph.households)
+    network = Network(
+        graph.starts,
+        graph.ends,
+        graph.walk,
+        price,
+        graph.households,
+        np.full(graph.size, -1, dtype=np.int32),
+        np.zeros(graph.size),
+    )
+    roll, scratch = empty_roll(division), scratch_for(graph.size)
     steep = np.array([prices.balance, prices.beyond, prices.broken])
     everywhere = np.arange(graph.size, dtype=np.int32)
 
@@ -100,34 +128,65 @@ def divide(
             sweeps * graph.size,
             hot,
             (cold / hot) ** (1 / 64),
+            scratch,
             state,
         )
 
     tell("annealing", 0.1)
     polish(effort.sweeps, 0.6, 0.02)
+    steep[2] *= INSIST
     reluctance = _reluctance(graph)
     fewest, idle = graph.size, 0
     for turn in range(effort.rounds):
         tell("recombining", 0.5 + 0.5 * turn / effort.rounds)
-        out = division.beyond()
+        out = _mendable(graph, division)
         idle = 0 if len(out) < fewest else idle + 1
         fewest = min(fewest, len(out))
         if not len(out) or idle > effort.patience:
             break
         hot = max(0.03, 0.25 * 0.9**turn)
+        enrol(division.label, roll)
+        exchange(
+            generator.permutation(out),
+            network,
+            division,
+            roll,
+            float(target),
+            steep,
+            effort.chains,
+            0.5 * hot,
+            scratch,
+            state,
+        )
+        out = _mendable(graph, division)
+        repack(
+            generator.permutation(out),
+            network,
+            division,
+            roll,
+            float(target),
+            steep,
+            effort.packings,
+            effort.nodes,
+            state,
+        )
+        out = _mendable(graph, division)
         recombine(
             generator.permutation(out),
             network,
             reluctance,
             division,
+            roll,
             float(target),
             steep,
             effort.trees,
             effort.polish,
-            3,
+            # Now and then more grids at once, whose number may change where a few cannot.
+            8 if turn % 4 == 3 else 3,
             hot,
             (0.02 / max(hot, 0.021)) ** (1 / 64),
             0.05,
+            scratch,
             state,
         )
         if turn % 4 == 3:
@@ -137,6 +196,18 @@ def divide(
     tell("done", 1.0)
     label = np.unique(division.label, return_inverse=True)[1].astype(np.int32)
     return _division(graph, label, fair, target, tolerance)
+
+
+def _mendable(graph: CellGraph, division: Division) -> Ints:
+    """Grids beyond their band that could come into it: no building too large, not alone."""
+    label, grids = division.label, len(division.load)
+    largest = np.zeros(grids, dtype=np.int64)
+    np.maximum.at(largest, label, graph.households)
+    left = np.repeat(label, np.diff(graph.starts))
+    has_neighbour = np.zeros(grids, dtype=bool)
+    has_neighbour[left[graph.walk & (left != label[graph.ends])]] = True
+    out = (division.load < division.low) | (division.load > division.high)
+    return np.flatnonzero(out & has_neighbour & (largest <= division.high))
 
 
 def _division(

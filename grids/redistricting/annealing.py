@@ -5,9 +5,11 @@ and the cell can be walked to from the grid that takes it: contiguity is never m
 """
 
 # Compiled kernels take plain arrays, many of them.
-# ruff: noqa: PLR0917
+# ruff: noqa: PLR0912, PLR0915, PLR0917
 
 from __future__ import annotations
+
+import numpy as np
 
 from grids.redistricting.compiled import (
     Flags,
@@ -100,6 +102,8 @@ def anneal(
     moves: int,
     hot: float,
     cooling: float,
+    second: Floats,
+    weight: float,
     scratch: Scratch,
     state: State,
 ) -> float:
@@ -111,6 +115,9 @@ def anneal(
         Cells that may move.
     hot, cooling
         First temperature, in the units of the price, and its factor 64 times along the way.
+    second, weight
+        Another measure of each cell, in parts of what a grid should have, and the price of its
+        squared deviation; empty for none.
 
     Returns
     -------
@@ -121,6 +128,9 @@ def anneal(
     label, load, members, centre, low, high = division
     stamp, queue, marks = scratch
     mark = marks[0]
+    other_load = np.zeros(len(load) if len(second) > 0 else 0)
+    for cell in range(len(second)):
+        other_load[label[cell]] += second[cell]
     gained = 0.0
     steps = 64
     temperature = hot
@@ -156,6 +166,10 @@ def anneal(
             change += load_cost(
                 b + count, centre[sink], low[sink], high[sink], target, steep
             ) - load_cost(b, centre[sink], low[sink], high[sink], target, steep)
+        if len(second) > 0:
+            share = second[cell]
+            off, lack = other_load[source] - 1.0, other_load[sink] - 1.0
+            change += weight * share * (2.0 * share + 2.0 * lack - 2.0 * off)
         if change > 0.0 and uniform(state) >= decay(change / temperature):
             continue
         mark += 2
@@ -166,6 +180,9 @@ def anneal(
         load[sink] += count
         members[source] -= 1
         members[sink] += 1
+        if len(second) > 0:
+            other_load[source] -= second[cell]
+            other_load[sink] += second[cell]
         gained += change
     marks[0] = mark
     return gained

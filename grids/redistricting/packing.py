@@ -198,6 +198,7 @@ def repack(
     steep: Floats,
     tries: int,
     nodes: int,
+    is_elastic: bool,  # noqa: FBT001 - kernels take no names
     state: State,
 ) -> int:
     """Pack the ground of each of `grids` and of its neighbours anew; returns how many were kept.
@@ -340,6 +341,8 @@ def repack(
                     part,
                     state,
                 )
+                if parts != k and not is_elastic:
+                    parts = 0
                 for extra in range(k, parts):
                     while free < len(members) and members[free] > 0:
                         free += 1

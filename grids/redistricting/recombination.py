@@ -259,6 +259,7 @@ def recombine(
     hot: float,
     cooling: float,
     accept: float,
+    is_elastic: bool,  # noqa: FBT001 - kernels take no names
     scratch: Scratch,
     state: State,
 ) -> int:
@@ -269,6 +270,7 @@ def recombine(
     cells = np.empty(size, dtype=np.int32)
     local = np.full(size, -1, dtype=np.int32)
     chosen = np.zeros(most + 3, dtype=np.int64)
+    nothing = np.empty(0)
     kept = 0
     for grid in grids:
         if members[grid] == 0:
@@ -319,7 +321,7 @@ def recombine(
         # One grid more or fewer where that brings the mean nearer to the fair load.
         parts = k
         free = -1
-        pick = below(state, 3)
+        pick = below(state, 3) if is_elastic else 0
         if pick == 1 and k > 1 and total / (k - 1) <= high[grid]:
             parts = k - 1
         if pick == 2 and total / (k + 1) >= low[grid]:
@@ -385,6 +387,8 @@ def recombine(
                 polish * n,
                 hot,
                 cooling,
+                nothing,
+                0.0,
                 scratch,
                 state,
             )

@@ -120,3 +120,35 @@ class Effort:
     chains: int = 100
     packings: int = 10
     nodes: int = 100
+
+
+EFFORTS: Final = MappingProxyType(
+    {
+        "quick": Effort(sweeps=300, rounds=40, patience=12, chains=40, packings=4),
+        "normal": Effort(),
+        "thorough": Effort(sweeps=4000, rounds=1500, patience=300, trees=120, packings=20),
+    }
+)
+"""Efforts by name."""
+
+PRICES: Final = MappingProxyType(
+    {
+        "urban": Prices(),
+        "micro": Prices(block_cut=0.4),
+        # Lanes hardly divide a village; its parts hang together across them.
+        "rural": Prices(
+            border=1.2,
+            inside={"street": 0.0, "arterial": 2.0, "wall": 1.0, "rail": 40.0, "river": 40.0},
+        ),
+        # Herders cross every track; rivers and rail still part them.
+        "pastoral": Prices(
+            border=1.0,
+            block_cut=0.0,
+            inside={"street": 0.0, "arterial": 0.5, "wall": 0.0, "rail": 20.0, "river": 20.0},
+        ),
+    }
+)
+"""Prices by area type."""
+
+KEEP: Final = 0.05
+"""Price of each household that a new plan gives to another grid than the plan before."""

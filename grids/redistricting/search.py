@@ -11,17 +11,21 @@ import numpy as np
 
 from grids.redistricting.annealing import anneal
 from grids.redistricting.chains import exchange
-from grids.redistricting.compiled import Floats, Ints, Labels, random_state
+from grids.redistricting.compiled import Floats, Ints, Labels, State, random_state
+from grids.redistricting.continuing import continued, with_counts
 from grids.redistricting.division import Division, Network, empty_roll, enrol, scratch_for
 from grids.redistricting.graph import CellGraph
 from grids.redistricting.packing import repack
 from grids.redistricting.recombination import recombine
-from grids.redistricting.rules import BARRIER_KINDS, Effort, Prices
+from grids.redistricting.rules import BARRIER_KINDS, KEEP, Effort, Prices
 from grids.redistricting.seeding import lay_out
 from grids.redistricting.superblocks import group_superblocks
 
 SLACK = 0.06
 """Share by which the mean grid of a group of superblocks may deviate from the target."""
+
+SLICES = 8
+"""Pieces in which a pass over the whole plan is made; between them it can be stopped."""
 
 INSIST = 10.0
 """How much dearer a grid beyond its band is while grids are being mended than while cooling."""
@@ -60,7 +64,7 @@ def _fair_counts(
     return np.maximum(count + alone, 1).astype(np.int64), fair
 
 
-def divide(
+def divide(  # noqa: PLR0915 - the search from end to end
     graph: CellGraph,
     *,
     target: float,
@@ -69,80 +73,111 @@ def divide(
     prices: Prices,
     effort: Effort,
     progress: Progress | None = None,
+    counts: Ints | None = None,
+    before: Ints | None = None,
+    keep: float = KEEP,
+    second: Floats | None = None,
+    second_weight: float = 1.0,
+    is_over: Callable[[], bool] | None = None,
 ) -> Division:
     """Give every cell a grid; each grid is contiguous on the walk graph.
 
     Grids are numbered from 0 without gaps, in no particular order. The same graph, figures and
     generator state give the same division.
+
+    Parameters
+    ----------
+    counts
+        Grids each component of the walk graph must have, exactly; as many as fit best for None.
+    before
+        Grid of each cell in the plan to start from, -1 for none.
+    keep
+        Price of each household that goes to another grid than in `before`.
+    second, second_weight
+        Another measure of each cell to be balanced (incidents, key places), and how much it
+        weighs beside households.
+    is_over
+        Asked between steps; the search ends early when it says so.
     """
     tell = progress or (lambda _stage, _share: None)
+    over = is_over or (lambda: False)
     state = random_state(generator)
-    _, fair = fair_counts(graph, target, tolerance)
+    wanted, fair = fair_counts(graph, target, tolerance)
+    if counts is not None:
+        wanted, fair = counts, _fair_loads(graph, counts, target, tolerance)
     weighted = graph.border_prices(prices)
-    # A building too large for a grid fills one on its own.
-    weight = np.where(graph.households > target * (1 + tolerance), round(target), graph.households)
-    group = group_superblocks(graph, weight, target, SLACK)
-    count, _ = _fair_counts(graph.households, group, target, tolerance)
-    order = np.argsort(group, kind="stable").astype(np.int32)
-    bounds = np.searchsorted(group[order], np.arange(len(count) + 1))
     tell("laying out", 0.0)
-    label = lay_out(
-        order,
-        bounds,
-        count,
-        graph.starts,
-        graph.ends,
-        graph.walk,
-        graph.step_lengths(prices),
-        weighted,
-        weight,
-        graph.area_m2,
-        graph.x,
-        graph.y,
-        4,
-        prices.balance,
-        state,
-    )
+    if before is None:
+        label = _laid_out(
+            graph,
+            weighted=weighted,
+            wanted=wanted,
+            target=target,
+            tolerance=tolerance,
+            prices=prices,
+            counts=counts,
+            state=state,
+        )
+    else:
+        label = continued(graph, before)
+    if counts is not None:
+        label = with_counts(graph, label, counts)
     division = _division(graph, label, fair, target, tolerance)
-    price = _scaled(graph, weighted, division)
+    home, stay = np.full(graph.size, -1, dtype=np.int32), np.zeros(graph.size)
+    if before is not None:
+        known = before >= 0
+        home[known] = label[known]
+        stay[known] = keep * (graph.households[known] + 0.5)
     network = Network(
         graph.starts,
         graph.ends,
         graph.walk,
-        price,
+        _scaled(graph, weighted, division),
         graph.households,
-        np.full(graph.size, -1, dtype=np.int32),
-        np.zeros(graph.size),
+        home,
+        stay,
     )
     roll, scratch = empty_roll(division), scratch_for(graph.size)
     steep = np.array([prices.balance, prices.beyond, prices.broken])
     everywhere = np.arange(graph.size, dtype=np.int32)
+    weight = np.empty(0)
+    if second is not None and second.sum() > 0:
+        weight = second / (second.sum() / (int(label.max()) + 1))
 
     def polish(sweeps: int, hot: float, cold: float) -> None:
-        anneal(
-            network,
-            division,
-            float(target),
-            steep,
-            everywhere,
-            sweeps * graph.size,
-            hot,
-            (cold / hot) ** (1 / 64),
-            scratch,
-            state,
-        )
+        """Single moves all over the plan, in slices, so that it can be stopped."""
+        factor = (cold / hot) ** (1 / SLICES)
+        for turn in range(SLICES):
+            tell("annealing", 0.1 + 0.4 * turn / SLICES)
+            if over():
+                return
+            anneal(
+                network,
+                division,
+                float(target),
+                steep,
+                everywhere,
+                sweeps * graph.size // SLICES,
+                hot * factor**turn,
+                factor ** (1 / 64),
+                weight,
+                second_weight * prices.balance,
+                scratch,
+                state,
+            )
 
-    tell("annealing", 0.1)
-    polish(effort.sweeps, 0.6, 0.02)
+    if before is None:
+        polish(effort.sweeps, 0.6, 0.02)
     steep[2] *= INSIST
     reluctance = _reluctance(graph)
+    is_elastic = counts is None
     fewest, idle = graph.size, 0
     for turn in range(effort.rounds):
         tell("recombining", 0.5 + 0.5 * turn / effort.rounds)
         out = _mendable(graph, division)
         idle = 0 if len(out) < fewest else idle + 1
         fewest = min(fewest, len(out))
-        if not len(out) or idle > effort.patience:
+        if not len(out) or idle > effort.patience or over():
             break
         hot = max(0.03, 0.25 * 0.9**turn)
         enrol(division.label, roll)
@@ -158,9 +193,8 @@ def divide(
             scratch,
             state,
         )
-        out = _mendable(graph, division)
         repack(
-            generator.permutation(out),
+            generator.permutation(_mendable(graph, division)),
             network,
             division,
             roll,
@@ -168,11 +202,11 @@ def divide(
             steep,
             effort.packings,
             effort.nodes,
+            is_elastic,
             state,
         )
-        out = _mendable(graph, division)
         recombine(
-            generator.permutation(out),
+            generator.permutation(_mendable(graph, division)),
             network,
             reluctance,
             division,
@@ -186,16 +220,64 @@ def divide(
             hot,
             (0.02 / max(hot, 0.021)) ** (1 / 64),
             0.05,
+            is_elastic,
             scratch,
             state,
         )
-        if turn % 4 == 3:
+        if turn % 4 == 3 and before is None:
             polish(effort.polish // 4, min(hot, 0.08), 0.02)
     # Cold enough that no grid leaves its band any more: evens loads out and straightens borders.
-    polish(effort.sweeps // 2, 0.15, 0.002)
+    polish(effort.sweeps // 2 if before is None else effort.polish, 0.15, 0.002)
     tell("done", 1.0)
     label = np.unique(division.label, return_inverse=True)[1].astype(np.int32)
     return _division(graph, label, fair, target, tolerance)
+
+
+def _fair_loads(graph: CellGraph, counts: Ints, target: float, tolerance: float) -> Floats:
+    """Fair load of each component that has so many grids."""
+    number = len(counts)
+    large = graph.households > target * (1 + tolerance)
+    alone = np.bincount(graph.component[large], minlength=number)
+    rest = np.bincount(graph.component, np.where(large, 0, graph.households), number)
+    return np.where(counts > alone, rest / np.maximum(counts - alone, 1), target)
+
+
+def _laid_out(
+    graph: CellGraph,
+    *,
+    weighted: Floats,
+    wanted: Ints,
+    target: float,
+    tolerance: float,
+    prices: Prices,
+    counts: Ints | None,
+    state: State,
+) -> Labels:
+    """First layout: by superblocks, or by components where their grids are counted."""
+    # A building too large for a grid fills one on its own.
+    weight = np.where(graph.households > target * (1 + tolerance), round(target), graph.households)
+    group: Ints = graph.component.astype(np.int64)
+    if counts is None:
+        group = group_superblocks(graph, weight, target, SLACK)
+        wanted, _ = _fair_counts(graph.households, group, target, tolerance)
+    order = np.argsort(group, kind="stable").astype(np.int32)
+    return lay_out(
+        order,
+        np.searchsorted(group[order], np.arange(len(wanted) + 1)),
+        wanted,
+        graph.starts,
+        graph.ends,
+        graph.walk,
+        graph.step_lengths(prices),
+        weighted,
+        weight,
+        graph.area_m2,
+        graph.x,
+        graph.y,
+        4,
+        prices.balance,
+        state,
+    )
 
 
 def _mendable(graph: CellGraph, division: Division) -> Ints:

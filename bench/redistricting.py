@@ -30,7 +30,7 @@ from grids.redistricting.borders import compactness
 from grids.redistricting.cells import Cells, draw_cells
 from grids.redistricting.graph import CellGraph
 from grids.redistricting.inputs import read_town
-from grids.redistricting.planner import graph_of
+from grids.redistricting.layout import graph_of
 from grids.redistricting.rules import BARRIER_KINDS
 from grids.redistricting.search import divide, fair_counts
 

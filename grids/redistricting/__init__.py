@@ -13,27 +13,35 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from grids.redistricting.limits import Cancelled
     from grids.redistricting.numbering import number_grids
     from grids.redistricting.plan import Finding, Plan
-    from grids.redistricting.planner import draw
-    from grids.redistricting.rules import AREA_TYPES, AreaType, Effort, Prices
+    from grids.redistricting.planner import draw, moved_curve
+    from grids.redistricting.rules import AREA_TYPES, EFFORTS, PRICES, AreaType, Effort, Prices
     from grids.redistricting.scoring import Score, score
 
 __all__ = [
     "AREA_TYPES",
+    "EFFORTS",
+    "PRICES",
     "AreaType",
+    "Cancelled",
     "Effort",
     "Finding",
     "Plan",
     "Prices",
     "Score",
     "draw",
+    "moved_curve",
     "number_grids",
     "score",
 ]
 
 _HOME: Final = {
     "AREA_TYPES": "rules",
+    "Cancelled": "limits",
+    "EFFORTS": "rules",
+    "PRICES": "rules",
     "AreaType": "rules",
     "Effort": "rules",
     "Finding": "plan",
@@ -41,6 +49,7 @@ _HOME: Final = {
     "Prices": "rules",
     "Score": "scoring",
     "draw": "planner",
+    "moved_curve": "planner",
     "number_grids": "numbering",
     "score": "scoring",
 }

@@ -5,7 +5,7 @@ and the cell can be walked to from the grid that takes it: contiguity is never m
 """
 
 # Compiled kernels take plain arrays, many of them.
-# ruff: noqa: PLR0917
+# ruff: noqa: PLR0912, PLR0915, PLR0917
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from grids.redistricting.compiled import (
     kernel,
     uniform,
 )
-from grids.redistricting.division import Division, Network
+from grids.redistricting.division import Division, Network, Scratch
 
 
 @kernel
@@ -102,6 +102,9 @@ def anneal(
     moves: int,
     hot: float,
     cooling: float,
+    second: Floats,
+    weight: float,
+    scratch: Scratch,
     state: State,
 ) -> float:
     """Try `moves` moves of cells out of `pool`, cooling from `hot`; changes the division.
@@ -112,17 +115,22 @@ def anneal(
         Cells that may move.
     hot, cooling
         First temperature, in the units of the price, and its factor 64 times along the way.
+    second, weight
+        Another measure of each cell, in parts of what a grid should have, and the price of its
+        squared deviation; empty for none.
 
     Returns
     -------
     float
         Change of the total price.
     """
-    starts, ends, walk, price, households = network
+    starts, ends, walk, price, households, home, stay = network
     label, load, members, centre, low, high = division
-    stamp = np.zeros(len(label), dtype=np.int64)
-    queue = np.empty(len(label) + 1, dtype=np.int32)
-    mark = 1
+    stamp, queue, marks = scratch
+    mark = marks[0]
+    other_load = np.zeros(len(load) if len(second) > 0 else 0)
+    for cell in range(len(second)):
+        other_load[label[cell]] += second[cell]
     gained = 0.0
     steps = 64
     temperature = hot
@@ -139,6 +147,10 @@ def anneal(
         if source == sink or not walk[e] or members[source] == 1:
             continue
         change = 0.0
+        if home[cell] == source:
+            change = stay[cell]
+        elif home[cell] == sink:
+            change = -stay[cell]
         for k in range(begin, end):
             grid = label[ends[k]]
             if grid == source:
@@ -154,6 +166,10 @@ def anneal(
             change += load_cost(
                 b + count, centre[sink], low[sink], high[sink], target, steep
             ) - load_cost(b, centre[sink], low[sink], high[sink], target, steep)
+        if len(second) > 0:
+            share = second[cell]
+            off, lack = other_load[source] - 1.0, other_load[sink] - 1.0
+            change += weight * share * (2.0 * share + 2.0 * lack - 2.0 * off)
         if change > 0.0 and uniform(state) >= decay(change / temperature):
             continue
         mark += 2
@@ -164,5 +180,9 @@ def anneal(
         load[sink] += count
         members[source] -= 1
         members[sink] += 1
+        if len(second) > 0:
+            other_load[source] -= second[cell]
+            other_load[sink] += second[cell]
         gained += change
+    marks[0] = mark
     return gained

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import geopandas as gpd
 import numpy as np
 import shapely
 
+from grids.redistricting.borders import compactness
 from grids.redistricting.cells import Cells
-from grids.redistricting.compiled import Ints, Labels
+from grids.redistricting.compiled import Flags, Floats, Ints, Labels
 from grids.redistricting.graph import CellGraph
 from grids.redistricting.inputs import (
     LEAST_GROUND_M2,
@@ -15,7 +17,8 @@ from grids.redistricting.inputs import (
     point_array,
     to_lonlat,
 )
-from grids.redistricting.plan import RULES, Finding
+from grids.redistricting.limits import Limits
+from grids.redistricting.plan import Finding
 
 
 def explain(
@@ -26,8 +29,9 @@ def explain(
     *,
     codes: Ints,
     outlines: Geometries,
+    is_locked: Flags,
 ) -> list[Finding]:
-    """List findings on the input and on the grids: by rule, the worst of each first."""
+    """List findings on the input and on the grids."""
     findings = list(town.findings)
     findings += _on_grids(
         town,
@@ -37,11 +41,10 @@ def explain(
         codes=codes,
         outlines=outlines,
     )
-    findings += _on_parts(town, graph)
+    findings += _on_parts(town, graph, is_locked)
     findings += _on_links(town, cells, graph, label, codes)
     findings += _on_footprints(town)
-    order = list(RULES)
-    return sorted(findings, key=lambda f: (order.index(f.rule), -abs(f.value), f.place, f.text))
+    return findings
 
 
 def _unit_name(town: Town, unit: int) -> str:
@@ -116,7 +119,7 @@ def _on_grids(
     return found
 
 
-def _on_parts(town: Town, graph: CellGraph) -> list[Finding]:
+def _on_parts(town: Town, graph: CellGraph, is_locked: Flags) -> list[Finding]:
     """Units whose households cannot be divided by the target, and parts cut off on foot."""
     found = []
     people = np.bincount(graph.component, graph.households)
@@ -129,11 +132,13 @@ def _on_parts(town: Town, graph: CellGraph) -> list[Finding]:
         point_array(np.column_stack([graph.x[middle], graph.y[middle]])), town.metres
     )
     for number in range(len(town.unit_codes)):
+        if is_locked[number]:
+            continue
         target, tolerance = town.targets[number], town.tolerances[number]
         parts = np.flatnonzero(unit == number)
         total = people[parts].sum()
         counts = np.arange(1, max(2, int(total / target) + 3))
-        if total and not (np.abs(total / counts - target) <= target * tolerance + 1e-9).any():
+        if total and not _divides(total, target, tolerance):
             best = counts[np.argmin(np.abs(total / counts - target))]
             text = (
                 f"{total:.0f} households: {best} {'grid' if best == 1 else 'grids'} would have "
@@ -212,3 +217,94 @@ def _on_footprints(town: Town) -> list[Finding]:
             Finding("footprint_cut_by_unit", identity, text, text_zh, float(over[row]), lon, lat)
         )
     return found
+
+
+def explain_shapes(
+    town: Town, limits: Limits, *, codes: Ints, outlines: Geometries, ways: Floats
+) -> list[Finding]:
+    """Grids less compact, or longer on foot, than was asked for."""
+    found = []
+    lonlat = to_lonlat(shapely.point_on_surface(outlines), town.metres)
+    compact = compactness(outlines)
+    for grid in np.flatnonzero(compact < limits.compactness):
+        text = (
+            f"Polsby-Popper {compact[grid]:.2f}, below {limits.compactness:g}: straighter borders "
+            "cost balance or run through blocks; lower the floor or widen the tolerance"
+        )
+        text_zh = (
+            f"紧凑度 {compact[grid]:.2f}，低于 {limits.compactness:g}：边界再取直会影响均衡或"
+            "穿过街区；可降低下限或放宽容差"
+        )
+        below = float(limits.compactness - compact[grid])
+        found.append(
+            Finding("below_compactness", str(codes[grid]), text, text_zh, below, *lonlat[grid])
+        )
+    for grid in np.flatnonzero(ways > limits.walk_m):
+        text = (
+            f"{ways[grid]:,.0f} m on foot from end to end, more than {limits.walk_m:,.0f}: a "
+            "smaller target makes grids shorter, a missing bridge may too"
+        )
+        text_zh = (
+            f"两端步行 {ways[grid]:,.0f} 米，超过 {limits.walk_m:,.0f} 米：可减小标准户数，"
+            "或补上缺失的桥"
+        )
+        beyond = float(ways[grid] - limits.walk_m)
+        found.append(
+            Finding("walk_too_far", str(codes[grid]), text, text_zh, beyond, *lonlat[grid])
+        )
+    return found
+
+
+def explain_locks(town: Town, cells: Cells, is_locked: Flags, parents: list[str]) -> list[Finding]:
+    """Units whose ground beside locked grids does not divide, and which lock to open."""
+    people = np.bincount(cells.unit, cells.households, len(is_locked))
+    found = []
+    for row in np.flatnonzero(~is_locked):
+        locks = np.flatnonzero(is_locked & (np.array(parents, dtype=object) == parents[row]))
+        target, tolerance = town.targets[row], town.tolerances[row]
+        if not len(locks) or not people[row] or _divides(people[row], target, tolerance):
+            continue
+        helps = [
+            town.unit_codes[lock]
+            for lock in locks
+            if _divides(people[row] + people[lock], target, tolerance)
+        ]
+        opening = f"unlocking {helps[0]} would do" if helps else "no single lock opened would do"
+        opening_zh = f"解锁 {helps[0]} 即可" if helps else "只解锁一个网格不够"
+        text = (
+            f"{people[row]:.0f} households are left beside {len(locks)} locked grids, which do "
+            f"not make grids of {target:g} within {tolerance:.0%}; {opening}"
+        )
+        text_zh = (
+            f"除 {len(locks)} 个锁定网格外剩 {people[row]:.0f} 户，"
+            f"无法划成 {target:g} 户上下 {tolerance:.0%} 的网格；{opening_zh}"
+        )
+        place = parents[row] or "the area"
+        found.append(Finding("locks_leave_uneven", place, text, text_zh, float(people[row])))
+    return found
+
+
+def _divides(people: float, target: float, tolerance: float) -> bool:
+    """Whether some number of grids comes within the tolerance."""
+    counts = np.arange(1, max(2, int(people / target) + 3))
+    return bool((np.abs(people / counts - target) <= target * tolerance + 1e-9).any())
+
+
+def tell_exclusive(town: Town, exclusive: gpd.GeoDataFrame) -> None:
+    """Call buildings that lie in exclusive ground by that name, not outside the area."""
+    ground = shapely.union_all(exclusive.geometry.force_2d().to_crs(4326).to_numpy())
+    for number, finding in enumerate(town.findings):
+        if finding.rule != "building_outside" or finding.lon is None or finding.lat is None:
+            continue
+        if shapely.intersects_xy(ground, finding.lon, finding.lat):
+            people = f"{finding.value:.0f}"
+            text = f"lies in exclusive ground; its {people} households are in no grid of the plan"
+            town.findings[number] = Finding(
+                "in_exclusive_ground",
+                finding.place,
+                text,
+                f"位于专属区域内，其 {people} 户不计入本方案的网格",
+                finding.value,
+                finding.lon,
+                finding.lat,
+            )

@@ -105,7 +105,7 @@ def read_town(
         raise BadInput(problems)
     findings: list[Finding] = []
     metres = metre_crs(area.geometry)
-    codes = _unit_codes(area)
+    codes = unit_codes(area)
     given = shapely.segmentize(
         area.geometry.force_2d().to_numpy(), EDGE_M / metres_per_unit(area.crs)
     )
@@ -182,7 +182,8 @@ def _norms(area: gpd.GeoDataFrame, name: str, default: float) -> Floats:
     return np.asarray(pd.to_numeric(area[name]).fillna(default), dtype=np.float64)
 
 
-def _unit_codes(area: gpd.GeoDataFrame) -> list[str]:
+def unit_codes(area: gpd.GeoDataFrame) -> list[str]:
+    """Code of each area row: its own, else numbers; none where there is one row."""
     if "code" in area.columns:
         return [str(code) for code in area["code"]]
     if len(area) == 1:

@@ -79,6 +79,26 @@ def number_grids(
     return result
 
 
+def number_around(
+    points: npt.NDArray[np.float64],
+    unit_codes: Sequence[str],
+    digits: int,
+    taken: set[str],
+) -> list[str]:
+    """Codes of new grids beside grids whose codes are `taken`: in reading order, free ones only."""
+    reading = number_grids(points, unit_codes, 5)
+    result = [""] * len(reading)
+    last: dict[str, int] = {}
+    for row in sorted(range(len(reading)), key=reading.__getitem__):
+        unit = str(unit_codes[row])
+        number = last.get(unit, 0) + 1
+        while f"{unit}{number:0{digits}d}" in taken:
+            number += 1
+        last[unit] = number
+        result[row] = f"{unit}{number:0{digits}d}"
+    return result
+
+
 def _coordinates(points: npt.ArrayLike | gpd.GeoSeries) -> npt.NDArray[np.float64]:
     if not isinstance(points, gpd.GeoSeries):
         return np.asarray(points, dtype=float).reshape(-1, 2)

@@ -8,11 +8,18 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import geopandas as gpd
+import pandas as pd
 
 RULES: Final = MappingProxyType(
     {
         "out_of_tolerance": ("超出容差的网格", "grids out of tolerance"),
         "building_above_tolerance": ("单栋楼即超出容差的网格", "grids of one building too large"),
+        "below_compactness": ("形状不够紧凑的网格", "grids less compact than asked for"),
+        "walk_too_far": ("步行距离过长的网格", "grids with too long a way on foot"),
+        "locks_leave_uneven": (
+            "因锁定而无法均分的单元",
+            "units that locked grids leave uneven",
+        ),
         "cut_off_on_foot": ("步行无法到达的部分", "parts that cannot be reached on foot"),
         "unit_not_divisible": (
             "户数不能按标准均分的单元",
@@ -23,6 +30,7 @@ RULES: Final = MappingProxyType(
             "并入了铁路或河流对面无人地块的网格",
             "grids with ground across rail or river, where nobody lives",
         ),
+        "in_exclusive_ground": ("专属区域内的建筑", "buildings in exclusive ground"),
         "building_outside": ("区域外的建筑", "buildings outside the area"),
         "footprint_cut_by_unit": ("伸出单元的建筑", "footprints that reach out of their unit"),
         "units_overlap": ("互相重叠的单元", "units that overlap"),
@@ -82,13 +90,18 @@ class Plan:
     findings
         Broken rules and remarks on the input: by rule, the worst of each first.
     settings
-        What was asked: target, tolerance, seed, and what was made of it.
+        What was asked: target, tolerance, seed, and what was made of it; with a plan before it
+        also ``households_moved``.
+    lineage
+        What became of the grids of the plan before: ``code``, ``fate`` (kept, split, merged,
+        gone, new), ``successors``, ``predecessors``, ``households``, ``moved``. None without one.
     """
 
     grids: gpd.GeoDataFrame
     cells: gpd.GeoDataFrame
     findings: tuple[Finding, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    lineage: pd.DataFrame | None = None
 
     @property
     def within_tolerance(self) -> float:

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from functools import partial
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
+from gis.errors import BadInput, Problem
 from grids.redistricting.borders import TilingBroken, compactness, dissolve, to_area_crs
-from grids.redistricting.cells import Cells, draw_cells
 from grids.redistricting.compiled import Ints, Labels
-from grids.redistricting.explain import explain
-from grids.redistricting.graph import CellGraph, build_graph
-from grids.redistricting.inputs import Town, read_town
-from grids.redistricting.numbering import number_grids
-from grids.redistricting.plan import Plan
-from grids.redistricting.rules import Effort, Prices
-from grids.redistricting.search import Progress, divide
+from grids.redistricting.explain import explain, explain_locks, explain_shapes
+from grids.redistricting.layout import Layout, Request, counted, label_cells, lay_ready
+from grids.redistricting.limits import (
+    Cancel,
+    Cancelled,
+    Limits,
+    effort_of,
+    prices_of,
+    ways_m,
+)
+from grids.redistricting.lineage import heirs, lineage
+from grids.redistricting.numbering import number_around, number_grids
+from grids.redistricting.plan import RULES, Plan
+from grids.redistricting.rules import KEEP, Effort, Prices
+from grids.redistricting.search import Progress
 
 
 def draw(
@@ -30,9 +41,21 @@ def draw(
     target: float = 300,
     tolerance: float = 0.10,
     seed: int = 1,
-    prices: Prices | None = None,
-    effort: Effort | None = None,
+    prices: Prices | str | None = None,
+    effort: Effort | str | float | None = None,
+    before: gpd.GeoDataFrame | Plan | None = None,
+    keep: float = KEEP,
+    locked: gpd.GeoDataFrame | None = None,
+    exclusive: gpd.GeoDataFrame | None = None,
+    count: int | None = None,
+    minimum: int | None = None,
+    maximum: int | None = None,
+    second: str | None = None,
+    second_weight: float = 1.0,
+    compactness_floor: float = 0.0,
+    walk_m: float = np.inf,
     progress: Progress | None = None,
+    cancel: Cancel | None = None,
 ) -> Plan:
     """Divide an area into grids of about `target` households each.
 
@@ -61,9 +84,30 @@ def draw(
     seed
         The same input and seed give the same plan.
     prices, effort
-        What the search pays for and how long it goes on; defaults in `rules`.
+        What the search pays for and how long it goes on, or a name of `PRICES` and `EFFORTS` in
+        `rules`. An effort in seconds is this machine's time: only then does the plan depend on it.
+    before
+        An older plan (its grids with ``code``, or a `Plan`) to change as little as possible. Its
+        codes live on where half of a grid's households stay together.
+    keep
+        Price of each household that goes to another grid than in `before`; 0 for none.
+    locked
+        Grids with ``code`` that stay exactly as they are; counted within the plan.
+    exclusive
+        Polygons that are no part of the plan, such as a campus with a grid of its own kind.
+    count, minimum, maximum
+        Grids to draw: exactly so many (the target is then the households divided by it), or
+        within bounds; locked grids are not counted.
+    second, second_weight
+        Another column of `buildings` to be balanced after the households, and its weight beside
+        them; the grids get its sum.
+    compactness_floor, walk_m
+        Lowest Polsby-Popper, and longest way on foot across a grid in metres. Grids beyond them
+        raise the price of borders, and are named in the findings where that does not help.
     progress
         Called with the name of the stage and the share done, 0 to 1; may raise to cancel.
+    cancel
+        An event, or a function that says True, to stop: `Cancelled` is raised.
 
     Returns
     -------
@@ -77,103 +121,168 @@ def draw(
     ------
     BadInput
         With every problem found in the layers and figures.
+    Cancelled
+        `cancel` said so.
     """
-    tell = progress or (lambda _stage, _share: None)
-    tell("reading", 0.0)
-    town = read_town(area, buildings, barriers, target=target, tolerance=tolerance)
-    tell("drawing cells", 0.05)
-    cells = draw_cells(town)
-    graph = graph_of(cells)
-    label = _divide_by_norm(
-        town,
-        cells,
-        generator=np.random.default_rng(seed),
-        prices=prices or Prices(),
-        effort=effort or Effort(),
-        progress=lambda stage, share: tell(stage, 0.3 + 0.5 * share),
+    search, is_over = effort_of(effort)
+    limits = Limits(count, minimum, maximum, compactness_floor, walk_m)
+    request = Request(
+        prices_of(prices), search, limits, seed, float(keep), float(second_weight), is_over
+    )
+    _check(request)
+    tell = _told(progress, cancel)
+    ground = lay_ready(
+        area,
+        buildings,
+        barriers,
+        target=target,
+        tolerance=tolerance,
+        before=before,
+        locked=locked,
+        exclusive=exclusive,
+        second=second,
+        tell=tell,
+    )
+    ground, counts = counted(ground, limits)
+    label = label_cells(
+        ground, request, counts, lambda stage, share: tell(stage, 0.3 + 0.5 * share)
     )
     tell("drawing borders", 0.85)
-    plan = _plan(town, cells, graph, label, target=target, tolerance=tolerance, seed=seed)
+    settings = {"target": target, "tolerance": tolerance, "seed": seed}
+    plan = _plan(ground, label, limits, settings, second)
     tell("done", 1.0)
     return plan
 
 
-def _divide_by_norm(
-    town: Town,
-    cells: Cells,
+def moved_curve(
+    area: gpd.GeoDataFrame,
+    buildings: gpd.GeoDataFrame,
+    barriers: gpd.GeoDataFrame | None = None,
     *,
-    generator: np.random.Generator,
-    prices: Prices,
-    effort: Effort,
-    progress: Progress,
-) -> Labels:
-    """Divide the units of each norm on their own: grids never cross from one to another."""
-    norms = np.column_stack([town.targets, town.tolerances])
-    kinds, norm_of_unit = np.unique(norms, axis=0, return_inverse=True)
-    norm_of_cell = norm_of_unit.reshape(-1)[cells.unit]
-    label = np.zeros(len(cells.unit), dtype=np.int32)
-    grids = 0
-    for number, (target, tolerance) in enumerate(kinds):
-        mine = np.flatnonzero(norm_of_cell == number)
-        if not len(mine):
-            continue
-        division = divide(
-            graph_of(cells, mine),
-            target=float(target),
-            tolerance=float(tolerance),
-            generator=generator,
-            prices=prices,
-            effort=effort,
-            progress=partial(_within_whole, progress, number, len(kinds)),
-        )
-        label[mine] = division.label + grids
-        grids = int(label[mine].max()) + 1
-    return label
+    before: gpd.GeoDataFrame | Plan,
+    keeps: Sequence[float] = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0),
+    target: float = 300,
+    tolerance: float = 0.10,
+    seed: int = 1,
+    prices: Prices | str | None = None,
+    effort: Effort | str | float | None = None,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> pd.DataFrame:
+    """What less change costs: households moved against grids in tolerance, over several prices.
 
+    Parameters
+    ----------
+    keeps
+        Prices of a household moved. The other parameters are those of `draw`.
 
-def _within_whole(progress: Progress, part: int, parts: int, stage: str, share: float) -> None:
-    progress(stage, (part + share) / parts)
-
-
-def graph_of(cells: Cells, only: Ints | None = None) -> CellGraph:
-    """Cell graph of a town's planning cells, or of some of them, numbered from 0 as listed."""
-    kept = np.arange(len(cells.unit)) if only is None else only
-    place = np.full(len(cells.unit), -1, dtype=np.int64)
-    place[kept] = np.arange(len(kept))
-    inside = (place[cells.pairs] >= 0).all(axis=1)
-    middles = shapely.get_coordinates(shapely.centroid(cells.polygons[kept]))
-    return build_graph(
-        place[cells.pairs[inside]],
-        cells.metres[inside],
-        cells.bridged[inside],
-        households=cells.households[kept],
-        area_m2=shapely.area(cells.polygons[kept]),
-        x=middles[:, 0].copy(),
-        y=middles[:, 1].copy(),
-        unit=cells.unit[kept],
-        block=cells.block[kept],
+    Returns
+    -------
+    DataFrame
+        ``keep``, ``grids``, ``within`` (share of grids within tolerance), ``moved`` (households
+        whose grid has another code) and ``moved_share``; one row per price, in the order given.
+    """
+    search, is_over = effort_of(effort)
+    request = Request(prices_of(prices), search, Limits(), seed, 0.0, 1.0, is_over)
+    tell = _told(progress, cancel)
+    ground = lay_ready(
+        area, buildings, barriers, target=target, tolerance=tolerance, before=before, tell=tell
     )
+    assert ground.older is not None
+    rows = []
+    for turn, keep in enumerate(keeps):
+        tell("comparing", 0.3 + 0.7 * turn / len(keeps))
+        label = label_cells(
+            ground, replace(request, keep=float(keep)), None, lambda _stage, _share: None
+        )
+        load = np.bincount(label, ground.cells.households)
+        unit = np.zeros(len(load), dtype=np.int64)
+        unit[label] = ground.cells.unit
+        off = np.abs(load / ground.town.targets[unit] - 1)
+        moved = _moved(ground, label)
+        rows.append(
+            {
+                "keep": float(keep),
+                "grids": len(load),
+                "within": float((off <= ground.town.tolerances[unit] + 1e-9).mean()),
+                "moved": moved,
+                "moved_share": moved / max(1, int(ground.cells.households.sum())),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _moved(ground: Layout, label: Labels) -> int:
+    """Households that were in a grid before and whose grid is not that grid's heir."""
+    assert ground.older is not None
+    cells, graph = ground.cells, ground.graph
+    heir = heirs(label, ground.older, cells.households, graph.area_m2)
+    gone = (ground.older >= 0) & (heir[label] != ground.older)
+    return int(cells.households[gone].sum())
+
+
+def _check(request: Request) -> None:
+    problems = request.limits.problems()
+    for name, value in (("keep", request.keep), ("second_weight", request.second_weight)):
+        if not 0 <= value < np.inf:
+            problems.append(Problem(f"{name} is {value}", "Give a number, 0 or more", field=name))
+    if problems:
+        raise BadInput(problems)
+
+
+def _told(progress: Progress | None, cancel: Cancel | None) -> Progress:
+    """Progress that also asks whether to stop."""
+    stop = cancel.is_set if isinstance(cancel, threading.Event) else cancel
+
+    def tell(stage: str, share: float) -> None:
+        if stop is not None and stop():
+            raise Cancelled("the drawing was cancelled; nothing was changed")
+        if progress is not None:
+            progress(stage, share)
+
+    return tell
+
+
+def _codes(
+    ground: Layout, label: Labels, unit: Ints, outlines: Any
+) -> tuple[Any, Ints | None, int]:
+    """Code of each grid, the older grid each is heir to, and the digits of new numbers."""
+    town, cells = ground.town, ground.cells
+    parents = np.array(ground.parents, dtype=object)
+    places = shapely.get_coordinates(shapely.point_on_surface(outlines))
+    digits = max(3, len(str(int(np.bincount(unit).max()))))
+    locked = ground.is_locked[unit]
+    heir = None
+    codes = np.full(len(outlines), None, dtype=object)
+    own = np.array(town.unit_codes, dtype=object)
+    codes[locked] = own[unit[locked]]
+    taken = set(codes[locked].tolist())
+    if ground.older is not None:
+        heir = heirs(label, ground.older, cells.households, ground.graph.area_m2)
+        heir[locked] = -1
+        for grid in np.flatnonzero(heir >= 0).tolist():
+            if ground.older_codes[heir[grid]] not in taken:
+                codes[grid] = ground.older_codes[heir[grid]]
+        taken |= set(ground.older_codes)
+    new = np.flatnonzero(codes == None)  # noqa: E711 - element by element
+    if taken:
+        codes[new] = number_around(places[new], list(parents[unit[new]]), digits, taken)
+    else:
+        codes[new] = number_grids(places, list(parents[unit]), digits)
+    return codes, heir, digits
 
 
 def _plan(
-    town: Town,
-    cells: Cells,
-    graph: CellGraph,
-    label: Labels,
-    *,
-    target: float,
-    tolerance: float,
-    seed: int,
+    ground: Layout, label: Labels, limits: Limits, settings: dict[str, Any], second: str | None
 ) -> Plan:
+    town, cells, graph = ground.town, ground.cells, ground.graph
     outlines = dissolve(cells.polygons, label)
     count = len(outlines)
     first = np.full(count, len(label))
     np.minimum.at(first, label, np.arange(len(label)))
     unit = cells.unit[first]
-    codes_of_units = np.array(town.unit_codes, dtype=object)
-    digits = max(3, len(str(int(np.bincount(unit).max()))))
-    places = shapely.get_coordinates(shapely.point_on_surface(outlines))
-    codes = np.array(number_grids(places, list(codes_of_units[unit]), digits), dtype=object)
+    parents = np.array(ground.parents, dtype=object)
+    codes, _, digits = _codes(ground, label, unit, outlines)
     given = to_area_crs(town, cells.polygons, cells.unit)
     drawn = dissolve(given, label)
     if not shapely.coverage_is_valid(drawn):
@@ -184,7 +293,7 @@ def _plan(
         gpd.GeoDataFrame(
             {
                 "code": codes,
-                "unit": codes_of_units[unit],
+                "unit": parents[unit],
                 "households": households,
                 "buildings": np.bincount(label[cells.of_building], minlength=count).astype(
                     np.int64
@@ -209,7 +318,7 @@ def _plan(
             "building_ids": [ids.get(cell, []) for cell in number],
             "households": cells.households,
             "block": cells.block,
-            "unit": codes_of_units[cells.unit],
+            "unit": parents[cells.unit],
             "grid": codes[label],
             "neighbours": np.split(graph.ends, graph.starts[1:-1]),
             "doors": [
@@ -224,21 +333,27 @@ def _plan(
         geometry=given,
         crs=town.crs,
     )
+    if second is not None and ground.second is not None:
+        grids.insert(4, second, np.bincount(label, ground.second, count)[rows])
     findings = explain(
-        town,
-        cells,
-        graph,
-        label,
-        codes=codes,
-        outlines=outlines,
+        town, cells, graph, label, codes=codes, outlines=outlines, is_locked=ground.is_locked
     )
-    settings = MappingProxyType(
-        {
-            "target": target,
-            "tolerance": tolerance,
-            "seed": seed,
-            "digits": digits,
-            "metres": town.metres.name,
-        }
+    findings += explain_shapes(
+        town, limits, codes=codes, outlines=outlines, ways=ways_m(graph, label)
     )
-    return Plan(grids, table, tuple(findings), settings)
+    findings += explain_locks(town, cells, ground.is_locked, ground.parents)
+    order = list(RULES)
+    findings.sort(key=lambda f: (order.index(f.rule), -abs(f.value), f.place, f.text))
+    settings |= {"digits": digits, "metres": town.metres.name}
+    history = None
+    if ground.older is not None:
+        history = lineage(
+            label,
+            ground.older,
+            households=cells.households,
+            area_m2=graph.area_m2,
+            codes=codes,
+            older_codes=ground.older_codes,
+        )
+        settings["households_moved"] = int(history["moved"].sum())
+    return Plan(grids, table, tuple(findings), MappingProxyType(settings), history)

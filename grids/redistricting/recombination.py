@@ -14,7 +14,6 @@ import numpy as np
 
 from grids.redistricting.annealing import anneal, load_cost
 from grids.redistricting.compiled import (
-    Flags,
     Floats,
     Ints,
     Labels,
@@ -24,30 +23,33 @@ from grids.redistricting.compiled import (
     kernel,
     uniform,
 )
-from grids.redistricting.division import Division, Network
+from grids.redistricting.division import Division, Network, Roll, Scratch, link, transfer, unlink
 
 
 @kernel
 def _gather(
     grid: int,
     extra: int,
-    starts: Ints,
-    ends: Labels,
-    walk: Flags,
+    network: Network,
     label: Labels,
+    roll: Roll,
     cells: Labels,
     chosen: Ints,
     state: State,
 ) -> tuple[int, int]:
     """Cells of `grid` and of up to `extra` neighbours; returns numbers of cells and of grids."""
-    count = 0
-    for cell in range(len(label)):
-        if label[cell] == grid:
+    starts, ends, walk, _, _, _, _ = network
+    chosen[0] = grid
+    grids, count = 0, 0
+    while True:
+        cell = roll.first[chosen[grids]]
+        while cell >= 0:
             cells[count] = cell
             count += 1
-    chosen[0] = grid
-    grids = 1
-    for _ in range(extra):
+            cell = roll.following[cell]
+        grids += 1
+        if grids > extra:
+            break
         found = -1
         seen = 0
         for i in range(count):
@@ -68,11 +70,6 @@ def _gather(
         if found < 0:
             break
         chosen[grids] = found
-        grids += 1
-        for cell in range(len(label)):
-            if label[cell] == found:
-                cells[count] = cell
-                count += 1
     return count, grids
 
 
@@ -221,11 +218,39 @@ def _cut_tree(
 
 
 @kernel
+def _name_parts(
+    mine: Labels, part: Labels, parts: int, network: Network, chosen: Ints, grids: int
+) -> None:
+    """Order `chosen` so that each part takes the name that keeps most at home."""
+    home, stay = network.home, network.stay
+    worth = np.zeros((parts, grids))
+    for i in range(len(mine)):
+        for g in range(grids):
+            if home[mine[i]] == chosen[g]:
+                worth[part[i], g] += stay[mine[i]]
+    if worth.max() <= 0.0:
+        return
+    names = np.full(parts, -1, dtype=np.int64)
+    for _ in range(parts):
+        best = -1.0
+        row, column = 0, 0
+        for p in range(parts):
+            for g in range(grids):
+                if names[p] < 0 and worth[p, g] > best:
+                    best, row, column = worth[p, g], p, g
+        names[row] = chosen[column]
+        for p in range(parts):
+            worth[p, column] = -2.0
+    chosen[:parts] = names
+
+
+@kernel
 def recombine(
     grids: Ints,
     network: Network,
     reluctance: Floats,
     division: Division,
+    roll: Roll,
     target: float,
     steep: Floats,
     trees: int,
@@ -234,23 +259,27 @@ def recombine(
     hot: float,
     cooling: float,
     accept: float,
+    is_elastic: bool,  # noqa: FBT001 - kernels take no names
+    scratch: Scratch,
     state: State,
 ) -> int:
     """Divide each of `grids` anew with one to `most` neighbours; returns how many were kept."""
-    starts, ends, walk, price, households = network
+    starts, ends, walk, price, households, home, stay = network
     label, load, members, centre, low, high = division
     size = len(label)
     cells = np.empty(size, dtype=np.int32)
     local = np.full(size, -1, dtype=np.int32)
-    chosen = np.zeros(8, dtype=np.int64)
+    chosen = np.zeros(most + 3, dtype=np.int64)
+    nothing = np.empty(0)
     kept = 0
     for grid in grids:
         if members[grid] == 0:
             continue
         extra = 1 + below(state, most)
-        n, k = _gather(grid, extra, starts, ends, walk, label, cells, chosen, state)
+        n, k = _gather(grid, extra, network, label, roll, cells, chosen, state)
         mine = cells[:n].copy()
         old = np.empty(n, dtype=np.int32)
+        old_roll = np.empty(n, dtype=np.int32)
         count = np.empty(n, dtype=np.int64)
         total = 0
         edges = 0
@@ -270,6 +299,8 @@ def recombine(
         before = 0.0
         for i in range(n):
             cell = mine[i]
+            if home[cell] >= 0 and label[cell] != home[cell]:
+                before += stay[cell]
             for e in range(starts[cell], starts[cell + 1]):
                 j = local[ends[e]]
                 if j > i:
@@ -290,7 +321,7 @@ def recombine(
         # One grid more or fewer where that brings the mean nearer to the fair load.
         parts = k
         free = -1
-        pick = below(state, 3)
+        pick = below(state, 3) if is_elastic else 0
         if pick == 1 and k > 1 and total / (k - 1) <= high[grid]:
             parts = k - 1
         if pick == 2 and total / (k + 1) >= low[grid]:
@@ -334,17 +365,16 @@ def recombine(
                 best_part[:] = part
         if best == np.inf:
             continue
-        saved_load, saved_members = load.copy(), members.copy()
         if free >= 0:
             centre[free], low[free], high[free] = centre[grid], low[grid], high[grid]
-        for g in range(k):
-            load[chosen[g]] = 0
-            members[chosen[g]] = 0
+        _name_parts(mine, best_part, parts, network, chosen, max(parts, k))
         for i in range(n):
-            to = chosen[best_part[i]]
-            label[mine[i]] = to
-            load[to] += count[i]
-            members[to] += 1
+            cell, to = mine[i], chosen[best_part[i]]
+            if home[cell] >= 0 and to != home[cell]:
+                best += stay[cell]
+            if label[cell] != to:
+                transfer(cell, to, households, label, load, members, roll)
+            old_roll[i] = to
         change = (
             best
             - before
@@ -357,14 +387,22 @@ def recombine(
                 polish * n,
                 hot,
                 cooling,
+                nothing,
+                0.0,
+                scratch,
                 state,
             )
         )
+        # The moves changed labels and loads; the lists follow.
+        for i in range(n):
+            cell = mine[i]
+            if label[cell] != old_roll[i]:
+                unlink(cell, old_roll[i], roll)
+                link(cell, label[cell], roll)
         if change <= 0.0 or uniform(state) < decay(change / accept):
             kept += 1
         else:
             for i in range(n):
-                label[mine[i]] = old[i]
-            load[:] = saved_load
-            members[:] = saved_members
+                if label[mine[i]] != old[i]:
+                    transfer(mine[i], old[i], households, label, load, members, roll)
     return kept

@@ -52,7 +52,7 @@ herder households."""
 
 
 def _inside() -> dict[str, float]:
-    return {"street": 0.1, "arterial": 3.0, "wall": 3.0, "rail": 12.0, "river": 12.0}
+    return {"street": 0.1, "arterial": 4.0, "wall": 4.0, "rail": 40.0, "river": 40.0}
 
 
 def _crossing() -> dict[str, float]:
@@ -106,10 +106,49 @@ class Effort:
         Rounds without one grid fewer out of tolerance after which it gives up.
     trees
         Random spanning trees tried for each recombination.
+    chains
+        Chains of moves tried from each grid that is out of tolerance, each round.
+    packings, nodes
+        Grounds packed anew for each of them, each round, and steps of the search in each.
     """
 
     sweeps: int = 1000
     polish: int = 120
-    rounds: int = 80
-    patience: int = 25
+    rounds: int = 300
+    patience: int = 60
     trees: int = 60
+    chains: int = 100
+    packings: int = 10
+    nodes: int = 100
+
+
+EFFORTS: Final = MappingProxyType(
+    {
+        "quick": Effort(sweeps=300, rounds=40, patience=12, chains=40, packings=4),
+        "normal": Effort(),
+        "thorough": Effort(sweeps=4000, rounds=1500, patience=300, trees=120, packings=20),
+    }
+)
+"""Efforts by name."""
+
+PRICES: Final = MappingProxyType(
+    {
+        "urban": Prices(),
+        "micro": Prices(block_cut=0.4),
+        # Lanes hardly divide a village; its parts hang together across them.
+        "rural": Prices(
+            border=1.2,
+            inside={"street": 0.0, "arterial": 2.0, "wall": 1.0, "rail": 40.0, "river": 40.0},
+        ),
+        # Herders cross every track; rivers and rail still part them.
+        "pastoral": Prices(
+            border=1.0,
+            block_cut=0.0,
+            inside={"street": 0.0, "arterial": 0.5, "wall": 0.0, "rail": 20.0, "river": 20.0},
+        ),
+    }
+)
+"""Prices by area type."""
+
+KEEP: Final = 0.05
+"""Price of each household that a new plan gives to another grid than the plan before."""

@@ -222,7 +222,14 @@ def _against_area(
     gaps = _ground_m2(shapely.difference(whole, covered), scale)
     outside = _ground_m2(shapely.difference(covered, whole), scale)
     grid, row = shapely.STRtree(rows).query(own, predicate="intersects")
-    share = shapely.area(shapely.intersection(own[grid], rows[row]))
+    common = np.asarray(shapely.intersection(own[grid], rows[row]), dtype=object)
+    # Where two rows overlap, the ground of a grid's own row is not across a line.
+    order = np.argsort(shapely.area(common), kind="stable")
+    home = np.full(len(own), -1)
+    home[grid[order]] = row[order]
+    away = home[grid] != row
+    common[away] = shapely.difference(common[away], rows[home[grid[away]]])
+    share = shapely.area(common)
     real = share > 1e-4 * shapely.area(own[grid])
     reach = np.bincount(grid[real], minlength=len(own))
     return {

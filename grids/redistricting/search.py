@@ -10,12 +10,25 @@ from collections.abc import Callable
 import numpy as np
 
 from grids.redistricting.annealing import anneal
-from grids.redistricting.compiled import Floats, Ints, Labels, random_state
-from grids.redistricting.division import Division, Network
+from grids.redistricting.chains import exchange
+from grids.redistricting.compiled import Floats, Ints, Labels, State, random_state
+from grids.redistricting.continuing import continued, with_counts
+from grids.redistricting.division import Division, Network, empty_roll, enrol, scratch_for
 from grids.redistricting.graph import CellGraph
+from grids.redistricting.packing import repack
 from grids.redistricting.recombination import recombine
-from grids.redistricting.rules import BARRIER_KINDS, Effort, Prices
+from grids.redistricting.rules import BARRIER_KINDS, KEEP, Effort, Prices
 from grids.redistricting.seeding import lay_out
+from grids.redistricting.superblocks import group_superblocks
+
+SLACK = 0.06
+"""Share by which the mean grid of a group of superblocks may deviate from the target."""
+
+SLICES = 8
+"""Pieces in which a pass over the whole plan is made; between them it can be stopped."""
+
+INSIST = 10.0
+"""How much dearer a grid beyond its band is while grids are being mended than while cooling."""
 
 Progress = Callable[[str, float], None]
 
@@ -29,11 +42,17 @@ def fair_counts(graph: CellGraph, target: float, tolerance: float) -> tuple[Ints
     A cell above the band makes a grid of its own; the rest is divided into the number of grids
     whose mean deviates least from the target.
     """
-    number = int(graph.component.max()) + 1
-    large = graph.households > target * (1 + tolerance)
-    alone = np.bincount(graph.component[large], minlength=number)
-    rest = np.bincount(graph.component, np.where(large, 0, graph.households), number)
-    settled = np.bincount(graph.component, graph.households > 0, number) - alone
+    return _fair_counts(graph.households, graph.component, target, tolerance)
+
+
+def _fair_counts(
+    households: Ints, part: Ints | Labels, target: float, tolerance: float
+) -> tuple[Ints, Floats]:
+    number = int(part.max()) + 1
+    large = households > target * (1 + tolerance)
+    alone = np.bincount(part[large], minlength=number)
+    rest = np.bincount(part, np.where(large, 0, households), number)
+    settled = np.bincount(part, households > 0, number) - alone
     few = np.clip(np.floor(rest / target), 1, None)
     with np.errstate(divide="ignore"):
         many_is_nearer = np.abs(rest / (few + 1) / target - 1) < np.abs(rest / few / target - 1)
@@ -45,7 +64,7 @@ def fair_counts(graph: CellGraph, target: float, tolerance: float) -> tuple[Ints
     return np.maximum(count + alone, 1).astype(np.int64), fair
 
 
-def divide(
+def divide(  # noqa: PLR0915 - the search from end to end
     graph: CellGraph,
     *,
     target: float,
@@ -54,29 +73,204 @@ def divide(
     prices: Prices,
     effort: Effort,
     progress: Progress | None = None,
+    counts: Ints | None = None,
+    before: Ints | None = None,
+    keep: float = KEEP,
+    second: Floats | None = None,
+    second_weight: float = 1.0,
+    is_over: Callable[[], bool] | None = None,
 ) -> Division:
     """Give every cell a grid; each grid is contiguous on the walk graph.
 
     Grids are numbered from 0 without gaps, in no particular order. The same graph, figures and
     generator state give the same division.
+
+    Parameters
+    ----------
+    counts
+        Grids each component of the walk graph must have, exactly; as many as fit best for None.
+    before
+        Grid of each cell in the plan to start from, -1 for none.
+    keep
+        Price of each household that goes to another grid than in `before`.
+    second, second_weight
+        Another measure of each cell to be balanced (incidents, key places), and how much it
+        weighs beside households.
+    is_over
+        Asked between steps; the search ends early when it says so.
     """
     tell = progress or (lambda _stage, _share: None)
+    over = is_over or (lambda: False)
     state = random_state(generator)
-    count, fair = fair_counts(graph, target, tolerance)
+    wanted, fair = fair_counts(graph, target, tolerance)
+    if counts is not None:
+        wanted, fair = counts, _fair_loads(graph, counts, target, tolerance)
     weighted = graph.border_prices(prices)
-    order = np.argsort(graph.component, kind="stable").astype(np.int32)
-    bounds = np.searchsorted(graph.component[order], np.arange(len(count) + 1))
     tell("laying out", 0.0)
-    label = lay_out(
+    if before is None:
+        label = _laid_out(
+            graph,
+            weighted=weighted,
+            wanted=wanted,
+            target=target,
+            tolerance=tolerance,
+            prices=prices,
+            counts=counts,
+            state=state,
+        )
+    else:
+        label = continued(graph, before)
+    if counts is not None:
+        label = with_counts(graph, label, counts)
+    division = _division(graph, label, fair, target, tolerance)
+    home, stay = np.full(graph.size, -1, dtype=np.int32), np.zeros(graph.size)
+    if before is not None:
+        known = before >= 0
+        home[known] = label[known]
+        stay[known] = keep * (graph.households[known] + 0.5)
+    network = Network(
+        graph.starts,
+        graph.ends,
+        graph.walk,
+        _scaled(graph, weighted, division),
+        graph.households,
+        home,
+        stay,
+    )
+    roll, scratch = empty_roll(division), scratch_for(graph.size)
+    steep = np.array([prices.balance, prices.beyond, prices.broken])
+    everywhere = np.arange(graph.size, dtype=np.int32)
+    weight = np.empty(0)
+    if second is not None and second.sum() > 0:
+        weight = second / (second.sum() / (int(label.max()) + 1))
+
+    def polish(sweeps: int, hot: float, cold: float) -> None:
+        """Single moves all over the plan, in slices, so that it can be stopped."""
+        factor = (cold / hot) ** (1 / SLICES)
+        for turn in range(SLICES):
+            tell("annealing", 0.1 + 0.4 * turn / SLICES)
+            if over():
+                return
+            anneal(
+                network,
+                division,
+                float(target),
+                steep,
+                everywhere,
+                sweeps * graph.size // SLICES,
+                hot * factor**turn,
+                factor ** (1 / 64),
+                weight,
+                second_weight * prices.balance,
+                scratch,
+                state,
+            )
+
+    if before is None:
+        polish(effort.sweeps, 0.6, 0.02)
+    steep[2] *= INSIST
+    reluctance = _reluctance(graph)
+    is_elastic = counts is None
+    fewest, idle = graph.size, 0
+    for turn in range(effort.rounds):
+        tell("recombining", 0.5 + 0.5 * turn / effort.rounds)
+        out = _mendable(graph, division)
+        idle = 0 if len(out) < fewest else idle + 1
+        fewest = min(fewest, len(out))
+        if not len(out) or idle > effort.patience or over():
+            break
+        hot = max(0.03, 0.25 * 0.9**turn)
+        enrol(division.label, roll)
+        exchange(
+            generator.permutation(out),
+            network,
+            division,
+            roll,
+            float(target),
+            steep,
+            effort.chains,
+            0.5 * hot,
+            scratch,
+            state,
+        )
+        repack(
+            generator.permutation(_mendable(graph, division)),
+            network,
+            division,
+            roll,
+            float(target),
+            steep,
+            effort.packings,
+            effort.nodes,
+            is_elastic,
+            state,
+        )
+        recombine(
+            generator.permutation(_mendable(graph, division)),
+            network,
+            reluctance,
+            division,
+            roll,
+            float(target),
+            steep,
+            effort.trees,
+            effort.polish,
+            # Now and then more grids at once, whose number may change where a few cannot.
+            8 if turn % 4 == 3 else 3,
+            hot,
+            (0.02 / max(hot, 0.021)) ** (1 / 64),
+            0.05,
+            is_elastic,
+            scratch,
+            state,
+        )
+        if turn % 4 == 3 and before is None:
+            polish(effort.polish // 4, min(hot, 0.08), 0.02)
+    # Cold enough that no grid leaves its band any more: evens loads out and straightens borders.
+    polish(effort.sweeps // 2 if before is None else effort.polish, 0.15, 0.002)
+    tell("done", 1.0)
+    label = np.unique(division.label, return_inverse=True)[1].astype(np.int32)
+    return _division(graph, label, fair, target, tolerance)
+
+
+def _fair_loads(graph: CellGraph, counts: Ints, target: float, tolerance: float) -> Floats:
+    """Fair load of each component that has so many grids."""
+    number = len(counts)
+    large = graph.households > target * (1 + tolerance)
+    alone = np.bincount(graph.component[large], minlength=number)
+    rest = np.bincount(graph.component, np.where(large, 0, graph.households), number)
+    return np.where(counts > alone, rest / np.maximum(counts - alone, 1), target)
+
+
+def _laid_out(
+    graph: CellGraph,
+    *,
+    weighted: Floats,
+    wanted: Ints,
+    target: float,
+    tolerance: float,
+    prices: Prices,
+    counts: Ints | None,
+    state: State,
+) -> Labels:
+    """First layout: by superblocks, or by components where their grids are counted."""
+    # A building too large for a grid fills one on its own.
+    weight = np.where(graph.households > target * (1 + tolerance), round(target), graph.households)
+    group: Ints = graph.component.astype(np.int64)
+    if counts is None:
+        group = group_superblocks(graph, weight, target, SLACK)
+        wanted, _ = _fair_counts(graph.households, group, target, tolerance)
+    order = np.argsort(group, kind="stable").astype(np.int32)
+    return lay_out(
         order,
-        bounds,
-        count,
+        np.searchsorted(group[order], np.arange(len(wanted) + 1)),
+        wanted,
         graph.starts,
         graph.ends,
         graph.walk,
         graph.step_lengths(prices),
         weighted,
-        graph.households,
+        weight,
         graph.area_m2,
         graph.x,
         graph.y,
@@ -84,59 +278,18 @@ def divide(
         prices.balance,
         state,
     )
-    division = _division(graph, label, fair, target, tolerance)
-    price = _scaled(graph, weighted, division)
-    network = Network(graph.starts, graph.ends, graph.walk, price, graph.households)
-    steep = np.array([prices.balance, prices.beyond, prices.broken])
-    everywhere = np.arange(graph.size, dtype=np.int32)
 
-    def polish(sweeps: int, hot: float, cold: float) -> None:
-        anneal(
-            network,
-            division,
-            float(target),
-            steep,
-            everywhere,
-            sweeps * graph.size,
-            hot,
-            (cold / hot) ** (1 / 64),
-            state,
-        )
 
-    tell("annealing", 0.1)
-    polish(effort.sweeps, 0.6, 0.02)
-    reluctance = _reluctance(graph)
-    fewest, idle = graph.size, 0
-    for turn in range(effort.rounds):
-        tell("recombining", 0.5 + 0.5 * turn / effort.rounds)
-        out = division.beyond()
-        idle = 0 if len(out) < fewest else idle + 1
-        fewest = min(fewest, len(out))
-        if not len(out) or idle > effort.patience:
-            break
-        hot = max(0.03, 0.25 * 0.9**turn)
-        recombine(
-            generator.permutation(out),
-            network,
-            reluctance,
-            division,
-            float(target),
-            steep,
-            effort.trees,
-            effort.polish,
-            3,
-            hot,
-            (0.02 / max(hot, 0.021)) ** (1 / 64),
-            0.05,
-            state,
-        )
-        if turn % 4 == 3:
-            polish(effort.polish // 4, min(hot, 0.08), 0.02)
-    # Cold enough that no grid leaves its band any more: evens loads out and straightens borders.
-    polish(effort.sweeps // 2, 0.15, 0.002)
-    tell("done", 1.0)
-    label = np.unique(division.label, return_inverse=True)[1].astype(np.int32)
-    return _division(graph, label, fair, target, tolerance)
+def _mendable(graph: CellGraph, division: Division) -> Ints:
+    """Grids beyond their band that could come into it: no building too large, not alone."""
+    label, grids = division.label, len(division.load)
+    largest = np.zeros(grids, dtype=np.int64)
+    np.maximum.at(largest, label, graph.households)
+    left = np.repeat(label, np.diff(graph.starts))
+    has_neighbour = np.zeros(grids, dtype=bool)
+    has_neighbour[left[graph.walk & (left != label[graph.ends])]] = True
+    out = (division.load < division.low) | (division.load > division.high)
+    return np.flatnonzero(out & has_neighbour & (largest <= division.high))
 
 
 def _division(

@@ -193,7 +193,9 @@ def halve(
             share = min(max(share, fewest), parts - fewest)
             off = abs(load - share * centre) / centre
             each = off / min(share, parts - share)
-            cost = border / scale + balance * each * each + 0.5 * balance * max(0.0, each - 0.05)
+            # Every grid of the smaller side will be off by so much.
+            fewer = min(share, parts - share)
+            cost = border / scale + fewer * balance * each * each
             if cost < best:
                 best, best_parts = cost, share
                 best_first, best_last = first, last

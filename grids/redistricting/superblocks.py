@@ -1,0 +1,132 @@
+"""Superblocks: the ground between arterials, walls, rail and river, and how many grids each holds.
+
+A superblock that makes a whole number of grids is divided on its own, so that no grid has to reach
+over its edge. One that does not is joined to neighbours until together they make a whole number:
+what is left over of both meets in one grid across their common line.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from grids.redistricting.compiled import Ints
+from grids.redistricting.graph import CellGraph
+from grids.redistricting.rules import BARRIER_KINDS
+
+WALLS = ("arterial", "wall", "rail", "river")
+"""Kinds that bound a superblock."""
+
+
+def group_superblocks(graph: CellGraph, weight: Ints, target: float, slack: float) -> Ints:
+    """Group of each cell: superblocks joined until their grids come within `slack` of the target.
+
+    Parameters
+    ----------
+    weight
+        Households of each cell, a building too large for a grid counted as one grid.
+    slack
+        Share by which the mean grid of a group may deviate from `target`.
+
+    Returns
+    -------
+    array of int64
+        Number from 0; every group is connected on the walk graph.
+    """
+    block = _superblocks(graph)
+    groups = _Groups.of(graph, block, weight, target)
+    groups.join(slack)
+    return np.unique(
+        np.array([groups.home(b) for b in range(len(groups.load))])[block], return_inverse=True
+    )[1].astype(np.int64)
+
+
+def _superblocks(graph: CellGraph) -> Ints:
+    """Parts that can be walked through without crossing what bounds a superblock."""
+    left = np.repeat(np.arange(graph.size), np.diff(graph.starts))
+    barred = graph.metres[:, [1 + BARRIER_KINDS.index(kind) for kind in WALLS]].sum(axis=1)
+    free = graph.walk & (barred < 0.5 * graph.metres.sum(axis=1))
+    open_edges = coo_array(
+        (np.ones(np.count_nonzero(free)), (left[free], graph.ends[free])),
+        shape=(graph.size, graph.size),
+    )
+    return np.asarray(connected_components(open_edges, directed=False)[1], dtype=np.int64)
+
+
+@dataclass
+class _Groups:
+    """Groups of superblocks while they are being joined."""
+
+    target: float
+    load: list[float]
+    near: list[dict[int, float]]
+    parent: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, graph: CellGraph, block: Ints, weight: Ints, target: float) -> _Groups:
+        count = int(block.max()) + 1
+        load = np.bincount(block, weight, count)
+        left = np.repeat(np.arange(graph.size), np.diff(graph.starts))
+        a, b = block[left], block[graph.ends]
+        between = graph.walk & (a < b)
+        keys, at = np.unique(a[between] * count + b[between], return_inverse=True)
+        metres = np.bincount(at, graph.metres[between].sum(axis=1), len(keys))
+        near: list[dict[int, float]] = [{} for _ in range(count)]
+        for key, length in zip(keys.tolist(), metres.tolist(), strict=True):
+            one, other = divmod(key, count)
+            near[one][other] = near[other][one] = length
+        return cls(target, load.tolist(), near, list(range(count)))
+
+    def home(self, block: int) -> int:
+        while self.parent[block] != block:
+            self.parent[block] = self.parent[self.parent[block]]
+            block = self.parent[block]
+        return block
+
+    def off(self, load: float) -> float:
+        """Share by which the mean grid of so many households deviates from the target."""
+        few = max(1, int(load / self.target))
+        return min(abs(load / k / self.target - 1) for k in (few, few + 1))
+
+    def join(self, slack: float) -> None:
+        """Join groups, the smallest misfit first, until none is left that can be joined."""
+        waiting = [(load, group) for group, load in enumerate(self.load) if self.off(load) > slack]
+        heapq.heapify(waiting)
+        while waiting:
+            load, group = heapq.heappop(waiting)
+            if self.parent[group] != group or load != self.load[group] or not self.near[group]:
+                continue
+            other = self._best_neighbour(group, slack)
+            self._merge(group, other)
+            if self.off(self.load[group]) > slack:
+                heapq.heappush(waiting, (self.load[group], group))
+
+    def _best_neighbour(self, group: int, slack: float) -> int:
+        """Neighbour with which most is won: itself a misfit, together a whole number."""
+
+        def price(other: int) -> tuple[float, float, int]:
+            together = max(0.0, self.off(self.load[group] + self.load[other]) - slack)
+            alone = max(0.0, self.off(self.load[other]) - slack)
+            small = self.load[group] < 0.6 * self.target
+            length = self.near[group][other]
+            return (
+                (together > 0) - 0.5 * (alone > 0),
+                -length if small else self.load[other],
+                other,
+            )
+
+        return min(self.near[group], key=price)
+
+    def _merge(self, group: int, other: int) -> None:
+        self.parent[other] = group
+        self.load[group] += self.load[other]
+        for third, length in self.near[other].items():
+            del self.near[third][other]
+            if third != group:
+                self.near[third][group] = self.near[third].get(group, 0.0) + length
+                self.near[group][third] = self.near[third][group]
+        self.near[other] = {}

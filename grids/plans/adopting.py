@@ -61,7 +61,7 @@ def give_cells(session: Session, source: Edition, copy: Edition) -> list[Remark]
     from grids.redistricting.borders import to_area_crs  # noqa: PLC0415
     from grids.redistricting.cells import draw_cells  # noqa: PLC0415
     from grids.redistricting.inputs import read_town  # noqa: PLC0415
-    from grids.redistricting.planner import graph_of  # noqa: PLC0415
+    from grids.redistricting.layout import graph_of  # noqa: PLC0415
 
     area, buildings, barriers = service.planning_input(session, source.area_code, datetime.now(UTC))
     if buildings.empty:

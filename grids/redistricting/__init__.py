@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from grids.redistricting.bare import divide_graph
     from grids.redistricting.limits import Cancelled
     from grids.redistricting.numbering import number_grids
     from grids.redistricting.plan import Finding, Plan
@@ -31,6 +32,7 @@ __all__ = [
     "Plan",
     "Prices",
     "Score",
+    "divide_graph",
     "draw",
     "moved_curve",
     "number_grids",
@@ -48,6 +50,7 @@ _HOME: Final = {
     "Plan": "plan",
     "Prices": "rules",
     "Score": "scoring",
+    "divide_graph": "bare",
     "draw": "planner",
     "moved_curve": "planner",
     "number_grids": "numbering",

@@ -150,5 +150,5 @@ PRICES: Final = MappingProxyType(
 )
 """Prices by area type."""
 
-KEEP: Final = 0.05
+KEEP: Final = 0.2
 """Price of each household that a new plan gives to another grid than the plan before."""

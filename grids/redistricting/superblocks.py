@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 
 from grids.redistricting.compiled import Ints
 from grids.redistricting.graph import CellGraph
-from grids.redistricting.rules import BARRIER_KINDS
+from grids.redistricting.rules import BARRIER_KINDS, CLOSED_KINDS
 
 WALLS = ("arterial", "wall", "rail", "river")
 """Kinds that bound a superblock."""
@@ -59,11 +59,16 @@ def _superblocks(graph: CellGraph) -> Ints:
 
 @dataclass
 class _Groups:
-    """Groups of superblocks while they are being joined."""
+    """Groups of superblocks while they are being joined.
+
+    `near` holds metres of line that can be crossed to each neighbour, `shut` those of it that are
+    rail or river under a bridge.
+    """
 
     target: float
     load: list[float]
     near: list[dict[int, float]]
+    shut: list[dict[int, float]]
     parent: list[int] = field(default_factory=list)
 
     @classmethod
@@ -75,11 +80,17 @@ class _Groups:
         between = graph.walk & (a < b)
         keys, at = np.unique(a[between] * count + b[between], return_inverse=True)
         metres = np.bincount(at, graph.metres[between].sum(axis=1), len(keys))
+        barred = graph.metres[:, [1 + BARRIER_KINDS.index(kind) for kind in CLOSED_KINDS]]
+        barred_m = np.bincount(at, barred[between].sum(axis=1), len(keys))
         near: list[dict[int, float]] = [{} for _ in range(count)]
-        for key, length in zip(keys.tolist(), metres.tolist(), strict=True):
+        shut: list[dict[int, float]] = [{} for _ in range(count)]
+        for key, length, closed in zip(
+            keys.tolist(), metres.tolist(), barred_m.tolist(), strict=True
+        ):
             one, other = divmod(key, count)
             near[one][other] = near[other][one] = length
-        return cls(target, load.tolist(), near, list(range(count)))
+            shut[one][other] = shut[other][one] = closed
+        return cls(target, load.tolist(), near, shut, list(range(count)))
 
     def home(self, block: int) -> int:
         while self.parent[block] != block:
@@ -113,8 +124,10 @@ class _Groups:
             alone = max(0.0, self.off(self.load[other]) - slack)
             small = self.load[group] < 0.6 * self.target
             length = self.near[group][other]
+            # Over a bridge only where there is no other way: the grid across would hold the river.
+            over_bridge = self.shut[group][other] > 0.5 * length
             return (
-                (together > 0) - 0.5 * (alone > 0),
+                (together > 0) - 0.5 * (alone > 0) + 2.0 * over_bridge,
                 -length if small else self.load[other],
                 other,
             )
@@ -129,4 +142,6 @@ class _Groups:
             if third != group:
                 self.near[third][group] = self.near[third].get(group, 0.0) + length
                 self.near[group][third] = self.near[third][group]
+                barred = self.shut[third].get(group, 0.0) + self.shut[third][other]
+                self.shut[third][group] = self.shut[group][third] = barred
         self.near[other] = {}

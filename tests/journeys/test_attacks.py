@@ -143,7 +143,7 @@ def test_raw_requests_that_are_none(live: Live) -> None:
                 connection.sendall(sent)
                 connection.shutdown(socket.SHUT_WR)
                 answer = connection.recv(4096)
-            except ConnectionError:
+            except OSError:  # hung up on, at whichever of the three
                 answer = b""
         assert not answer.startswith(b"HTTP/1.1 2"), (sent[:60], answer[:200])
         assert not answer.startswith(b"HTTP/1.1 5"), (sent[:60], answer[:200])

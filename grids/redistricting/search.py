@@ -171,13 +171,15 @@ def divide(  # noqa: PLR0915 - the search from end to end
     steep[2] *= INSIST
     reluctance = _reluctance(graph)
     is_elastic = counts is None
+    # A plan that changes little gives up sooner on what it cannot mend.
+    patience = effort.patience if before is None else effort.patience // 4
     fewest, idle = graph.size, 0
     for turn in range(effort.rounds):
         tell("recombining", 0.5 + 0.5 * turn / effort.rounds)
         out = _mendable(graph, division)
         idle = 0 if len(out) < fewest else idle + 1
         fewest = min(fewest, len(out))
-        if not len(out) or idle > effort.patience or over():
+        if not len(out) or idle > patience or over():
             break
         hot = max(0.03, 0.25 * 0.9**turn)
         enrol(division.label, roll)

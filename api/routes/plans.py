@@ -11,12 +11,21 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Path, Query, Response
 
 from api.auth import Access, needs
+from api.schemas.plan_reviews import (
+    ComparisonOut,
+    PublishedOut,
+    PublishIn,
+    ReturnIn,
+    ReviewIn,
+    ReviewsOut,
+    ReviewStepOut,
+    TaskOut,
+)
 from api.schemas.plans import (
     BranchIn,
     CommentIn,
     CommentOut,
     CommentsOut,
-    ComparisonOut,
     GoToIn,
     LocksIn,
     LocksOut,
@@ -26,18 +35,11 @@ from api.schemas.plans import (
     PlanGridsOut,
     PlanOut,
     PlansOut,
-    PublishedOut,
-    PublishIn,
-    ReturnIn,
-    ReviewIn,
-    ReviewsOut,
-    ReviewStepOut,
     SavePointIn,
     SavePointOut,
     SavePointsOut,
     StepIn,
     StepOut,
-    TaskOut,
     grid_of,
 )
 from boundaries import editions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query, Request
@@ -13,6 +13,9 @@ from api.settings import ServerSettings
 from gis.database import Database
 from gis.errors import BadInput, Problem
 from gis.secrets import Keyring
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # The space before a zone: after minutes or seconds, so never the one between day and time.
 _LOST_PLUS = re.compile(r"(?<=:\d\d) (?=\d\d:?\d\d$)|(?<=\.\d{3}) (?=\d\d:?\d\d$)")
@@ -31,12 +34,25 @@ def get_settings(request: Request) -> ServerSettings:
 
 
 def get_keyring(request: Request) -> Keyring:
-    """The keys that phones and names of reporters are encrypted with, read once."""
+    """The keys that phones and names of reporters are encrypted with; read anew when changed."""
     state = request.app.state
-    if getattr(state, "keyring", None) is None:
-        state.keyring = Keyring.open(state.database.settings.secrets_path)
-    keyring: Keyring = state.keyring
-    return keyring
+    path = state.database.settings.secrets_path
+    known, keyring = getattr(state, "keyring", (None, None))
+    now = _identity(path)
+    if keyring is None or now != known:
+        keyring = Keyring.open(path)
+        # The file that was looked at, or an older one: it is then read once more.
+        state.keyring = (now, keyring)
+    return cast("Keyring", keyring)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells one file of keys from the next: they are replaced, never written over."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def parse_time(text: str, name: str, settings: ServerSettings) -> datetime:

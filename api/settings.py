@@ -11,6 +11,9 @@ from zoneinfo import available_timezones
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from boundaries.accounts.signing_in import Limits
+from boundaries.accounts.totp import MOST_OFF_S
+
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -58,6 +61,14 @@ class ServerSettings(BaseSettings):
         default=30, ge=1, le=24 * 60, description="A session ends after these minutes unused"
     )
 
+    totp_off_s: float = Field(
+        default=0,
+        ge=0,
+        le=MOST_OFF_S,
+        description="Seconds that this machine's clock may be off from a phone's when codes of a "
+        "second factor are checked; more than 0 only where no time service is within reach",
+    )
+
     oidc_issuer: str | None = Field(
         default=None, description="OpenID provider that people may sign in through, https://..."
     )
@@ -103,14 +114,13 @@ class ServerSettings(BaseSettings):
         return self.tls_cert is not None
 
     @property
-    def session_lasts(self) -> timedelta:
-        """How long a session lasts at all."""
-        return timedelta(hours=self.session_hours)
-
-    @property
-    def session_idle(self) -> timedelta:
-        """How long a session lasts without a request."""
-        return timedelta(minutes=self.session_idle_minutes)
+    def sign_in_limits(self) -> Limits:
+        """How long a session lasts, and how far a clock may be off."""
+        return Limits(
+            lasts=timedelta(hours=self.session_hours),
+            idle=timedelta(minutes=self.session_idle_minutes),
+            code_off_s=self.totp_off_s,
+        )
 
     @model_validator(mode="after")
     def _passwords_travel_encrypted(self) -> Self:

@@ -1,4 +1,4 @@
-"""Change the keys that phones, id numbers and names of reporters are encrypted with."""
+"""Change the keys that phones, id numbers and names of reporters are encrypted and found with."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ SEALED: Final = (
     ("reporters", "phone", "incident_id"),
     ("accounts", "totp_secret", "id"),
 )
+# Columns that a keyed hash stands beside, named "<column>_hash".
+HASHED: Final = frozenset({"phone", "id_number"})
 BATCH: Final = 1000
 
 
@@ -60,7 +62,7 @@ def rotate(
     drop_old: bool = False,
     say: Callable[[int], None] = lambda _: None,
 ) -> Rotated:
-    """Make a new key and encrypt every value with it.
+    """Make a new key, encrypt every value and make every hash with it.
 
     The new key is in the file before the first value names it, and the old ones stay there until
     no value does; so it can be broken off and started again at any moment. Old backups need the
@@ -88,9 +90,13 @@ def rotate(
                 for row in rows:
                     place = f"{table}.{column}:{row.id}"
                     plain = keyring.decrypt(row.value, context=place)
+                    new = {column: keyring.encrypt(plain, context=place)}
+                    if column in HASHED:
+                        new[f"{column}_hash"] = keyring.search_hash(plain.decode(), kind=column)
+                    named = ", ".join(f"{each} = :{each}" for each in new)
                     session.execute(
-                        sa.text(f"UPDATE {table} SET {column} = :value WHERE {key} = :id"),  # noqa: S608
-                        {"value": keyring.encrypt(plain, context=place), "id": row.id},
+                        sa.text(f"UPDATE {table} SET {named} WHERE {key} = :key_value"),  # noqa: S608
+                        {**new, "key_value": row.id},
                     )
                 done += len(rows)
             say(done)

@@ -43,21 +43,21 @@ class ValueDamaged(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key: an id that values name, and its 32 random bytes."""
+    """One key: an id that values name, 32 random bytes that encrypt, and 32 that hash."""
 
     id: bytes
     secret: bytes
+    search: bytes
 
 
 class Keyring:
-    """The keys of an installation, the newest first; it encrypts with that one.
+    """The keys of an installation, the newest first; it encrypts and hashes with that one.
 
-    The keyed hash, by which an exact value is searched, has a key of its own that is never changed:
-    changing it would mean to read every value.
+    A value and the keyed hash that it is found by are always of one key, so they change together.
     """
 
-    def __init__(self, keys: list[Key], search_key: bytes) -> None:
-        self._keys, self._search_key = keys, search_key
+    def __init__(self, keys: list[Key]) -> None:
+        self._keys = keys
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -71,7 +71,7 @@ class Keyring:
         try:
             if not path.exists():
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                made = cls([_new_key()], secrets.token_bytes(KEY_BYTES))
+                made = cls([_new_key()])
                 made.save(path, new=True)
                 return made
             if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -80,31 +80,38 @@ class Keyring:
                     "the keys (wangge secrets rotate) if it was for long"
                 )
             document = json.loads(path.read_text(encoding="ascii"))
+            # Files of the first format had one key to search by.
             keys = [
-                Key(bytes.fromhex(each["id"]), base64.b64decode(each["key"]))
+                Key(
+                    bytes.fromhex(each["id"]),
+                    base64.b64decode(each["key"]),
+                    base64.b64decode(each.get("search") or document["search_key"]),
+                )
                 for each in document["keys"]
             ]
-            search_key = base64.b64decode(document["search_key"])
         except FileExistsError:
             return cls.open(path)  # another process made it just now
         except OSError as error:
             raise KeyMissing(f"the keys in {path} cannot be read: {error.strerror}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise KeyMissing(f"{path} is no key file of wangge's") from error
-        if not keys or any(len(key.secret) != KEY_BYTES for key in keys):
+        if not keys or any(len(key.secret) != KEY_BYTES or not key.search for key in keys):
             raise KeyMissing(f"{path} holds no usable key")
-        return cls(keys, search_key)
+        return cls(keys)
 
     def save(self, path: Path, *, new: bool = False) -> None:
         """Write the keys, whole or not at all; ``new`` refuses a file that is there."""
         text = json.dumps(
             {
-                "format": "wangge-keys-1",
+                "format": "wangge-keys-2",
                 "keys": [
-                    {"id": key.id.hex(), "key": base64.b64encode(key.secret).decode()}
+                    {
+                        "id": key.id.hex(),
+                        "key": base64.b64encode(key.secret).decode(),
+                        "search": base64.b64encode(key.search).decode(),
+                    }
                     for key in self._keys
                 ],
-                "search_key": base64.b64encode(self._search_key).decode(),
             },
             indent=1,
         )
@@ -124,11 +131,11 @@ class Keyring:
 
     def with_new_key(self) -> Keyring:
         """The same keys with a fresh one before them."""
-        return Keyring([_new_key(), *self._keys], self._search_key)
+        return Keyring([_new_key(), *self._keys])
 
     def only_newest(self) -> Keyring:
         """The newest key alone, once no value names another."""
-        return Keyring(self._keys[:1], self._search_key)
+        return Keyring(self._keys[:1])
 
     @property
     def newest_id(self) -> bytes:
@@ -169,9 +176,18 @@ class Keyring:
             raise ValueDamaged(f"the value of {context} was changed or moved") from None
 
     def search_hash(self, text: str, *, kind: str) -> bytes:
-        """Keyed hash of a normalised value, for exact search; ``kind`` keeps phones from ids."""
-        return hmac.digest(self._search_key, f"{kind}\0{text}".encode(), hashlib.sha256)
+        """Keyed hash of a normalised value, to keep; ``kind`` keeps phones from ids."""
+        return _search_hash(self._keys[0], text, kind)
+
+    def search_hashes(self, text: str, *, kind: str) -> list[bytes]:
+        """Every hash that a normalised value may be kept under, the newest key's first."""
+        return [_search_hash(key, text, kind) for key in self._keys]
+
+
+def _search_hash(key: Key, text: str, kind: str) -> bytes:
+    return hmac.digest(key.search, f"{kind}\0{text}".encode(), hashlib.sha256)
 
 
 def _new_key() -> Key:
-    return Key(secrets.token_bytes(ID_BYTES), secrets.token_bytes(KEY_BYTES))
+    secret, search = secrets.token_bytes(KEY_BYTES), secrets.token_bytes(KEY_BYTES)
+    return Key(secrets.token_bytes(ID_BYTES), secret, search)

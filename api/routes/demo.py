@@ -127,9 +127,7 @@ def _door(request: Request) -> DemoDoor:
 
 
 def _open(database: Database, login: str, request: Request) -> signing_in.Opened:
-    limits = signing_in.Limits(
-        request.app.state.settings.session_lasts, request.app.state.settings.session_idle
-    )
+    limits = request.app.state.settings.sign_in_limits
     with database.service_transaction() as session:
         account = signing_in.look_up(session, login)
         if account is None:

@@ -14,7 +14,6 @@ from api.auth import is_secure
 from api.client import device_of
 from api.dependencies import DatabaseIn, KeyringIn, SettingsIn
 from api.routes.session import begin as begin_session
-from boundaries.accounts import signing_in
 from boundaries.errors import SignInRefused
 from gis.errors import Unavailable
 
@@ -79,7 +78,7 @@ def callback(
             code=code,
             state=state,
             device=device_of(request),
-            limits=signing_in.Limits(settings.session_lasts, settings.session_idle),
+            limits=settings.sign_in_limits,
         )
     except (SignInRefused, Unavailable) as error:
         # The page is told, so no handler of errors sees it.

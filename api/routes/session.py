@@ -94,7 +94,7 @@ def sign_in(
         password=body.password.get_secret_value(),
         code=body.code,
         device=device_of(request),
-        limits=signing_in.Limits(settings.session_lasts, settings.session_idle),
+        limits=settings.sign_in_limits,
     )
     return begin(opened, request, response)
 
@@ -112,7 +112,7 @@ def begin(opened: signing_in.Opened, request: Request, response: Response) -> Se
     response.set_cookie(
         cookie_name(request),
         opened.token,
-        max_age=int(settings.session_lasts.total_seconds()),
+        max_age=int(settings.sign_in_limits.lasts.total_seconds()),
         path="/",
         httponly=True,
         samesite="strict",
@@ -248,10 +248,12 @@ def begin_totp(
     summary="Confirm a second factor",
     responses={409: {"description": "None was begun, or it is on already"}},
 )
-def confirm_totp(body: CodeBody, access: Owner, keyring: KeyringIn) -> RecoveryOut:
+def confirm_totp(
+    body: CodeBody, access: Owner, keyring: KeyringIn, settings: SettingsIn
+) -> RecoveryOut:
     """Turn it on with a first code; the recovery codes are told once. Other sessions end."""
     own = _own(access)
-    codes = service.confirm_totp(access.session, keyring, own, body.code)
+    codes = service.confirm_totp(access.session, keyring, own, body.code, off_s=settings.totp_off_s)
     service.end_sessions(access.session, own, actor=access.actor, but=access.caller.session_id)
     return RecoveryOut(recovery_codes=codes)
 

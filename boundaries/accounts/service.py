@@ -341,8 +341,15 @@ def begin_totp(session: Session, keyring: Keyring, account: Account) -> tuple[st
     return secret, totp.address(secret, account.login)
 
 
-def confirm_totp(session: Session, keyring: Keyring, account: Account, code: str) -> list[str]:
+def confirm_totp(
+    session: Session, keyring: Keyring, account: Account, code: str, *, off_s: float = 0
+) -> list[str]:
     """Turn the second factor on with a first code; the recovery codes, told once.
+
+    Parameters
+    ----------
+    off_s
+        Seconds that the clock which made the code may be off from ours.
 
     Raises
     ------
@@ -355,7 +362,7 @@ def confirm_totp(session: Session, keyring: Keyring, account: Account, code: str
     if known.totp_secret is None or known.is_totp_confirmed:
         raise AccountConflict("begin a new second factor first")
     secret = keyring.decrypt(known.totp_secret, context=totp.context(account.id)).decode()
-    step = totp.step_of(secret, totp.plain_code(code), datetime.now(UTC))
+    step = totp.step_of(secret, totp.plain_code(code), datetime.now(UTC), off_s=off_s)
     if step is None:
         raise BadInput(
             Problem(

@@ -62,10 +62,11 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a session lasts at all, and without a request."""
+    """How long a session lasts at all, and without a request; how far a code's clock is off."""
 
     lasts: timedelta = timedelta(hours=12)
     idle: timedelta = timedelta(minutes=30)
+    code_off_s: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def sign_in(
     TooMany
         Too many attempts have failed, by this login or from this address.
     """
-    login, device = normal_login(login), device or Device()
+    login, device, limits = normal_login(login), device or Device(), limits or Limits()
     with database.service_transaction() as session:
         count_attempt(session, login, device)
         account = look_up(session, login)
@@ -124,7 +125,7 @@ def sign_in(
     with database.service_transaction() as session:
         by = "password"
         if account.is_totp_confirmed:
-            by = _use_code(session, keyring, account, str(code))
+            by = _use_code(session, keyring, account, str(code), off_s=limits.code_off_s)
         if by != "refused":
             forgive(session, login, device, wholly=True)
             if rehashed is not None:
@@ -135,7 +136,7 @@ def sign_in(
                 )  # fmt: skip
             return open_session(session, account, by=by, device=device, limits=limits)
     _record_refusal(database, account, device, "code")
-    raise CodeRefused("the code is wrong, too old, or was used before")
+    raise CodeRefused("the code is wrong, has run out, or was used before: enter the one shown now")
 
 
 def open_session(
@@ -244,7 +245,9 @@ def look_up(session: Session, login: str) -> sa.Row[Any] | None:
     return found.one_or_none()
 
 
-def _use_code(session: Session, keyring: Keyring | None, account: sa.Row[Any], code: str) -> str:
+def _use_code(
+    session: Session, keyring: Keyring | None, account: sa.Row[Any], code: str, *, off_s: float
+) -> str:
     """Use a code up; by what it was: totp or recovery, else 'refused'."""
     plain = totp.plain_code(code)
     if len(plain) == totp.DIGITS and plain.isdigit():
@@ -253,7 +256,7 @@ def _use_code(session: Session, keyring: Keyring | None, account: sa.Row[Any], c
                 "second factors cannot be checked: the keys of this server are missing"
             )
         secret = keyring.decrypt(account.totp_secret, context=totp.context(account.id)).decode()
-        step = totp.step_of(secret, plain, datetime.now(UTC))
+        step = totp.step_of(secret, plain, datetime.now(UTC), off_s=off_s)
         if step is None:
             return "refused"
         used = execute(

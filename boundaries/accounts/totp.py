@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 STEP_S: Final = 30
-STEPS_OFF: Final = 3
-"""Steps that a clock may be off either way: 90 s. Cheap, since each code is taken once."""
+MOST_OFF_S: Final = 90
+"""What an installation may forgive a clock, seconds either way."""
 DIGITS: Final = 6
 RECOVERY_CODES: Final = 10
 RECOVERY_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -38,13 +38,20 @@ def address(secret: str, login: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=login, issuer_name=ISSUER)
 
 
-def step_of(secret: str, code: str, moment: datetime) -> int | None:
-    """The 30 s step that a code belongs to, within 90 s of a moment; None when it is wrong.
+def step_of(secret: str, code: str, moment: datetime, *, off_s: float = 0) -> int | None:
+    """The 30 s step that a code belongs to; None when it is wrong.
+
+    Parameters
+    ----------
+    off_s
+        Seconds that the clock which made the code may be off from ours, either way. With 0 a code
+        lives its own 30 s.
 
     Every step in question is compared, whichever matches, in constant time.
     """
-    totp, now, found = pyotp.TOTP(secret), int(moment.timestamp()) // STEP_S, None
-    for step in range(max(now - STEPS_OFF, 0), now + STEPS_OFF + 1):
+    totp, found = pyotp.TOTP(secret), None
+    first, last = (int(moment.timestamp() + by) // STEP_S for by in (-off_s, off_s))
+    for step in range(max(first, 0), last + 1):
         if hmac.compare_digest(totp.generate_otp(step).encode(), code.encode()):
             found = step
     return found

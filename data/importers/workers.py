@@ -142,7 +142,7 @@ def _keep_numbers(
     kept = 0
     for (person, name), value in given.items():
         who = session.get_one(Person, person, options=[undefer(getattr(Person, f"{name}_hash"))])
-        if getattr(who, f"{name}_hash") == keyring.search_hash(value, kind=name):
+        if getattr(who, f"{name}_hash") in keyring.search_hashes(value, kind=name):
             continue
         personal.keep(session, who, name, value, keyring=keyring, actor=work.options.actor)
         kept += 1

@@ -106,8 +106,8 @@ def keep(
 
 def find(session: Session, field: Field, text: str, *, keyring: Keyring) -> list[Person]:
     """Persons within the caller's sight who have exactly this phone or id number."""
-    digest = keyring.search_hash(NORMAL[field](text), kind=field)
-    statement = sa.select(Person).where(getattr(Person, f"{field}_hash") == digest)
+    digests = keyring.search_hashes(NORMAL[field](text), kind=field)
+    statement = sa.select(Person).where(getattr(Person, f"{field}_hash").in_(digests))
     return list(session.scalars(statement.order_by(Person.id)))
 
 

@@ -62,11 +62,15 @@ def _detail(prefix: str, id_: object) -> Callable[[Answer], str | None]:
 def _people(place: Place, caller: Caller) -> Iterator[Question]:
     rows = rules.visible(place, caller, "person")
     yield _asked("GET", "/people", 200, *rows, query="limit=1000")
+
+
+def _search_people(place: Place, caller: Caller) -> Iterator[Question]:
+    rows = rules.visible(place, caller, "person")
     for code in (GRIDS[0], GRIDS[8]):
         found = [row for row in rows if row.key == code]
         part = word("person", code)[2:10]
-        yield _asked("GET", "/people", 200, *found, query=f"q={part}")
-    yield _asked("GET", "/people", 200, query="phone=13800138000")
+        yield _asked("POST", "/people/search", 200, *found, body=_body(name=part))
+    yield _asked("POST", "/people/search", 200, body=_body(phone="13800138000"))
 
 
 def _reveal_person(place: Place, caller: Caller) -> Iterator[Question]:
@@ -369,6 +373,7 @@ MAKERS: Final = {
     f"{method}:{API}{path}": make
     for (method, path), make in {
         ("GET", "/people"): _people,
+        ("POST", "/people/search"): _search_people,
         ("POST", "/people/{id}/reveal"): _reveal_person,
         ("POST", "/incidents/{id}/reporter/reveal"): _reveal_reporter,
         ("GET", "/me/tracks"): _own_tracks,

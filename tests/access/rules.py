@@ -133,6 +133,7 @@ POST:/api/v1/plans/{id}/return              -        -           -         -    
 POST:/api/v1/plans/{id}/publish             -        -           -         -        -          -          yes     -             -       -          -            -              -
 PUT:/api/v1/password                        -        -           -         -        -          -          -       -             -       -          -            -              -
 GET:/api/v1/people                          -        -           yes       yes      -          yes        yes     yes           -       -          -            -              -
+POST:/api/v1/people/search                  -        -           yes       yes      -          yes        yes     yes           -       -          -            -              -
 POST:/api/v1/people/{id}/reveal             -        -           -         yes      -          yes        -       yes           -       -          -            -              -
 GET:/api/v1/signs                           -        -           yes         yes      -          yes        -       -             -       -          -            -              -
 POST:/api/v1/signs                          -        -           yes         yes      -          yes        -       -             -       -          -            -              -

@@ -53,6 +53,7 @@ LOGGED: dict[str, tuple[str, set[str]] | None] = {
     "GET /api/v1/exports": None,
     "GET /api/v1/signs": None,
     "GET /api/v1/people": ("person", {"name", "phone_last4"}),
+    "POST /api/v1/people/search": ("person", {"name", "phone_last4"}),
     "GET /api/v1/me/tracks": ("patrol", {"place", "times"}),
     "GET /api/v1/me/looks": ("audit", {"actor", "purpose"}),
 }
@@ -137,7 +138,9 @@ def ask(town: Town, route: str, incident: str) -> httpx.Response:
         given = {"lon": lon, "lat": lat} if path.endswith("/locate") else {}
         return town.client.get(path, params=given)
     body: dict[str, Any] = {"to_state": "dispatched"}
-    if not path.endswith("/events"):
+    if path.endswith("/search"):
+        body = {"name": "网格员"}
+    elif not path.endswith("/events"):
         body = {"id": str(uuid.uuid4()), "category": "neighbour", "lon": lon, "lat": lat}
     return town.client.post(path, json=body)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from data import rotation
 from gis.secrets import Keyring
 from grids.people import personal
 from grids.people.models import Person
@@ -49,6 +50,10 @@ def audited(town: Town, action: str) -> list[Any]:
         )
 
 
+def search(town: Town, **body: Any) -> Any:
+    return town.client.post("/api/v1/people/search", json=body)
+
+
 def test_nothing_is_stored_in_plain_text(town: Town, person: uuid.UUID) -> None:
     with town.database.transaction() as session:
         row = session.execute(
@@ -77,7 +82,7 @@ def test_pages_by_name_lose_nobody(town: Town) -> None:
 
 def test_part_of_the_name_is_text_not_a_pattern(town: Town) -> None:
     def names(part: str) -> list[str]:
-        found = town.client.get("/api/v1/people", params={"q": part}).json()
+        found = search(town, name=part).json()
         return [each["name"] for each in found["items"]]
 
     assert names("员3") == ["网格员3"]
@@ -86,11 +91,36 @@ def test_part_of_the_name_is_text_not_a_pattern(town: Town) -> None:
 
 @pytest.mark.parametrize("written", [PHONE, "13800138000", "+86 138-0013-8000"])
 def test_found_by_the_whole_phone_only(town: Town, person: uuid.UUID, written: str) -> None:
-    found = town.client.get("/api/v1/people", params={"phone": written}).json()["items"]
+    found = search(town, phone=written).json()["items"]
     assert [each["id"] for each in found] == [str(person)]
     assert found[0]["phone_last4"] == "8000"
     assert "13800138000" not in str(found)
-    assert town.client.get("/api/v1/people", params={"phone": "0013 8000"}).json()["items"] == []
+    assert search(town, phone="0013 8000").json()["items"] == []
+
+
+def test_found_by_the_id_number(town: Town, person: uuid.UUID) -> None:
+    found = search(town, id_number=ID_NUMBER.lower()).json()["items"]
+    assert [each["id"] for each in found] == [str(person)]
+    assert ID_NUMBER not in str(found)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"name": ""}, {"name": "a", "phone": "1"}, {"id_number": "1"}, {"limit": 0}]
+)
+def test_one_thing_is_looked_for(town: Town, body: dict[str, Any]) -> None:
+    assert search(town, **body).status_code == 422
+
+
+def test_keys_that_are_changed_meanwhile_are_read_anew(town: Town, person: uuid.UUID) -> None:
+    assert len(search(town, phone=PHONE).json()["items"]) == 1
+    path = town.database.settings.secrets_path
+    rotation.rotate(town.database, path, actor="test", drop_old=True)
+    assert len(search(town, phone=PHONE).json()["items"]) == 1
+
+
+def test_names_and_phones_are_not_taken_from_an_address(town: Town) -> None:
+    for asked in ({"phone": PHONE}, {"q": "员3"}, {"name": "员3"}, {"id_number": ID_NUMBER}):
+        assert town.client.get("/api/v1/people", params=asked).status_code == 422
 
 
 @pytest.mark.parametrize("cursor", ["x", str(uuid.UUID(int=7)), "' --"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ WRONG = "not the password at all"
 
 @pytest.fixture
 def app(database: Database) -> FastAPI:
-    return create_app(ServerSettings(), database)
+    return create_app(ServerSettings(totp_off_s=90), database)
 
 
 @pytest.fixture
@@ -641,6 +642,19 @@ class TestSecondFactor:
     ) -> None:
         code = enrolled[0].at(datetime.now(UTC) + timedelta(seconds=off))
         assert sign_in(client, "zhang", code=code).status_code == status
+
+    def test_a_code_lives_its_own_half_minute_unless_told_otherwise(
+        self, enrolled: tuple[pyotp.TOTP, list[str]], database: Database
+    ) -> None:
+        with browser(create_app(ServerSettings(), database)) as client:
+            for off in (-30, 30):
+                # Aimed at the middle of a step, so that none begins meanwhile.
+                now = datetime.now(UTC).timestamp()
+                time.sleep(max(0, 2 - now % 30, 30 - now % 30 if now % 30 > 27 else 0))
+                code = enrolled[0].at(datetime.now(UTC) + timedelta(seconds=off))
+                answer = sign_in(client, "zhang", code=code)
+                assert (answer.status_code, kind(answer)) == (401, "CodeRefused")
+            assert sign_in(client, "zhang", code=enrolled[0].now()).status_code == 201
 
     def test_one_code_sent_twice_at_once_opens_one_session(
         self, app: FastAPI, enrolled: tuple[pyotp.TOTP, list[str]]

@@ -49,6 +49,18 @@ def phones(database: Database, people: dict[str, object], path: Path) -> set[str
         }
 
 
+def found(database: Database, people: dict[str, object], path: Path) -> set[str]:
+    """The phones that are found by their hash."""
+    keyring = Keyring.open(path)
+    with database.transaction() as session:
+        return {
+            phone
+            for phone, who in people.items()
+            if [each.id for each in personal.find(session, "phone", phone, keyring=keyring)]
+            == [who]
+        }
+
+
 def test_every_value_is_read_with_the_new_key_alone(
     database: Database, people: dict[str, object], path: Path
 ) -> None:
@@ -60,6 +72,7 @@ def test_every_value_is_read_with_the_new_key_alone(
     assert new != old
     assert rotation.count_by_key(database) == {new: 12}
     assert phones(database, people, path) == set(people)
+    assert found(database, people, path) == set(people), "the hashes are of the new key alone"
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -76,6 +89,7 @@ def test_broken_off_and_started_again(
         rotation.rotate(database, path, actor="test", say=stop)
     assert sorted(rotation.count_by_key(database).values()) == [5, 7]
     assert phones(database, people, path) == set(people)
+    assert found(database, people, path) == set(people), "half the hashes are of the old key"
     rotation.rotate(database, path, actor="test", drop_old=True)
     assert list(rotation.count_by_key(database).values()) == [12]
     assert phones(database, people, path) == set(people)
@@ -92,6 +106,20 @@ def test_value_without_its_key_stops_it_and_loses_nothing(
     with database.transaction() as session:
         assert session.execute(sa.text("SELECT id, phone FROM persons ORDER BY id")).all() == before
     assert phones(database, people, path) == set(people)
+
+
+def test_every_hash_is_of_a_column_that_is_rotated(database: Database) -> None:
+    with database.transaction() as session:
+        hashed = session.execute(
+            sa.text(
+                "SELECT table_name, left(column_name, -5) FROM information_schema.columns WHERE "
+                "table_name IN ('persons', 'reporters', 'accounts') AND column_name ~ '_hash$' "
+                "AND column_name <> 'password_hash'"
+            )
+        ).all()
+    assert {(table, column) for table, column in hashed} == {
+        (table, column) for table, column, _ in rotation.SEALED if column in rotation.HASHED
+    }
 
 
 def test_every_encrypted_column_is_rotated(database: Database) -> None:

@@ -22,18 +22,25 @@ def test_reference_values(seconds: int, code: str) -> None:
 
 
 @pytest.mark.parametrize("off", [-90, -60, -30, 0, 30, 60, 90])
-def test_a_clock_that_is_off_by_up_to_90_s_is_taken(off: int) -> None:
+def test_a_clock_that_is_off_by_as_much_as_is_forgiven_is_taken(off: int) -> None:
     secret, now = totp.new_secret(), datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)
     theirs = now + timedelta(seconds=off)
     code = pyotp.TOTP(secret).at(theirs)
-    assert totp.step_of(secret, code, now) == int(theirs.timestamp()) // 30
+    assert totp.step_of(secret, code, now, off_s=90) == int(theirs.timestamp()) // 30
+    assert (totp.step_of(secret, code, now) is None) == (off != 0)
+
+
+@pytest.mark.parametrize(("second", "taken"), [(29, False), (30, True), (59.9, True), (60, False)])
+def test_a_code_lives_thirty_seconds(second: float, taken: bool) -> None:
+    code = RFC_CODES[59]
+    assert (totp.step_of(RFC_SECRET, code, datetime.fromtimestamp(second, UTC)) == 1) == taken
 
 
 @pytest.mark.parametrize("off", [-125, 125, -3600, 3600])
 def test_a_clock_that_is_further_off_is_not(off: int) -> None:
     now = datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)
     code = pyotp.TOTP(RFC_SECRET).at(now + timedelta(seconds=off))
-    assert totp.step_of(RFC_SECRET, code, now) is None
+    assert totp.step_of(RFC_SECRET, code, now, off_s=totp.MOST_OFF_S) is None
 
 
 @pytest.mark.parametrize(

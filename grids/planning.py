@@ -2,28 +2,143 @@
 
 from __future__ import annotations
 
+import math
 import re
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 import geopandas as gpd
 import sqlalchemy as sa
 
-from gis.errors import BadInput
+from boundaries import editions
+from gis.errors import BadInput, Problem
 from grids import service
 from grids.models import Cell, GridShape
-from grids.redistricting import AREA_TYPES, draw
+from grids.plans import locks, opening
+from grids.plans.models import PlanLock
+from grids.redistricting import AREA_TYPES, draw, moved_curve
 from grids.redistricting.checks import figure_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pandas as pd
     from sqlalchemy.orm import Session
 
     from boundaries.models import Edition
     from grids.redistricting import Plan
 
-HAN = re.compile("[\u4e00-\u9fff]")
+HAN: Final = re.compile("[\u4e00-\u9fff]")
+SECOND: Final = "incidents"
+"""The second measure that the database can count."""
+
+
+class Wishes(TypedDict, total=False):
+    """What else is asked of a drawing, by the names of `grids.redistricting.draw`."""
+
+    prices: str | None
+    effort: str | float | None
+    keep: float
+    count: int | None
+    minimum: int | None
+    maximum: int | None
+    second: str | None
+    second_weight: float
+    compactness_floor: float
+    walk_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """What an area of the database is drawn from.
+
+    Attributes
+    ----------
+    frames
+        ``area``, ``buildings``, ``barriers`` and, where they are asked for, ``before`` and
+        ``locked``, as `draw` takes them.
+    prices
+        Name of the prices for the area type that all units share; None where they differ.
+    identities
+        Grid of each code of the edition before.
+    """
+
+    frames: dict[str, gpd.GeoDataFrame]
+    prices: str | None
+    identities: dict[str, int]
+
+
+def read_layers(
+    session: Session,
+    area_code: str,
+    *,
+    target: float | None = None,
+    tolerance: float | None = None,
+    before: int | None = None,
+    second: str | None = None,
+    most_buildings: int | None = None,
+) -> Layers:
+    """Layers of an area as they are now, for `draw` and `moved_curve`.
+
+    Parameters
+    ----------
+    target, tolerance
+        For all units; by each unit's area type when left out (urban where it is unknown).
+    before
+        Edition to change as little as possible. What is locked in it, where it is a plan, stays.
+    second
+        ``incidents`` counts those of the last year by the building nearest to each.
+    most_buildings
+        More than so many are refused.
+
+    Raises
+    ------
+    BadInput
+        Target, tolerance or second measure cannot be used, the edition before has no grid in the
+        area, or it is too large.
+    """
+    asked = (300 if target is None else target, 0.1 if tolerance is None else tolerance)
+    problems = list(figure_problems(*asked))
+    if second not in {None, SECOND}:
+        remedy = f"Use {SECOND}; other columns are taken from files"
+        problems.append(Problem(f"second is {second!r}", remedy, field="second"))
+    if problems:
+        raise BadInput(problems)
+    now = datetime.now(UTC)
+    area, buildings, barriers = service.planning_input(session, area_code, now)
+    if buildings.empty:
+        remedy = "Import them first: wangge import buildings FILE --commit"
+        raise BadInput(Problem(f"{area_code} has no buildings yet", remedy, field="area"))
+    if most_buildings is not None and len(buildings) > most_buildings:
+        raise BadInput(
+            Problem(
+                f"{area_code} has {len(buildings):,} buildings, more than {most_buildings:,}",
+                f"Draw a part of it, or all with: wangge plan draw --unit {area_code}",
+                field="area",
+            )
+        )
+    kinds = [kind or "urban" for kind in area["area_type"]]
+    norms = [AREA_TYPES[kind] for kind in kinds]
+    area["target"] = [norm.target if target is None else target for norm in norms]
+    area["tolerance"] = [norm.tolerance if tolerance is None else tolerance for norm in norms]
+    if second is not None:
+        counted = _incidents_by_building(session, area_code, now)
+        buildings[second] = [counted.get(number, 0) for number in buildings["id"]]
+    frames = {"area": area, "buildings": buildings, "barriers": barriers}
+    identities: dict[str, int] = {}
+    if before is not None:
+        older = _older_grids(session, area_code, before)
+        identities = dict(zip(older["code"], older["grid_id"], strict=True))
+        frames["before"] = older
+        held = set(
+            session.scalars(sa.select(PlanLock.grid_id).where(PlanLock.edition_id == before))
+        )
+        locked = older[older["grid_id"].isin(held)]
+        if len(locked):
+            frames["locked"] = locked
+    shared = kinds[0] if len(set(kinds)) == 1 else None
+    return Layers(frames, shared, identities)
 
 
 def draw_draft(
@@ -35,7 +150,10 @@ def draw_draft(
     tolerance: float | None = None,
     seed: int = 1,
     title: str | None = None,
+    before: int | None = None,
+    most_buildings: int | None = None,
     progress: Callable[[str, float], None] | None = None,
+    **wishes: Unpack[Wishes],
 ) -> tuple[Plan, Edition]:
     """Draw grids for every unit under a code and keep them as a draft edition.
 
@@ -43,6 +161,11 @@ def draw_draft(
     ----------
     target, tolerance
         For all units; by each unit's area type when left out (urban where it is unknown).
+    before
+        Edition to change as little as possible: grids whose code lives on keep their identity,
+        and what is locked in it stays, and is locked in the new one.
+    wishes
+        Prices are by default those of the area type that all units share.
 
     Returns
     -------
@@ -51,17 +174,21 @@ def draw_draft(
     Raises
     ------
     BadInput
-        Target or tolerance, or a layer of the area, cannot be used.
+        A figure, or a layer of the area, cannot be used.
     """
-    asked = (300 if target is None else target, 0.1 if tolerance is None else tolerance)
-    if problems := list(figure_problems(*asked)):
-        raise BadInput(problems)
-    now = datetime.now(UTC)
-    area, buildings, barriers = service.planning_input(session, area_code, now)
-    norms = [AREA_TYPES[kind or "urban"] for kind in area["area_type"]]
-    area["target"] = [norm.target if target is None else target for norm in norms]
-    area["tolerance"] = [norm.tolerance if tolerance is None else tolerance for norm in norms]
-    plan = draw(area, buildings, barriers, seed=seed, progress=progress)
+    layers = read_layers(
+        session,
+        area_code,
+        target=target,
+        tolerance=tolerance,
+        before=before,
+        second=wishes.get("second"),
+        most_buildings=most_buildings,
+    )
+    area = layers.frames["area"]
+    if wishes.get("prices") is None:
+        wishes["prices"] = layers.prices
+    plan = draw(**layers.frames, seed=seed, progress=progress, **wishes)
     names = dict(zip(area["code"], area["name"], strict=True))
     kinds = dict(zip(area["code"], area["area_type"], strict=True))
     grids = plan.grids.assign(
@@ -71,16 +198,81 @@ def draw_draft(
         ],
         area_type=[kinds[unit] or "urban" for unit in plan.grids["unit"]],
     )
+    # A grid that lives on is called as it was.
+    if before is not None:
+        older = layers.frames["before"].set_index("code")["name"]
+        grids["name"] = grids["code"].map(older).where(lambda name: name.notna(), grids["name"])
     edition = service.save_draft(
         session,
         area_code,
         grids,
-        title=title or f"{area_code} {now:%Y-%m-%d}",
+        title=title or f"{area_code} {datetime.now(UTC):%Y-%m-%d}",
         author=author,
         cells=plan.cells,
-        rules={"seed": seed, "target": target, "tolerance": tolerance},
+        rules={"seed": seed, "target": target, "tolerance": tolerance}
+        | {name: value for name, value in wishes.items() if value not in {None, math.inf}},
+        based_on=before,
+        identities=layers.identities,
     )
+    if "locked" in layers.frames:
+        row = opening.open_draft(session, edition.id, author=author)
+        locks.lock(
+            session, row, [int(n) for n in layers.frames["locked"]["grid_id"]], author=author
+        )
     return plan, edition
+
+
+def change_curve(
+    session: Session,
+    area_code: str,
+    *,
+    before: int | None,
+    target: float | None = None,
+    tolerance: float | None = None,
+    seed: int = 1,
+    progress: Callable[[str, float], None] | None = None,
+    **wishes: Unpack[Wishes],
+) -> pd.DataFrame:
+    """What less change of an edition costs: `moved_curve` on the layers of the database."""
+    layers = read_layers(session, area_code, target=target, tolerance=tolerance, before=before)
+    layers.frames.pop("locked", None)
+    return moved_curve(
+        **layers.frames,
+        seed=seed,
+        prices=wishes.get("prices") or layers.prices,
+        effort=wishes.get("effort"),
+        progress=progress,
+    )
+
+
+def _older_grids(session: Session, area_code: str, edition_id: int) -> gpd.GeoDataFrame:
+    edition = editions.get(session, edition_id)
+    older = grids_frame(session, edition.id)
+    older = older[older["unit"].str.startswith(area_code)].reset_index(drop=True)
+    if older.empty:
+        raise BadInput(
+            Problem(
+                f"edition {edition_id} has no grid in {area_code}",
+                f"It is of {edition.area_code}: choose one of the area that is drawn",
+                field="before",
+            )
+        )
+    return older
+
+
+def _incidents_by_building(session: Session, area_code: str, now: datetime) -> dict[int, int]:
+    """Incidents of the last year by the building nearest to each, within 500 m."""
+    rows = session.execute(
+        sa.text(
+            "SELECT near.id, count(*) AS n FROM incidents AS i CROSS JOIN LATERAL ("
+            "  SELECT b.id, b.point FROM buildings AS b WHERE b.county_code = :county"
+            "  ORDER BY b.point <-> i.geom LIMIT 1) AS near "
+            "WHERE i.county_code = :county AND i.geom IS NOT NULL AND i.reported_at > :since "
+            "AND ST_DWithin(near.point::geography, i.geom::geography, 500) GROUP BY near.id"
+        ),
+        {"county": area_code[:6], "since": now - timedelta(days=365)},
+    )
+    return {row.id: row.n for row in rows}
 
 
 def grid_name(unit: str, number: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import geopandas as gpd
@@ -23,7 +24,7 @@ from grids.models import Building, Cell, Grid, GridShape
 from grids.tiling import tiling_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -92,6 +93,8 @@ def save_draft(
     cells: gpd.GeoDataFrame | None = None,
     rules: dict[str, Any] | None = None,
     note: str = "",
+    based_on: int | None = None,
+    identities: Mapping[str, int] = MappingProxyType({}),
 ) -> Edition:
     """Keep drawn or imported grids as a draft edition.
 
@@ -104,17 +107,32 @@ def save_draft(
         ``cell_id``, ``grid`` (code), ``unit``, ``block``, ``households``, ``building_ids``
         (numbers of the buildings table), optional ``neighbours`` and ``doors`` (cell ids), and
         ``geometry``: what the planner made the grids of.
+    based_on
+        Edition that it is to take the place of.
+    identities
+        Grid of each code that lives on; the others are new.
     """
     county = area_code[:6]
     shapes = grids.to_crs(4326)
     _check_codes(shapes, area_code)
-    edition = Edition(area_code=area_code, title=title, author=author, rules=rules or {}, note=note)
+    edition = Edition(
+        area_code=area_code,
+        title=title,
+        author=author,
+        rules=rules or {},
+        note=note,
+        based_on_id=based_on,
+    )
     session.add(edition)
     session.flush()
-    identities = session.scalars(
-        sa.insert(Grid).returning(Grid.id, sort_by_parameter_order=True),
-        [{"county_code": county} for _ in range(len(shapes))],
-    ).all()
+    new = [code for code in shapes["code"] if code not in identities]
+    number = dict(identities)
+    if new:
+        made = session.scalars(
+            sa.insert(Grid).returning(Grid.id, sort_by_parameter_order=True),
+            [{"county_code": county} for _ in new],
+        )
+        number |= dict(zip(new, made, strict=True))
     metric = metric_crs(tuple(shapes.total_bounds))
     flat = from_wgs84_geometry(shapes.geometry.to_numpy(), metric)
     area_m2, length_m = shapely.area(flat), shapely.length(flat)
@@ -125,7 +143,7 @@ def save_draft(
         [
             {
                 "edition_id": edition.id,
-                "grid_id": identity,
+                "grid_id": number[row.code],
                 "county_code": county,
                 "code": row.code,
                 "unit_code": row.unit,
@@ -138,13 +156,10 @@ def save_draft(
                 "area_m2": float(area_m2[place]),
                 "geom": from_shape(row.geometry, srid=4326),
             }
-            for place, (identity, row) in enumerate(
-                zip(identities, shapes.itertuples(index=False), strict=True)
-            )
+            for place, row in enumerate(shapes.itertuples(index=False))
         ],
     )
     if cells is not None and len(cells):
-        number = dict(zip(shapes["code"], identities, strict=True))
         save_cells(
             session, edition, cells.to_crs(4326).assign(grid=[number[c] for c in cells["grid"]])
         )
@@ -190,14 +205,13 @@ def _area_types(session: Session, units: Sequence[str]) -> dict[str, str]:
 def save_cells(session: Session, edition: Edition, cells: gpd.GeoDataFrame) -> None:
     """Keep cells, whose ``grid`` is a grid's id or None, in EPSG:4326; else as ``save_draft``."""
     connection = session.connection().connection.driver_connection
-    columns = "edition_id, cell_id, county_code, grid_id, unit_code, block, households, "
-    columns += "building_ids, neighbours, doors, geom"
-    with (
-        connection.cursor() as cursor,  # type: ignore[union-attr]
-        cursor.copy(f"COPY cells ({columns}) FROM STDIN") as copy,
-    ):
-        for row in cells.itertuples(index=False):
-            copy.write_row(
+    # Not COPY: the service, whom row-level security holds, may not use it.
+    with connection.cursor() as cursor:  # type: ignore[union-attr]
+        cursor.executemany(
+            "INSERT INTO cells (edition_id, cell_id, county_code, grid_id, unit_code, block, "
+            "households, building_ids, neighbours, doors, geom) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %b::geometry)",
+            (
                 (
                     edition.id,
                     int(row.cell_id),
@@ -209,11 +223,11 @@ def save_cells(session: Session, edition: Edition, cells: gpd.GeoDataFrame) -> N
                     [int(number) for number in row.building_ids],
                     _numbers(getattr(row, "neighbours", None)),
                     _numbers(getattr(row, "doors", None)),
-                    shapely.to_wkb(
-                        shapely.set_srid(row.geometry, 4326), hex=True, include_srid=True
-                    ),
+                    shapely.to_wkb(shapely.set_srid(row.geometry, 4326), include_srid=True),
                 )
-            )
+                for row in cells.itertuples(index=False)
+            ),
+        )
 
 
 def _numbers(ids: Sequence[int] | None) -> list[int] | None:

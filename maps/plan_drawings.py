@@ -167,6 +167,41 @@ def histogram(share: NDArray[np.float64], tolerance: float) -> str:
     )
 
 
+def change_curve(moved: NDArray[np.float64], within: NDArray[np.float64]) -> str:
+    """Shares of grids within tolerance over shares of households moved, both 0 to 1."""
+    left, top, wide, tall = 64.0, 20.0, 420.0, 150.0
+    right = max(math.ceil(float(moved.max()) * 100) / 100, 0.01)
+    low = max(0.0, math.floor(float(within.min()) * 100 - 1) / 100)
+    order = np.argsort(moved, kind="stable")
+    x = left + moved[order] / right * wide
+    y = top + (1 - within[order]) / (1 - low) * tall
+    dots = "".join(
+        f"<circle cx='{a:.1f}' cy='{b:.1f}' r='3.5'/>" for a, b in zip(x, y, strict=True)
+    )
+    line = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+    base = top + tall
+    ticks = "".join(
+        f"<text x='{left + share * wide:.1f}' y='{base + 16:.1f}' text-anchor='middle'>"
+        f"{share * right:.1%}</text>"
+        for share in (0.0, 0.5, 1.0)
+    ) + "".join(
+        f"<text x='{left - 6:.1f}' y='{top + (1 - share) * tall + 4:.1f}' text-anchor='end'>"
+        f"{low + share * (1 - low):.1%}</text>"
+        for share in (0.0, 0.5, 1.0)
+    )
+    return (
+        f"<svg viewBox='0 0 {left + wide + 40:.0f} {base + 44:.0f}' class='histogram' "
+        "xmlns='http://www.w3.org/2000/svg'>"
+        f"<path d='M{left} {top}V{base:.1f}H{left + wide}' fill='none' stroke='{INK}'/>{ticks}"
+        f"<text x='{left + wide / 2:.1f}' y='{base + 36:.1f}' text-anchor='middle'>"
+        "更换网格的户数占比 · share of households moved</text>"
+        f"<text x='{left + 8:.1f}' y='{top + 2:.1f}'>"
+        "在容差之内的网格 · grids within tolerance</text>"
+        f"<polyline points='{line}' fill='none' stroke='{CLASSES[0][1]}' stroke-width='1.5'/>"
+        f"<g fill='{CLASSES[0][1]}'>{dots}</g></svg>"
+    )
+
+
 def legend() -> str:
     """The classes of the map with their colours, in both languages."""
     items = "".join(

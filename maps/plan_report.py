@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
     from grids.plans.comparison import Comparison
@@ -46,14 +47,21 @@ p { margin: 0; } footer { margin: 2rem 0; color: #5a6a78; }
 """
 
 
-def write_report(plan: Plan, path: Path, *, title: str = "") -> None:
+def write_report(
+    plan: Plan, path: Path, *, title: str = "", curve: pd.DataFrame | None = None
+) -> None:
     """Write the figures of a plan and all of its findings, by rule, the worst first.
 
     Texts of the plan and the title are escaped. The page appears whole or not at all.
+
+    Parameters
+    ----------
+    curve
+        What less change costs, as `moved_curve` gives it.
     """
     grids = plan.grids
     deviation = grids["deviation"].abs()
-    figures = (
+    figures: tuple[tuple[str, str, str], ...] = (
         ("网格数", "Grids", f"{len(grids):,}"),
         ("户数", "Households", f"{grids['households'].sum():,}"),
         ("在容差之内", "Within tolerance", f"{plan.within_tolerance:.1%}"),
@@ -61,6 +69,9 @@ def write_report(plan: Plan, path: Path, *, title: str = "") -> None:
         ("最大偏差", "Largest deviation", f"{deviation.max():.1%}"),
         ("平均紧凑度", "Mean compactness", f"{grids['compactness'].mean():.2f}"),
     )
+    if plan.lineage is not None:
+        moved = f"{plan.settings['households_moved']:,}"
+        figures = (*figures, ("更换网格的户数", "Households that change their grid", moved))
     rows = "".join(
         f"<tr><th>{zh} <span lang='en'>{en}</span></th><td class='number'>{value}</td></tr>"
         for zh, en, value in figures
@@ -81,6 +92,8 @@ def write_report(plan: Plan, path: Path, *, title: str = "") -> None:
         f"{drawings.deviation_map(grids.to_crs(4326))}"
         f"{_h2('偏差分布', 'How many grids deviate by how much')}"
         f"{drawings.histogram(share, tolerance)}"
+        f"{'' if plan.lineage is None else _lineage(plan.lineage)}"
+        f"{'' if curve is None else _curve(curve)}"
         f"{sections or nothing}{_all_grids(grids, share)}",
     )
 
@@ -171,6 +184,69 @@ def _write(path: Path, heading: str, english: str, body: str) -> None:
 
 def _h2(zh: str, en: str) -> str:
     return f"<h2>{zh} <span lang='en'>{en}</span></h2>"
+
+
+_FATES = {
+    "split": ("拆分", "split"),
+    "merged": ("并入其他网格", "merged"),
+    "gone": ("撤销", "gone"),
+    "new": ("新设", "new"),
+    "kept": ("保留", "kept"),
+}
+
+
+def _lineage(lineage: pd.DataFrame) -> str:
+    """What became of the grids before; those that nobody moves out of are counted only."""
+    shown = lineage[(lineage["fate"] != "kept") | (lineage["moved"] > 0)]
+    still = len(lineage) - len(shown)
+    order = list(_FATES)
+    listed = sorted(
+        shown.itertuples(index=False), key=lambda row: (order.index(row.fate), row.code)
+    )
+    rows = "".join(
+        f"<tr><td class='number'>{escape(row.code)}</td><td>{_FATES[row.fate][0]} "
+        f"<span lang='en'>{_FATES[row.fate][1]}</span></td>"
+        f"<td>{_codes([*row.predecessors, *row.successors], row.code)}</td>"
+        f"<td class='number'>{row.households:,}</td><td class='number'>{row.moved:,}</td></tr>"
+        for row in listed
+    )
+    head = "".join(
+        f"<th>{zh} <span lang='en'>{en}</span></th>"
+        for zh, en in (
+            ("编号", "Code"), ("变化", "What became of it"), ("来自或去向", "From or to"),
+            ("户数", "Households"), ("更换网格的户数", "Of them with another grid"),
+        )
+    )  # fmt: skip
+    return (
+        f"{_h2('与原方案的关系', 'Beside the plan before')}"
+        f"<p>{still:,} 个网格没有住户迁出。<span lang='en'>{still:,} grids keep all of their "
+        f"households.</span></p><table><tr>{head}</tr>{rows}</table>"
+    )
+
+
+def _codes(codes: Sequence[str], but: str) -> str:
+    return ", ".join(escape(each) for each in codes if each != but) or "—"
+
+
+def _curve(curve: pd.DataFrame) -> str:
+    rows = "".join(
+        f"<tr><td class='number'>{row.keep:g}</td><td class='number'>{row.grids:,}</td>"
+        f"<td class='number'>{row.within:.1%}</td><td class='number'>{row.moved:,} "
+        f"({row.moved_share:.1%})</td></tr>"
+        for row in curve.itertuples()
+    )
+    head = "".join(
+        f"<th>{zh} <span lang='en'>{en}</span></th>"
+        for zh, en in (
+            ("每户调整代价", "Price of a household moved"), ("网格数", "Grids"),
+            ("在容差之内", "Within tolerance"), ("更换网格的户数", "Households moved"),
+        )
+    )  # fmt: skip
+    return (
+        f"{_h2('少调整的代价', 'What less change costs')}"
+        f"{drawings.change_curve(curve['moved_share'].to_numpy(), curve['within'].to_numpy())}"
+        f"<table class='figures'><tr>{head}</tr>{rows}</table>"
+    )
 
 
 def _all_grids(grids: gpd.GeoDataFrame, share: NDArray[np.float64]) -> str:

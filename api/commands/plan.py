@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import sqlalchemy as sa
 import typer
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
-from api.commands import plan_moves, plan_review
-from api.commands.layers import WRITERS, write_layer
-from api.commands.plan_layers import read_plan_layers
+from api.commands import plan_draw, plan_moves, plan_review
+from api.commands.layers import write_layer
+from api.commands.plan_layers import BarrierLayers, check_endings, read_plan_layers
 from api.commands.shared import (
     Actor,
     AsJson,
@@ -26,170 +24,24 @@ from api.commands.shared import (
     out,
     print_json,
     print_table,
-    progress,
 )
 from boundaries import editions
 from boundaries.models import Edition
-from gis.errors import BadInput, Problem
 from grids import planning, service
 from grids.models import GridShape
 from grids.plans import approval, changeover
-from grids.redistricting import draw as draw_plan
 from grids.redistricting import score as score_grids
-from grids.redistricting.plan import RULES
-from maps.plan_report import write_report
 
 if TYPE_CHECKING:
-    from grids.redistricting import Plan, Score
+    from grids.redistricting import Score
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-Layers = Annotated[
-    list[Path] | None,
-    typer.Option("--barriers", help="Lines with 'kind', and bridges; may be repeated"),
-]
-SHOWN_OF_A_RULE = 3
 UNTOLD = {
     "area": "gaps, ground outside, and grids across the lines of units",
     "buildings": "buildings cut and households in no grid",
     "barriers": "metres of barriers inside grids, and whether each grid is whole on foot",
 }
-
-
-@app.command(
-    epilog="Example: wangge plan draw --area 'town.gpkg|units' --buildings 'town.gpkg|houses' "
-    "--barriers roads.gpkg --out grids.gpkg    or, on the database: wangge plan draw --unit 990121"
-)
-def draw(
-    area: Annotated[Path | None, typer.Option(help="Polygons; each 'code' on its own")] = None,
-    buildings: Annotated[Path | None, typer.Option(help="With households")] = None,
-    barriers: Layers = None,
-    unit: Annotated[str | None, typer.Option(help="Code of the area in the database")] = None,
-    target: Annotated[
-        float | None,
-        typer.Option(help="Households a grid should have; by area type, else 300"),
-    ] = None,
-    tolerance: Annotated[
-        float | None, typer.Option(help="Largest deviation that passes; by area type, else 0.10")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="The same input and seed give the same plan")] = 1,
-    out_file: Annotated[
-        Path | None, typer.Option("--out", help="grids: .gpkg, .geojson, .parquet")
-    ] = None,
-    cells: Annotated[Path | None, typer.Option(help="Planning cells, the same formats")] = None,
-    report: Annotated[Path | None, typer.Option(help="Page of all findings: .html")] = None,
-    title: Annotated[str | None, typer.Option(help="Of the draft edition")] = None,
-    data_dir: DataDir = None,
-    actor: Actor = None,
-    as_json: AsJson = False,
-) -> None:
-    """Draw balanced grids: from files to a file, or on the database to a draft edition.
-
-    A layer of a file that has several is named behind a bar, in quotes: 'town.gpkg|units'.
-    """
-    from_files = area is not None and buildings is not None and out_file is not None
-    if from_files == (unit is not None):
-        raise typer.BadParameter(
-            "give either --area, --buildings and --out for files, or --unit CODE for the database"
-        )
-    _check_endings(out_file, cells, report)
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        console=progress,
-        transient=True,
-        disable=not progress.is_terminal,
-    ) as bar:
-        task = bar.add_task("reading", total=1.0)
-
-        def tell(stage: str, share: float) -> None:
-            bar.update(task, description=stage, completed=share)
-
-        if from_files and area and buildings and out_file:
-            layers = read_plan_layers(area=area, buildings=buildings, barriers=barriers)
-            with layers.named():
-                plan = draw_plan(
-                    **layers.frames,
-                    target=300 if target is None else target,
-                    tolerance=0.10 if tolerance is None else tolerance,
-                    seed=seed,
-                    progress=tell,
-                )
-            write_layer(plan.grids, out_file, layer="grids")
-            if cells is not None:
-                write_layer(plan.cells.drop(columns=["neighbours", "doors"]), cells, layer="cells")
-            number = None
-        else:
-            with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
-                plan, edition = planning.draw_draft(
-                    session,
-                    str(unit),
-                    target=target,
-                    tolerance=tolerance,
-                    seed=seed,
-                    title=title,
-                    author=actor_name(actor),
-                    progress=tell,
-                )
-                number = edition.id
-    if report is not None:
-        write_report(plan, report, title=title or "")
-    _tell(plan, number, out_file, report, as_json=as_json)
-
-
-def _check_endings(out_file: Path | None, cells: Path | None, report: Path | None) -> None:
-    """Refuse files that could not be written before minutes are spent on drawing."""
-    for option, path, endings in (
-        ("--out", out_file, WRITERS),
-        ("--cells", cells, WRITERS),
-        ("--report", report, (".html", ".htm")),
-    ):
-        if path is not None and path.suffix.lower() not in endings:
-            remedy = f"Use one of: {', '.join(endings)}"
-            raise BadInput(
-                Problem(f"cannot write '{path.suffix}'", remedy, path.name, None, option)
-            )
-
-
-def _tell(
-    plan: Plan, edition: int | None, path: Path | None, report: Path | None, *, as_json: bool
-) -> None:
-    about = {
-        "grids": len(plan.grids),
-        "households": int(plan.grids["households"].sum()),
-        "within_tolerance": round(plan.within_tolerance, 4),
-        "mean_deviation": round(float(plan.grids["deviation"].abs().mean()), 4),
-        "mean_compactness": round(float(plan.grids["compactness"].mean()), 3),
-        "edition": edition,
-        "file": str(path) if path else None,
-    }
-    if as_json:
-        print_json({**about, "findings": [asdict(each) for each in plan.findings]})
-        return
-    grids = "1 grid" if len(plan.grids) == 1 else f"{len(plan.grids):,} grids"
-    out.print(
-        f"{grids} of {about['households']:,} households; "
-        f"{plan.within_tolerance:.1%} within tolerance, mean deviation "
-        f"{about['mean_deviation']:.1%}, mean compactness {about['mean_compactness']:.2f}"
-    )
-    hidden = 0
-    for rule, listed in groupby(plan.findings, lambda each: each.rule):
-        found = list(listed)
-        out.print(f"  {RULES[rule][1]}: {len(found):,}")
-        for each in found[:SHOWN_OF_A_RULE]:
-            out.print(f"    {each.place}: {each.text}", markup=False)
-        if len(found) > SHOWN_OF_A_RULE:
-            out.print(f"    and {len(found) - SHOWN_OF_A_RULE:,} more")
-            hidden += len(found) - SHOWN_OF_A_RULE
-    if hidden and report is None:
-        out.print(f"--report FILE.html or --json lists all {len(plan.findings):,}")
-    if edition is not None:
-        out.print(f"draft edition {edition}; put it in force with: wangge plan publish {edition}")
-    for written in (path, report):
-        if written is not None:
-            out.print(f"written to {written}")
 
 
 @app.command(
@@ -201,7 +53,7 @@ def score(
     tolerance: Annotated[float, typer.Option(help="Largest deviation that passes")] = 0.10,
     area: Annotated[Path | None, typer.Option(help="Polygons they should tile")] = None,
     buildings: Annotated[Path | None, typer.Option(help="With households")] = None,
-    barriers: Layers = None,
+    barriers: BarrierLayers = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure a layer of grids, drawn by the planner or by hand.
@@ -340,7 +192,7 @@ def export(
     """Write the grids of an edition, its cells, or both to files, in WGS 84."""
     if out_file is None and cells is None:
         raise typer.BadParameter("give --out, --cells or both")
-    _check_endings(out_file, cells, None)
+    check_endings(out_file, cells, None)
     with open_database(data_dir) as database, database.transaction() as session:
         editions.get(session, edition)
         grids = planning.grids_frame(session, edition) if out_file else None
@@ -351,5 +203,10 @@ def export(
             out.print(f"{len(frame):,} {layer} written to {path}")
 
 
+app.command(
+    epilog="Example: wangge plan draw --area 'town.gpkg|units' --buildings 'town.gpkg|houses' "
+    "--barriers roads.gpkg --out grids.gpkg    or, on the database: wangge plan draw --unit 990121 "
+    "--before 3 --curve --report plan.html"
+)(plan_draw.draw)
 plan_moves.register(app)
 plan_review.register(app)

@@ -6,22 +6,44 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import typer
 
-from api.commands.layers import read_layer
+from api.commands.layers import WRITERS, read_layer
 from gis.errors import BadInput, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
+BarrierLayers = Annotated[
+    list[Path] | None,
+    typer.Option("--barriers", help="Lines with 'kind', and bridges; may be repeated"),
+]
+NO_FIGURE = frozenset({None, "code", "kind", "households"})
+
+
+def check_endings(out_file: Path | None, cells: Path | None, report: Path | None) -> None:
+    """Refuse files that could not be written before minutes are spent on drawing."""
+    for option, path, endings in (
+        ("--out", out_file, WRITERS),
+        ("--cells", cells, WRITERS),
+        ("--report", report, (".html", ".htm")),
+    ):
+        if path is not None and path.suffix.lower() not in endings:
+            remedy = f"Use one of: {', '.join(endings)}"
+            raise BadInput(
+                Problem(f"cannot write '{path.suffix}'", remedy, path.name, None, option)
+            )
+
+
 @dataclass(frozen=True)
 class PlanLayers:
-    """Layers by what they are (``area``, ``buildings``, ``barriers``, ``grids``).
+    """Layers by what they are: ``area``, ``buildings``, ``barriers``, ``grids``, ``before``...
 
     Attributes
     ----------
@@ -45,8 +67,9 @@ class PlanLayers:
 
     def _placed(self, problem: Problem) -> Problem:
         if problem.source is None:
-            figure = problem.field in {"target", "tolerance"}
-            return replace(problem, field=f"--{problem.field}") if figure else problem
+            if problem.field in NO_FIGURE:
+                return problem
+            return replace(problem, field=f"--{str(problem.field).replace('_', '-')}")
         parts = self.parts.get(problem.source)
         if parts is None:
             return problem

@@ -52,6 +52,17 @@ def _begin(place: Place, caller: Caller) -> Iterator[Question]:
         yield Question(f"POST:{API}", "POST", API, 404, body=body)
 
 
+def _draw(place: Place, caller: Caller) -> Iterator[Question]:
+    for county in _hidden(place, caller):
+        body = json.dumps({"area": county}).encode()
+        yield Question(f"POST:{API}/drawings", "POST", f"{API}/drawings", 404, body=body)
+        # Nor by an edition of theirs under an area of one's own.
+        if caller.area:
+            asked = {"area": caller.area[:6], "before": place.ids["plan", county]}
+            body = json.dumps(asked).encode()
+            yield Question(f"POST:{API}/drawings", "POST", f"{API}/drawings", 404, body=body)
+
+
 def _hidden(place: Place, caller: Caller) -> list[str]:
     """Counties whose plan the caller does not see."""
     return [row.key for row in place.rows["plan"] if not rules.sees(caller, row)]
@@ -97,6 +108,7 @@ def _close(place: Place, caller: Caller) -> Iterator[Question]:
 MAKERS: Final = {
     f"GET:{API}": _list,
     f"POST:{API}": _begin,
+    f"POST:{API}/drawings": _draw,
     f"POST:{API}/{{id}}/comments/{{id}}/close": _close,
     **{f"GET:{API}/{{id}}{path}": _read(path) for path in SHOWN},
     **{f"POST:{API}/{{id}}{path}": _write(path) for path in BODIES},

@@ -110,6 +110,7 @@ GET:/api/v1/me/tracks                       -        yes         -         -    
 GET:/api/v1/meta                            yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
 GET:/api/v1/plans                           -        -           -         -        -          -          yes     -             -       -          -            -              -
 POST:/api/v1/plans                          -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/plans/drawings                 -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/plans/{id}                      -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/plans/{id}/grids                -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/plans/{id}/moves                -        -           -         -        -          -          yes     -             -       -          -            -              -

@@ -64,7 +64,8 @@ ELSEWHERE = set(changes.LOGGED) - set(LOGGED) | {
     "POST /api/v1/intake", "POST /api/v1/intake/sign", "POST /api/v1/intake/receipt",
     "GET /api/v1/signs/{sign_code}/poster.pdf",
     # Plans, which name nobody but in a comparison: test_plans.
-    "GET /api/v1/plans", "POST /api/v1/plans", "GET /api/v1/plans/{plan_id}",
+    "GET /api/v1/plans", "POST /api/v1/plans", "POST /api/v1/plans/drawings",
+    "GET /api/v1/plans/{plan_id}",
     *(f"GET /api/v1/plans/{{plan_id}}/{each}" for each in (
         "grids", "moves", "comments", "save-points", "reviews", "comparison", "difference",
     )),

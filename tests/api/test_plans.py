@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from geoalchemy2.shape import to_shape
 
 from api.app import create_app
+from api.routes import plan_drawings
 from api.settings import ServerSettings
 from grids import planning
 from grids.models import Cell
@@ -258,3 +259,53 @@ def test_no_such_plan(desk: Desk) -> None:
     assert problem(desk.client.get(f"{URL}/999999"), 404)["type"].endswith("PlanNotFound")
     answer = desk.client.post(URL, json={"edition": 999999})
     assert problem(answer, 404)["type"].endswith("EditionNotFound")
+
+
+def test_a_plan_is_drawn(desk: Desk) -> None:
+    desk.open()
+    held = desk.get("/grids")["items"][0]
+    desk.post("/locks", status=200, grids=[held["id"]])
+    asked = {"area": factories.COUNTY, "before": desk.edition, "target": 200, "keep": 0.01}
+    answer = desk.client.post(f"{URL}/drawings", json=asked)
+    assert answer.status_code == 201, answer.text
+    drawn = answer.json()
+    assert drawn["plan"]["based_on"] == desk.edition
+    assert drawn["plan"]["state"] == "open"
+    assert drawn["households_moved"] > 0
+    assert drawn["lineage"]
+    number = drawn["plan"]["id"]
+    items = desk.client.get(f"{URL}/{number}/grids").json()["items"]
+    assert [each["id"] for each in items if each["locked_by"]] == [held["id"]]
+    # The same data and seed: the same grids.
+    again = desk.client.post(f"{URL}/drawings", json=asked).json()
+    others = desk.client.get(f"{URL}/{again['plan']['id']}/grids").json()["items"]
+    assert [each["households"] for each in others] == [each["households"] for each in items]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        ({"area": "x"}, 422, "area"),
+        ({"area": factories.COUNTY, "count": 0}, 422, "count"),
+        ({"area": factories.COUNTY, "effort": "soon"}, 422, "effort"),
+        ({"area": factories.COUNTY, "minimum": 3, "maximum": 2}, 422, "minimum"),
+        ({"area": factories.COUNTY, "count": 100_000}, 422, "count"),
+        ({"area": "990199"}, 404, "990199"),
+        ({"area": factories.COUNTY, "before": 999}, 404, "999"),
+    ],
+)
+def test_a_drawing_that_cannot_be(desk: Desk, body: dict[str, Any], status: int, says: str) -> None:
+    answer = desk.client.post(f"{URL}/drawings", json=body)
+    assert says in str(problem(answer, status))
+    with desk.database.transaction() as session:
+        assert session.scalar(sa.text("SELECT max(id) FROM editions")) == desk.edition
+
+
+def test_one_plan_is_drawn_at_a_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with plan_drawings._drawing:
+        answer = desk.client.post(f"{URL}/drawings", json={"area": factories.COUNTY})
+    problem(answer, 429)
+    assert int(answer.headers["Retry-After"]) > 0
+    monkeypatch.setattr(plan_drawings, "MOST_BUILDINGS", 10)
+    answer = desk.client.post(f"{URL}/drawings", json={"area": factories.COUNTY})
+    assert "wangge plan draw --unit" in str(problem(answer, 422))

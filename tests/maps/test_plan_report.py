@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from shapely import box
@@ -78,6 +80,33 @@ def test_a_report_has_map_histogram_table_and_rules(tmp_path: Path) -> None:
     assert page.count("<title>990121101001") == 4
     assert "990121101001003" in page
     assert all(colour in page for _, colour, _, _ in plan_drawings.CLASSES)
+
+
+def test_a_report_tells_what_became_of_the_plan_before(tmp_path: Path) -> None:
+    grids = frame([300, 350])
+    lineage = pd.DataFrame(
+        {
+            "code": ["old<1>", "n2", "k3"],
+            "fate": ["merged", "new", "kept"],
+            "successors": [["n2"], [], ["k3"]],
+            "predecessors": [[], ["old<1>"], []],
+            "households": [310, 350, 40],
+            "moved": [310, 0, 0],
+        }
+    )
+    settings = MappingProxyType({"households_moved": 310})
+    curve = pd.DataFrame(
+        {"keep": [0.0, 1.0], "grids": [2, 2], "within": [1.0, 0.5], "moved": [310, 0],
+         "moved_share": [0.25, 0.0]}
+    )  # fmt: skip
+    plan = Plan(grids, grids, (), settings, lineage)
+    write_report(plan, tmp_path / "r.html", curve=curve)
+    page, parser = read(tmp_path / "r.html")
+    assert parser.seen["svg"] == 3
+    assert "old&lt;1&gt;" in page
+    assert "1 grids keep all" in page
+    assert "310 (25.0%)" in page
+    assert page.count("<circle") == 2
 
 
 def test_a_comparison_shows_what_moves(tmp_path: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyogrio
 import pytest
+import sqlalchemy as sa
 
 from grids import planning
 from tests import factories
@@ -82,6 +83,84 @@ def test_the_whole_life(wangge: Run, draft: str, tmp_path: Path) -> None:
     assert rows[0].startswith("building,name,address,households,from_grid")
     assert len(rows) > 1
     assert "from_grid" in ground.read_text(encoding="utf-8")
+
+
+def test_drawn_anew_around_what_is_locked(wangge: Run, draft: str, tmp_path: Path) -> None:
+    def grids(number: str) -> dict[str, Any]:
+        return {g["code"]: g for g in wangge("plan", "grids", number, "--json").document}
+
+    assert wangge("plan", "open", draft).code == 0
+    before = grids(draft)
+    held = sorted(before)[:2]
+    assert wangge("plan", "lock", draft, *held).code == 0
+    report = tmp_path / "r.html"
+    done = wangge(
+        "plan", "draw", "--unit", factories.COUNTY, "--before", draft, "--target", "200",
+        "--tolerance", "0.1", "--keep", "0.01", "--curve", "--report", report, "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    told = done.document
+    assert told["households_moved"] > 0
+    assert [row["keep"] for row in told["curve"]] == [0.0, 0.01, 0.03, 0.1, 0.3, 1.0]
+    assert {row["code"] for row in told["lineage"] if row["fate"] != "new"} == set(before)
+    assert "What less change costs" in report.read_text(encoding="utf-8")
+    after = grids(str(told["edition"]))
+    assert len(after) > len(before)
+    assert [code for code, grid in after.items() if grid.get("locked by")] == held
+    for code in held:
+        assert after[code]["households"] == before[code]["households"]
+
+
+def test_codes_that_live_on_are_the_same_grids(here: Database, wangge: Run, draft: str) -> None:
+    done = wangge("plan", "draw", "--unit", factories.COUNTY, "--before", draft, "--seed", "9",
+                  "--target", "300", "--json")  # fmt: skip
+    assert done.code == 0, done.err
+    with here.transaction() as session:
+        rows = [
+            {row.code: row.grid_id for row in session.execute(
+                sa.text("SELECT code, grid_id FROM grid_shapes WHERE edition_id = :e"), {"e": each}
+            )}
+            for each in (int(draft), done.document["edition"])
+        ]  # fmt: skip
+        base = sa.text("SELECT based_on_id FROM editions WHERE id = :e")
+        assert session.scalar(base, {"e": done.document["edition"]}) == int(draft)
+    shared = set(rows[0]) & set(rows[1])
+    assert shared
+    assert {rows[0][code] for code in shared} == {rows[1][code] for code in shared}
+    assert not set(rows[0].values()) & {rows[1][code] for code in set(rows[1]) - shared}
+
+
+def test_incidents_are_balanced_after_the_households(wangge: Run, draft: str) -> None:
+    done = wangge("plan", "draw", "--unit", factories.COUNTY, "--second", "incidents", "--json")
+    assert done.code == 0, done.err
+    done = wangge("plan", "draw", "--unit", factories.COUNTY, "--second", "rooms")
+    assert done.code == 1
+    assert "--second" in done.err or "field second" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("--count", "0"), 1, "count is 0"),
+        (("--minimum", "9", "--maximum", "2"), 1, "minimum 9 is above maximum 2"),
+        (("--effort", "soon"), 1, "effort is 'soon'"),
+        (("--effort", "-1"), 1, "effort is -1"),
+        (("--prices", "lunar"), 1, "prices is 'lunar'"),
+        (("--keep", "nan"), 1, "keep is nan"),
+        (("--compactness-floor", "2"), 1, "compactness_floor is 2"),
+        (("--walk-m", "-5"), 1, "walk_m is -5"),
+        (("--before", "plan.gpkg"), 1, "'plan.gpkg' is no number"),
+        (("--before", "999"), 1, "no edition 999"),
+        (("--curve",), 2, "give --before"),
+        (("--locked", "x.gpkg"), 2, "are for files"),
+    ],
+)
+def test_wishes_that_cannot_be_met(
+    wangge: Run, draft: str, words: tuple[str, ...], code: int, says: str
+) -> None:
+    done = wangge("plan", "draw", "--unit", factories.COUNTY, *words)
+    assert done.code == code, done.err
+    assert says in " ".join(done.err.split())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,302 @@
+"""``wangge plan draw``: from files to a file, or on the database to a draft edition."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
+
+from api.commands.layers import write_layer
+from api.commands.plan_layers import BarrierLayers, check_endings, read_plan_layers
+from api.commands.shared import (
+    Actor,
+    AsJson,
+    DataDir,
+    actor_name,
+    open_database,
+    out,
+    print_json,
+    print_table,
+    progress,
+)
+from gis.errors import BadInput, Problem
+from grids import planning
+from grids.redistricting import draw as draw_plan
+from grids.redistricting import moved_curve
+from grids.redistricting.plan import RULES
+from grids.redistricting.rules import KEEP
+from maps.plan_report import write_report
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from grids.redistricting import Plan
+
+SHOWN_OF_A_RULE = 3
+FATES = {
+    "kept": "keep their code and their core",
+    "split": "divided",
+    "merged": "merged into others",
+    "gone": "gone",
+    "new": "new",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What came of it: a plan, its draft, and what less change would cost."""
+
+    plan: Plan
+    edition: int | None
+    curve: pd.DataFrame | None
+
+
+def draw(
+    area: Annotated[Path | None, typer.Option(help="Polygons; each 'code' on its own")] = None,
+    buildings: Annotated[Path | None, typer.Option(help="With households")] = None,
+    barriers: BarrierLayers = None,
+    unit: Annotated[str | None, typer.Option(help="Code of the area in the database")] = None,
+    target: Annotated[
+        float | None,
+        typer.Option(help="Households a grid should have; by area type, else 300"),
+    ] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(help="Largest deviation that passes; by area type, else 0.10")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same input and seed give the same plan")] = 1,
+    before: Annotated[
+        str | None,
+        typer.Option(
+            help="Plan to change as little as possible: a file of grids with 'code', or on the "
+            "database the number of an edition, whose locks stay"
+        ),
+    ] = None,
+    keep: Annotated[
+        float, typer.Option(help="Price of each household that changes its grid; 0: none")
+    ] = KEEP,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Also what less change than --before would cost")
+    ] = False,
+    locked: Annotated[
+        Path | None, typer.Option(help="Grids with 'code' that stay as they are (files)")
+    ] = None,
+    exclusive: Annotated[
+        Path | None, typer.Option(help="Ground that is no part of the plan (files)")
+    ] = None,
+    count: Annotated[int | None, typer.Option(help="Exactly so many grids")] = None,
+    minimum: Annotated[int | None, typer.Option(help="Fewest grids")] = None,
+    maximum: Annotated[int | None, typer.Option(help="Most grids")] = None,
+    second: Annotated[
+        str | None,
+        typer.Option(
+            help="Balanced after the households: a column of the buildings, or on the database "
+            "'incidents' of the last year"
+        ),
+    ] = None,
+    second_weight: Annotated[float, typer.Option(help="Its weight beside them")] = 1.0,
+    prices: Annotated[
+        str | None, typer.Option(help="Area type: urban, micro, rural, pastoral")
+    ] = None,
+    effort: Annotated[
+        str | None, typer.Option(help="quick, normal, thorough, or seconds of this machine")
+    ] = None,
+    compactness_floor: Annotated[
+        float, typer.Option(help="Lowest Polsby-Popper of a grid; a square has 0.79")
+    ] = 0.0,
+    walk_m: Annotated[
+        float | None, typer.Option(help="Longest way on foot across a grid, metres")
+    ] = None,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="grids: .gpkg, .geojson, .parquet")
+    ] = None,
+    cells: Annotated[Path | None, typer.Option(help="Planning cells, the same formats")] = None,
+    report: Annotated[Path | None, typer.Option(help="Page of all findings: .html")] = None,
+    title: Annotated[str | None, typer.Option(help="Of the draft edition")] = None,
+    data_dir: DataDir = None,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw balanced grids: from files to a file, or on the database to a draft edition.
+
+    A layer of a file that has several is named behind a bar, in quotes: 'town.gpkg|units'.
+    """
+    from_files = area is not None and buildings is not None and out_file is not None
+    if from_files == (unit is not None):
+        raise typer.BadParameter(
+            "give either --area, --buildings and --out for files, or --unit CODE for the database"
+        )
+    if unit is not None and (locked is not None or exclusive is not None):
+        raise typer.BadParameter(
+            "--locked and --exclusive are for files; on the database --before NUMBER keeps what is "
+            "locked in that plan"
+        )
+    if curve and before is None:
+        raise typer.BadParameter("--curve compares with an older plan: give --before as well")
+    check_endings(out_file, cells, report)
+    wishes = planning.Wishes(
+        prices=prices, effort=_effort(effort), keep=keep, count=count, minimum=minimum,
+        maximum=maximum, second=second, second_weight=second_weight,
+        compactness_floor=compactness_floor, walk_m=np.inf if walk_m is None else walk_m,
+    )  # fmt: skip
+    figures = {"target": target, "tolerance": tolerance, "seed": seed}
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        console=progress,
+        transient=True,
+        disable=not progress.is_terminal,
+    ) as bar:
+        task = bar.add_task("reading", total=1.0)
+
+        def tell(stage: str, share: float) -> None:
+            bar.update(task, description=stage, completed=share)
+
+        if unit is None:
+            files = {
+                "area": area, "buildings": buildings, "barriers": barriers, "locked": locked,
+                "before": None if before is None else Path(before), "exclusive": exclusive,
+            }  # fmt: skip
+            done = _from_files(files, wishes, figures, tell, curve=curve)
+            if out_file is not None:
+                write_layer(done.plan.grids, out_file, layer="grids")
+            if cells is not None:
+                pieces = done.plan.cells.drop(columns=["neighbours", "doors"])
+                write_layer(pieces, cells, layer="cells")
+        else:
+            done = _on_the_database(
+                data_dir, unit, wishes, figures | {"before": _edition(before)}, tell,
+                curve=curve, title=title, author=actor_name(actor),
+            )  # fmt: skip
+    if report is not None:
+        write_report(done.plan, report, title=title or "", curve=done.curve)
+    _tell(done, out_file, report, as_json=as_json)
+
+
+def _effort(text: str | None) -> str | float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
+
+
+def _edition(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isdecimal():
+        remedy = "Give the number of an edition ('wangge plan list'), or draw from files"
+        raise BadInput(Problem(f"'{text}' is no number", remedy, field="--before"))
+    return int(text)
+
+
+def _from_files(
+    files: dict[str, Any],
+    wishes: planning.Wishes,
+    figures: dict[str, Any],
+    tell: Any,
+    *,
+    curve: bool,
+) -> Drawn:
+    layers = read_plan_layers(**files)
+    asked = {name: value for name, value in figures.items() if value is not None}
+    with layers.named():
+        plan = draw_plan(**layers.frames, **asked, **wishes, progress=tell)
+        drawn = None
+        if curve:
+            frames = {n: f for n, f in layers.frames.items() if n not in {"locked", "exclusive"}}
+            drawn = moved_curve(
+                **frames, **asked, prices=wishes["prices"], effort=wishes["effort"], progress=tell
+            )
+    return Drawn(plan, None, drawn)
+
+
+def _on_the_database(
+    data_dir: Path | None,
+    unit: str,
+    wishes: planning.Wishes,
+    figures: dict[str, Any],
+    tell: Any,
+    *,
+    curve: bool,
+    title: str | None,
+    author: str,
+) -> Drawn:
+    with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
+        plan, edition = planning.draw_draft(
+            session, unit, **figures, title=title, author=author, progress=tell, **wishes
+        )
+        drawn = (
+            planning.change_curve(session, unit, **figures, progress=tell, **wishes)
+            if curve
+            else None
+        )
+        return Drawn(plan, edition.id, drawn)
+
+
+def _tell(done: Drawn, path: Path | None, report: Path | None, *, as_json: bool) -> None:
+    plan = done.plan
+    about = {
+        "grids": len(plan.grids),
+        "households": int(plan.grids["households"].sum()),
+        "within_tolerance": round(plan.within_tolerance, 4),
+        "mean_deviation": round(float(plan.grids["deviation"].abs().mean()), 4),
+        "mean_compactness": round(float(plan.grids["compactness"].mean()), 3),
+        "edition": done.edition,
+        "file": str(path) if path else None,
+    }
+    if plan.lineage is not None:
+        about["households_moved"] = plan.settings["households_moved"]
+    if as_json:
+        lineage = None if plan.lineage is None else plan.lineage.to_dict("records")
+        curve = None if done.curve is None else done.curve.to_dict("records")
+        findings = [asdict(each) for each in plan.findings]
+        print_json({**about, "lineage": lineage, "curve": curve, "findings": findings})
+        return
+    grids = "1 grid" if len(plan.grids) == 1 else f"{len(plan.grids):,} grids"
+    out.print(
+        f"{grids} of {about['households']:,} households; "
+        f"{plan.within_tolerance:.1%} within tolerance, mean deviation "
+        f"{about['mean_deviation']:.1%}, mean compactness {about['mean_compactness']:.2f}"
+    )
+    if plan.lineage is not None:
+        counts = plan.lineage["fate"].value_counts()
+        told = ", ".join(
+            f"{counts[fate]:,} {text}" for fate, text in FATES.items() if fate in counts
+        )
+        out.print(f"{about['households_moved']:,} households change their grid; grids: {told}")
+    if done.curve is not None:
+        print_table(
+            ["price of a household moved", "grids", "within tolerance", "households moved", ""],
+            (
+                (f"{row.keep:g}", f"{row.grids:,}", f"{row.within:.1%}", f"{row.moved:,}",
+                 f"{row.moved_share:.1%}")
+                for row in done.curve.itertuples()
+            ),
+        )  # fmt: skip
+    _tell_findings(plan, hidden_matters=report is None)
+    if done.edition is not None:
+        number = done.edition
+        out.print(f"draft edition {number}; put it in force with: wangge plan publish {number}")
+    for written in (path, report):
+        if written is not None:
+            out.print(f"written to {written}")
+
+
+def _tell_findings(plan: Plan, *, hidden_matters: bool) -> None:
+    hidden = 0
+    for rule, listed in groupby(plan.findings, lambda each: each.rule):
+        found = list(listed)
+        out.print(f"  {RULES[rule][1]}: {len(found):,}")
+        for each in found[:SHOWN_OF_A_RULE]:
+            out.print(f"    {each.place}: {each.text}", markup=False)
+        if len(found) > SHOWN_OF_A_RULE:
+            out.print(f"    and {len(found) - SHOWN_OF_A_RULE:,} more")
+            hidden += len(found) - SHOWN_OF_A_RULE
+    if hidden and hidden_matters:
+        out.print(f"--report FILE.html or --json lists all {len(plan.findings):,}")

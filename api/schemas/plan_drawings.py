@@ -1,0 +1,104 @@
+"""Shapes of a drawing: what is asked of it, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.schemas.incidents import Text
+from api.schemas.plans import PlanOut
+from grids.planning import Wishes
+from grids.redistricting.rules import KEEP
+
+Grids = Annotated[int | None, Field(ge=1, le=100_000)]
+Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
+MOST_SECONDS = 120
+
+
+class DrawIn(BaseModel):
+    """A plan to draw of an area, as ``wangge plan draw --unit`` does."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"area": "990121", "effort": "quick"}},
+    )
+
+    area: str = Field(pattern=r"^\d{2,12}$", description="Code of the unit")
+    title: Text = Field(default="", max_length=200)
+    target: float | None = Field(
+        default=None, ge=1, le=100_000, description="Households a grid; by area type when left out"
+    )
+    tolerance: float | None = Field(default=None, ge=0, le=0.99, description="0.1 is 10 %")
+    seed: int = Field(default=1, ge=0, le=2**31 - 1)
+    before: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**53,
+        description="Edition to change as little as possible; what is locked in it stays",
+    )
+    keep: Weight = Field(default=KEEP, description="Price of a household that changes its grid")
+    count: Grids = Field(default=None, description="Exactly so many grids")
+    minimum: Grids = None
+    maximum: Grids = None
+    second: Literal["incidents"] | None = Field(
+        default=None, description="Balanced after the households: incidents of the last year"
+    )
+    second_weight: Weight = 1.0
+    prices: Literal["urban", "micro", "rural", "pastoral"] | None = Field(
+        default=None, description="By the area type of the units when left out"
+    )
+    effort: (
+        Literal["quick", "normal", "thorough"] | Annotated[float, Field(gt=0, le=MOST_SECONDS)]
+    ) = Field(default="normal", description="Or seconds; the plan then depends on the machine")
+    compactness_floor: float = Field(default=0, ge=0, lt=1, description="Lowest Polsby-Popper")
+    walk_m: float | None = Field(
+        default=None, gt=0, le=1e6, description="Longest way on foot across a grid, metres"
+    )
+
+    def wishes(self) -> Wishes:
+        """What else is asked, as the planner takes it."""
+        return Wishes(
+            prices=self.prices,
+            effort=self.effort,
+            keep=self.keep,
+            count=self.count,
+            minimum=self.minimum,
+            maximum=self.maximum,
+            second=self.second,
+            second_weight=self.second_weight,
+            compactness_floor=self.compactness_floor,
+            walk_m=np.inf if self.walk_m is None else self.walk_m,
+        )
+
+
+class FindingOut(BaseModel):
+    """A broken rule, or a thing that shaped the plan."""
+
+    rule: str
+    place: str = Field(description="Code of a grid or unit, or number of a building")
+    text: str
+    text_zh: str
+    lon: float | None
+    lat: float | None
+
+
+class FateOut(BaseModel):
+    """What became of a grid of the edition before, or where a new one comes from."""
+
+    code: str
+    fate: Literal["kept", "split", "merged", "gone", "new"]
+    successors: list[str]
+    predecessors: list[str]
+    households: int
+    moved: int = Field(description="Households of it that have another grid now")
+
+
+class DrawnOut(BaseModel):
+    """The plan that was drawn, which is a draft under work now."""
+
+    plan: PlanOut
+    households_moved: int | None = Field(description="Null without an edition before")
+    lineage: list[FateOut]
+    findings: list[FindingOut] = Field(description="By rule, the worst first")

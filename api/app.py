@@ -23,6 +23,7 @@ from api.refusals import Refusals
 from api.routes import (
     accounts,
     audit,
+    editions,
     exports,
     grants,
     health,
@@ -114,6 +115,7 @@ def create_app(
         people,
         plan_drawings,
         plans,
+        editions,
         me,
         exports,
         heatmaps,

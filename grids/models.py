@@ -48,6 +48,23 @@ class GridShape(Base):
     geom: Mapped[Any] = mapped_column(Geometry("POLYGON", 4326, spatial_index=False))
 
 
+class GridLineage(Base):
+    """Ground that a grid of one edition and one of the edition before share, and what was on it."""
+
+    __tablename__ = "grid_lineage"
+    edition_id: Mapped[int] = mapped_column(sa.ForeignKey(Edition.id), primary_key=True)
+    before_id: Mapped[int] = mapped_column(sa.ForeignKey(Edition.id))
+    predecessor: Mapped[int] = mapped_column(sa.ForeignKey("grids.id"), primary_key=True)
+    successor: Mapped[int] = mapped_column(sa.ForeignKey("grids.id"), primary_key=True)
+    county_code: Mapped[str] = mapped_column(Code)
+    unit_code: Mapped[str] = mapped_column(Code)
+    predecessor_code: Mapped[str] = mapped_column(Code)
+    successor_code: Mapped[str] = mapped_column(Code)
+    households: Mapped[int] = mapped_column(sa.Integer)
+    buildings: Mapped[int] = mapped_column(sa.Integer)
+    area_m2: Mapped[float] = mapped_column(sa.Double)
+
+
 class Building(Base):
     """A building: where it is and how many households it holds, by three counts."""
 

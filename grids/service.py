@@ -19,6 +19,7 @@ from boundaries.models import AdminUnit, Edition
 from gis import audit
 from gis.crs import from_wgs84_geometry, metric_crs
 from gis.errors import BadInput, Problem
+from grids import succession
 from grids.errors import RollbackRefused, TilingBroken
 from grids.models import Building, Cell, Grid, GridShape
 from grids.tiling import tiling_problems
@@ -296,8 +297,11 @@ def publish(
             )
         )
     for old in before:
+        if old.id == edition.id:
+            continue  # published already: refused below
         _keep_identities(session, edition, old)
         kept += _going_on(session, edition, old)
+        succession.record(session, edition, old)
     replaced = editions.activate(session, edition, approver=approver, at=at)
     total = session.scalar(sa.select(sa.func.count()).where(GridShape.edition_id == edition.id))
     audit.record(
@@ -435,6 +439,7 @@ def rollback(session: Session, edition_id: int, *, actor: str, note: str = "") -
     session.add(copy)
     session.flush()
     copy_rows(session, before.id, copy.id)
+    succession.record(session, copy, edition)
     at = datetime.now(UTC)
     replaced = editions.activate(session, copy, approver=actor, at=at)
     total = session.scalar(sa.select(sa.func.count()).where(GridShape.edition_id == copy.id))

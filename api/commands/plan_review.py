@@ -25,8 +25,9 @@ from api.commands.shared import (
     print_json,
     print_table,
 )
+from boundaries import editions
 from gis.errors import BadInput, Problem
-from grids import planning
+from grids import planning, succession
 from grids.plans import approval, changeover, comparison
 from maps.output import replacing
 from maps.plan_report import write_comparison
@@ -46,6 +47,7 @@ def register(app: typer.Typer) -> None:
         ("approve", approve, "wangge plan approve 4 --note agreed"),
         ("return", give_back, "wangge plan return 4 --note 'look at the river again'"),
         ("to-do", to_do, "wangge plan to-do 4"),
+        ("lineage", lineage, "wangge plan lineage 4 --code 990121001001003"),
     ):
         app.command(name, epilog=f"Example: {example}")(command)
 
@@ -179,6 +181,34 @@ def to_do(
                 for each in found
             ),
         )
+
+
+def lineage(
+    edition: Annotated[int, typer.Argument(help="Number of a published edition")],
+    code: Annotated[str | None, typer.Option(help="Of one grid, before or since")] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """What became of each grid when the edition took the place of the one before."""
+    with open_database(data_dir) as database, database.transaction() as session:
+        editions.get(session, edition)
+        found = succession.lineage(session, edition, code=code)
+    if as_json:
+        print_json([asdict(each) for each in found])
+    elif not found:
+        out.print("nothing is written down: it is the first of its area, a draft, or no such grid")
+    else:
+        print_table(
+            ["before", "since", "what became of it", "households", "buildings", "hectares"],
+            (
+                (each.predecessor, each.successor, each.fate, f"{each.households:,}",
+                 f"{each.buildings:,}", f"{each.area_m2 / 1e4:,.1f}")
+                for each in found
+                if code is not None or each.fate != "kept"
+            ),
+        )  # fmt: skip
+        kept = sum(each.fate == "kept" for each in found)
+        out.print(f"{kept:,} grids go on as they were called")
 
 
 def _check_ending(path: Path | None, option: str, endings: Sequence[str]) -> None:

@@ -55,6 +55,29 @@ def plan_rows(
     )
 
 
+def lineage_rows(session: Session, county: str, draft: int, add: Callable[[str], str]) -> object:
+    """What the grids in force come from, each with a mark that ``add`` gives; their edition."""
+    edition = session.scalar(
+        sa.text("SELECT id FROM editions WHERE area_code = :county AND status = 'active'"),
+        {"county": county},
+    )
+    for grid, code, unit in session.execute(
+        sa.text("SELECT grid_id, code, unit_code FROM grid_shapes WHERE edition_id = :edition"),
+        {"edition": edition},
+    ).all():
+        session.execute(
+            sa.text(
+                "INSERT INTO grid_lineage (edition_id, before_id, predecessor, successor, "
+                "county_code, unit_code, predecessor_code, successor_code, households, buildings, "
+                "area_m2) VALUES (:edition, :draft, :grid, :grid, :county, :unit, :mark, 'x', 1, 1"
+                ", 1)"
+            ),
+            {"edition": edition, "draft": draft, "grid": grid, "county": county, "unit": unit,
+             "mark": add(code)},
+        )  # fmt: skip
+    return edition
+
+
 def sign_row(session: Session, village: str, code: str, at: tuple[float, float], name: str) -> None:
     """A sign in a village, of whichever account of residents comes first."""
     session.execute(

@@ -63,6 +63,21 @@ def _draw(place: Place, caller: Caller) -> Iterator[Question]:
             yield Question(f"POST:{API}/drawings", "POST", f"{API}/drawings", 404, body=body)
 
 
+def _lineage(place: Place, caller: Caller) -> Iterator[Question]:
+    door = "GET:/api/v1/editions/{id}/lineage"
+    for edition in place.rows["edition"]:
+        where = f"/api/v1/editions/{place.ids['edition', edition.key]}/lineage"
+        if not rules.sees(caller, edition):
+            yield Question(door, "GET", where, 404)
+            continue
+        rows = [
+            row
+            for row in rules.visible(place, caller, "lineage")
+            if row.areas[0].startswith(edition.key)
+        ]
+        yield Question(door, "GET", where, 200, marks_of(rows))
+
+
 def _hidden(place: Place, caller: Caller) -> list[str]:
     """Counties whose plan the caller does not see."""
     return [row.key for row in place.rows["plan"] if not rules.sees(caller, row)]
@@ -108,6 +123,7 @@ def _close(place: Place, caller: Caller) -> Iterator[Question]:
 MAKERS: Final = {
     f"GET:{API}": _list,
     f"POST:{API}": _begin,
+    "GET:/api/v1/editions/{id}/lineage": _lineage,
     f"POST:{API}/drawings": _draw,
     f"POST:{API}/{{id}}/comments/{{id}}/close": _close,
     **{f"GET:{API}/{{id}}{path}": _read(path) for path in SHOWN},

@@ -28,6 +28,7 @@ unit           all      all         all       all      all        all        all
 border         all      all         all       all      all        all        all     all           all     all        all          all            all
 edition        -        around      around    around   around     around     around  around        around  around     -            -              -
 grid           -        in          in        in       in         in         in      in            in      in         -            -              -
+lineage        -        in          in        in       in         in         in      in            in      in         -            -              -
 identity       -        around      around    around   around     around     around  around        around  around     -            -              -
 barrier        -        around      around    around   around     around     around  around        around  around     -            -              -
 draft edition  -        -           -         -        -          -          around  -             -       -          -            -              -
@@ -104,6 +105,7 @@ POST:/api/v1/incidents/{id}/reporter/reveal -        -           -         -    
 GET:/api/v1/keys                            -        -           -         -        -          -          -       -             -       -          -            yes            -
 POST:/api/v1/keys                           -        -           -         -        -          -          -       -             -       -          -            yes            -
 DELETE:/api/v1/keys/{id}                    -        -           -         -        -          -          -       -             -       -          -            yes            -
+GET:/api/v1/editions/{id}/lineage           -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/locate                          -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/me/looks                        yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
 GET:/api/v1/me/tracks                       -        yes         -         -        -          -          -       -             -       -          -            -              -
@@ -181,6 +183,7 @@ TABLES: Final = {
     "grids": "id",
     "grid_shapes": "code",
     "cells": "grid_id",
+    "grid_lineage": "predecessor_code",
     "plans": "created_by",
     "plan_moves": "author",
     "plan_steps": "author",

@@ -63,6 +63,7 @@ ELSEWHERE = set(changes.LOGGED) - set(LOGGED) | {
     # What strangers send by a sign, and the poster of one, name nobody: test_signs.
     "POST /api/v1/intake", "POST /api/v1/intake/sign", "POST /api/v1/intake/receipt",
     "GET /api/v1/signs/{sign_code}/poster.pdf",
+    "GET /api/v1/editions/{edition_id}/lineage",
     # Plans, which name nobody but in a comparison: test_plans.
     "GET /api/v1/plans", "POST /api/v1/plans", "POST /api/v1/plans/drawings",
     "GET /api/v1/plans/{plan_id}",

@@ -108,6 +108,11 @@ INSERT INTO plan_comments (edition_id, county_code, area_code, author, words)
     SELECT edition_id, county_code, area_code, 't', 'w' FROM plans;
 INSERT INTO plan_save_points (edition_id, name, county_code, area_code, seq, author)
     SELECT edition_id, 'n', county_code, area_code, 0, 't' FROM plans;
+INSERT INTO grid_lineage (edition_id, before_id, predecessor, successor, county_code, unit_code,
+    predecessor_code, successor_code, households, buildings, area_m2)
+    SELECT g.edition_id, (SELECT min(id) FROM editions WHERE id <> g.edition_id), g.grid_id,
+        g.grid_id, g.county_code, g.unit_code, g.code, g.code, 1, 1, 1 FROM grid_shapes AS g
+    WHERE (SELECT count(*) FROM editions) > 1 LIMIT 1;
 INSERT INTO retention_runs (actor, report) VALUES ('t', '{}');
 """
 

@@ -15,7 +15,7 @@ from boundaries import editions
 from boundaries.errors import EditionConflict, EditionNotFound, UnitNotFound
 from gis import audit
 from gis.errors import BadInput
-from grids import planning, service
+from grids import planning, service, succession
 from grids.errors import RollbackRefused, TilingBroken
 from grids.incidents.responsibility import answer
 from tests import factories
@@ -94,6 +94,18 @@ def test_grid_cut_to_pieces_loses_its_identity(session: Session) -> None:
     assert done.unassigned == 3
     present = planning.grids_frame(session, done.edition.id).set_index("code")["grid_id"]
     assert county.grids[factories.grid_code(0)] not in set(present)
+    told = succession.lineage(session, done.edition.id)
+    cut = [each for each in told if each.predecessor == factories.grid_code(0)]
+    assert {each.successor[-3:] for each in cut} == {"001", "008", "009"}
+    assert {each.fate for each in cut} == {"new"}
+    assert [each.fate for each in told if each not in cut] == ["kept"] * 3
+    assert sum(each.area_m2 for each in cut) == pytest.approx(cut[0].area_m2 * 20 / 7, rel=1e-3)
+    assert succession.lineage(session, done.edition.id, code=factories.grid_code(1)) == told[-3:-2]
+    first = told[0]
+    rest = succession.lineage(session, done.edition.id, after=(first.predecessor, first.successor))
+    assert rest == told[1:]
+    with pytest.raises(sa.exc.DBAPIError), session.begin_nested():
+        session.execute(sa.text("UPDATE grid_lineage SET households = 1"))
 
 
 def test_rollback_copies_the_edition_before(session: Session) -> None:
@@ -103,6 +115,10 @@ def test_rollback_copies_the_edition_before(session: Session) -> None:
     back = service.rollback(session, second.id, actor="c")
     assert back.edition.based_on_id == county.edition
     assert back.unassigned == 0
+    told = succession.lineage(session, back.edition.id)
+    assert [(each.predecessor, each.fate) for each in told] == [
+        (factories.grid_code(place), "kept") for place in range(4)
+    ]
     old = planning.grids_frame(session, county.edition)
     new = planning.grids_frame(session, back.edition.id)
     assert old.drop(columns="geometry").equals(new.drop(columns="geometry"))

@@ -64,6 +64,7 @@ def test_the_whole_life(wangge: Run, draft: str, tmp_path: Path) -> None:
     plan("submit", draft)
     plan("approve", draft, "--actor", "zhao")
     assert plan("publish", draft, "--json").document["incidents"] == 0
+    assert "first of its area" in plan("lineage", draft).out
     assert "nobody is in charge" in plan("to-do", draft).out
 
     other = str(plan("branch", draft, "--title", "B", "--json").document["id"])
@@ -83,6 +84,13 @@ def test_the_whole_life(wangge: Run, draft: str, tmp_path: Path) -> None:
     assert rows[0].startswith("building,name,address,households,from_grid")
     assert len(rows) > 1
     assert "from_grid" in ground.read_text(encoding="utf-8")
+    plan("submit", other)
+    plan("approve", other, "--actor", "zhao")
+    plan("publish", other)
+    fates = {(r["predecessor"], r["fate"]) for r in plan("lineage", other, "--json").document}
+    assert len([fate for _, fate in fates if fate == "merged"]) == 1
+    assert "merged" in plan("lineage", other).out
+    assert "grids go on" in plan("lineage", other, "--code", near[0]).out
 
 
 def test_drawn_anew_around_what_is_locked(wangge: Run, draft: str, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "import": ("api.commands.importing:app", "Bring files in: a dry run unless --commit"),
     "plan": ("api.commands.plan:app", "Draw grids, score, publish and roll back editions"),
     "people": ("api.commands.people:app", "Assign workers to grids, record leaves"),
+    "duty": ("api.commands.duty:app", "Heads, leaders, departments; the emergency roster"),
     "audit": ("api.commands.audit:app", "Who saw and changed what; whether the log is whole"),
     "locate": ("api.commands.locate:app", "Which grid a place belongs to, and who answers"),
     "heatmap": ("api.commands.heatmap:app", "Density of incidents: HTML, PNG, GeoTIFF, contours"),

@@ -25,5 +25,13 @@ class AssignmentNotFound(NotFound):
     """The person does not answer for that at that time."""
 
 
+class DepartmentNotFound(NotFound):
+    """No such department."""
+
+
+class DutyConflict(Conflict):
+    """The area is in that mode already, or is not."""
+
+
 class PersonNotFound(NotFound):
     """No such person."""

@@ -18,6 +18,8 @@ from api.schemas.places import LocateOut
 from gis.errors import BadInput, Problem
 from gis.locator import CHUNK, Locator
 from grids.incidents.responsibility import REASONS, Answer, Nearest, answer, position, told
+from grids.incidents.service import check_category
+from grids.people.roster import VERDICTS
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -38,6 +40,12 @@ def _locate(
         float | None, typer.Option(help="68 % radius of the position's error, metres")
     ] = None,
     at: Annotated[str | None, typer.Option(help="At which moment; now when left out")] = None,
+    category: Annotated[
+        str | None, typer.Option(help="Of an incident: its departments answer too")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also who could have been called, and why not")
+    ] = False,
     grids: Annotated[Path | None, typer.Option(help="Layer of grids: FILE or 'FILE|LAYER'")] = None,
     points: Annotated[Path | None, typer.Option(help="Points, the same")] = None,
     out_file: Annotated[Path | None, typer.Option("--out", help=".csv or .parquet")] = None,
@@ -54,7 +62,10 @@ def _locate(
     if accuracy is not None and not 0 < accuracy <= 100_000:  # NaN too
         raise typer.BadParameter("give metres above 0, up to 100,000", param_hint="--accuracy")
     if lon is not None and lat is not None:
-        _one(lon, lat, crs, accuracy, at, data_dir, as_json=as_json)
+        _one(
+            lon, lat, crs, accuracy, at, data_dir,
+            category=category, explain=explain, as_json=as_json,
+        )  # fmt: skip
     elif grids is not None and points is not None and out_file is not None:
         _many(grids, points, out_file, id_column, lon_column, lat_column, crs)
     else:
@@ -69,20 +80,27 @@ def _one(
     at: str | None,
     data_dir: Path | None,
     *,
+    category: str | None,
+    explain: bool,
     as_json: bool,
 ) -> None:
     system = "wgs84" if crs == "auto" else crs
     x, y = position(lon, lat, system)
     when = moment(at, "--at") or datetime.now(UTC)
     with open_database(data_dir) as database, database.transaction() as session:
-        found = told(session, answer(session, x, y, at=when, accuracy_m=accuracy))
+        if category is not None:
+            check_category(session, category)
+        found = answer(
+            session, x, y, at=when, accuracy_m=accuracy, matter=category, explain=explain
+        )
+        found = told(session, found)
         if as_json:
-            print_json(LocateOut.of(found, system).model_dump(mode="json"))
+            print_json(LocateOut.of(found, system, category).model_dump(mode="json"))
         else:
-            _tell(found)
+            _tell(found, category)
 
 
-def _tell(found: Answer) -> None:
+def _tell(found: Answer, category: str | None) -> None:
     place = " > ".join(unit.name for unit in found.units) or "no known unit"
     out.print(f"{found.lon:.6f}, {found.lat:.6f}  {place}")
     if found.grid is None:
@@ -95,10 +113,19 @@ def _tell(found: Answer) -> None:
             f"grid [bold]{grid.code}[/] {grid.name}: {grid.households} households, "
             f"{found.distance_to_border_m:,.0f} m to the border"
         )
+        if found.exclusive is not None:
+            out.print(f"within {found.exclusive.code} {found.exclusive.name}, which has priority")
+        if found.reason == "nobody":
+            out.print(f"  {REASONS['nobody'][1]}")
         for each in found.responsible:
             out.print(f"  {each.name} ({each.role}): {REASONS[each.reason][1]}", markup=False)
-        if not found.responsible:
-            out.print(f"  {REASONS['nobody'][1]}")
+        for department in found.departments:
+            leads = "leads" if department.matters[category or ""] else "joins in"
+            out.print(f"  {department.name} {leads} this matter", markup=False)
+        if found.duties is not None:
+            out.print("emergency roster" if found.duties.is_emergency else "normal roster")
+            for one in found.duties.considered:
+                out.print(f"  {one.name} ({one.role}) {VERDICTS[one.verdict][1]}", markup=False)
     if found.confidence is not None:
         out.print(f"confidence {found.confidence:.1%}" + (": ask back" if found.ask_back else ""))
         for candidate in found.candidates[:5]:

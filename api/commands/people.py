@@ -23,9 +23,10 @@ from api.schemas.tracks import TrackPage
 from gis.audit import looks as looking
 from gis.errors import BadInput, Problem
 from grids.errors import AssignmentNotFound, PersonNotFound
-from grids.incidents.responsibility import REASONS, responsible, tell_people
+from grids.incidents.responsibility import REASONS
 from grids.patrols import tracks as patrol_tracks
 from grids.people import service
+from grids.people.answering import responsible, tell_people
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -163,7 +164,7 @@ def who(
     with open_database(data_dir) as database, database.transaction() as session:
         shape = service.grid_by_code(session, grid, when)
         people = responsible(session, shape.grid_id, when)
-        tell_people(session, shape, people)
+        tell_people(session, shape, [each.person_id for each in people])
     if as_json:
         print_json(
             [{"name": each.name, "role": each.role, "reason": each.reason} for each in people]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
@@ -10,6 +10,7 @@ from api.auth import Access, needs
 from api.dependencies import MomentIn
 from api.schemas.places import LocateOut
 from grids.incidents.responsibility import answer, position, told
+from grids.incidents.service import check_category
 
 router = APIRouter(prefix="/api/v1", tags=["locate"])
 
@@ -28,6 +29,14 @@ def locate(
         float | None,
         Query(gt=0, le=100_000, description="68 % radius of the position's error, metres"),
     ] = None,
+    category: Annotated[
+        str | None,
+        Query(max_length=50, description="Of an incident: its departments answer too"),
+    ] = None,
+    explain: Annotated[
+        Literal["true", "false"],
+        Query(description="Also who could have been called and was not, and why"),
+    ] = "false",
 ) -> LocateOut:
     """On a shared border the grid with the lowest code answers.
 
@@ -37,11 +46,15 @@ def locate(
     candidate's share of the probability is given, and ``ask_back`` is true where the grid that
     answers holds less than 80 % of it.
     """
+    if category is not None:
+        check_category(access.session, category)
     found = answer(
         access.session,
         *position(lon, lat, crs),
         at=at,
         accuracy_m=accuracy_m,
         scope=access.caller.scope,
+        matter=category,
+        explain=explain == "true",
     )
-    return LocateOut.of(told(access.session, found), crs)
+    return LocateOut.of(told(access.session, found), crs, category)

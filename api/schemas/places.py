@@ -9,8 +9,10 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from boundaries.models import AdminUnit, Edition
-from grids.incidents.responsibility import REASONS, Answer, Nearest, Responsible
+from grids.incidents.responsibility import REASONS, Answer, Nearest
 from grids.models import GridShape
+from grids.people.answering import Responsible
+from grids.people.roster import VERDICTS, Considered, Department
 
 
 class Sentence(BaseModel):
@@ -68,9 +70,12 @@ class GridBrief(BaseModel):
     deviation: float = Field(description="households / target - 1")
 
     @classmethod
-    def of(cls, shape: GridShape) -> GridBrief:
+    def of(
+        cls, shape: GridShape, kind: Literal["base", "micro", "exclusive"] = "base"
+    ) -> GridBrief:
         """From the table's row."""
         return cls(
+            kind=kind,
             id=shape.grid_id,
             code=shape.code,
             name=shape.name,
@@ -89,17 +94,72 @@ class ResponsibleOut(BaseModel):
     role: str
     primary: bool
     reason: Sentence
+    answers_for: Literal["grid", "exclusive_grid", "unit", "department"] = "grid"
+    code: str | None = Field(default=None, description="Of the unit, or number of the department")
 
     @classmethod
-    def of(cls, each: Responsible) -> ResponsibleOut:
+    def of(cls, each: Responsible, exclusive: int | None = None) -> ResponsibleOut:
         """From the answer's row."""
+        target: Literal["grid", "exclusive_grid", "unit", "department"] = "grid"
+        code = None
+        if each.unit_code is not None:
+            target, code = "unit", each.unit_code
+        elif each.department_id is not None:
+            target, code = "department", str(each.department_id)
+        elif each.grid_id is not None and each.grid_id == exclusive:
+            target = "exclusive_grid"
         return cls(
             person_id=each.person_id,
             name=each.name,
             role=each.role,
             primary=each.is_primary,
             reason=Sentence.of(each.reason),
+            answers_for=target,
+            code=code,
         )
+
+
+class DepartmentOut(BaseModel):
+    """A department that a matter belongs to."""
+
+    id: int
+    name: str
+    unit_code: str = Field(description="The unit it serves")
+    attendance: Literal["resident", "rotating", "on_call"]
+    leads: bool = Field(description="Leads the matter, else joins in")
+
+    @classmethod
+    def of(cls, each: Department, matter: str) -> DepartmentOut:
+        """From the roster's row."""
+        return cls.model_validate(
+            {
+                "id": each.id, "name": each.name, "unit_code": each.area,
+                "attendance": each.attendance, "leads": each.matters[matter],
+            }
+        )  # fmt: skip
+
+
+class ConsideredOut(BaseModel):
+    """Somebody who could have been called, and what became of it."""
+
+    person_id: uuid.UUID
+    name: str
+    role: str
+    verdict: Sentence
+
+    @classmethod
+    def of(cls, each: Considered) -> ConsideredOut:
+        """From the roster's row."""
+        zh, en = VERDICTS[each.verdict]
+        verdict = Sentence(code=each.verdict, zh=zh, en=en)
+        return cls(person_id=each.person, name=each.name, role=each.role, verdict=verdict)
+
+
+class DutiesOut(BaseModel):
+    """Why these and no others: what an inspection asks."""
+
+    mode: Literal["normal", "emergency"]
+    considered: list[ConsideredOut] = Field(description="Within the caller's sight")
 
 
 class PointOut(BaseModel):
@@ -155,10 +215,23 @@ class LocateOut(BaseModel):
     candidates: list[CandidateOut]
     ask_back: bool
     nearest: NearestOut | None = Field(description="Only outside all grids")
+    micro: GridBrief | None = Field(
+        default=None, description="The micro grid that the place lies in"
+    )
+    exclusive: GridBrief | None = Field(
+        None, description="The exclusive grid over it, whose people come first"
+    )
+    departments: list[DepartmentOut] = Field(
+        default=[], description="Only when a category was given"
+    )
+    explanation: DutiesOut | None = Field(
+        default=None, description="Only when asked for by explain"
+    )
 
     @classmethod
-    def of(cls, answer: Answer, crs: str) -> LocateOut:
+    def of(cls, answer: Answer, crs: str, matter: str | None = None) -> LocateOut:
         """From the service's answer."""
+        exclusive = answer.exclusive.grid_id if answer.exclusive else None
         return cls(
             at=answer.at,
             point=PointOut(lon=answer.lon, lat=answer.lat, crs=crs),
@@ -166,7 +239,7 @@ class LocateOut(BaseModel):
             grid=GridBrief.of(answer.grid) if answer.grid else None,
             edition=EditionBrief.of(answer.edition) if answer.edition else None,
             units=[Unit.of(unit) for unit in answer.units],
-            responsible=[ResponsibleOut.of(each) for each in answer.responsible],
+            responsible=[ResponsibleOut.of(each, exclusive) for each in answer.responsible],
             reason=Sentence.of(answer.reason),
             distance_to_border_m=answer.distance_to_border_m,
             confidence=answer.confidence,
@@ -176,4 +249,13 @@ class LocateOut(BaseModel):
             ],
             ask_back=answer.ask_back,
             nearest=NearestOut.of(answer.nearest) if answer.nearest else None,
+            micro=GridBrief.of(answer.micro, "micro") if answer.micro else None,
+            exclusive=GridBrief.of(answer.exclusive, "exclusive") if answer.exclusive else None,
+            departments=[DepartmentOut.of(each, matter or "") for each in answer.departments],
+            explanation=DutiesOut(
+                mode="emergency" if answer.duties.is_emergency else "normal",
+                considered=[ConsideredOut.of(each) for each in answer.duties.considered],
+            )
+            if answer.duties
+            else None,
         )

@@ -19,7 +19,7 @@ FROM assignments AS a
 JOIN assignments AS b ON a.id < b.id
     AND a.grid_id = b.grid_id
     AND a.is_primary
-    AND b.is_primary
+    AND b.is_primary AND a.mode_span && b.mode_span
     AND a.valid && b.valid;
 
 -- invariant: every unit's parent is known

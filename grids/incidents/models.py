@@ -27,6 +27,7 @@ class IncidentCategory(Base):
     kind: Mapped[str] = mapped_column(sa.Text)
     national_code: Mapped[str | None] = mapped_column(sa.Text)
     local_code: Mapped[str | None] = mapped_column(sa.Text)
+    routed_by: Mapped[str] = mapped_column(sa.Text, server_default="place")
 
 
 class IncidentTransition(Base):

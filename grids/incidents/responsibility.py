@@ -15,13 +15,12 @@ from boundaries.access import EVERYWHERE
 from boundaries.models import Edition
 from boundaries.repository import covers, point, units_by_code
 from boundaries.service import chain
-from gis import audit
 from gis.crs import from_wgs84_geometry, metric_crs, parse_name, to_wgs84
 from gis.errors import BadInput, Problem
 from grids.models import GridShape
+from grids.people.answering import answering, concerned, explained, tell_people
 
 if TYPE_CHECKING:
-    import uuid
     from collections.abc import Sequence
     from datetime import datetime
 
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
 
     from boundaries.access import Scope
     from boundaries.models import AdminUnit
+    from grids.people.answering import Duties, Responsible
+    from grids.people.roster import Department
 
 # Share of the position's probability below which the caller is asked to ask back.
 ASK_BACK_BELOW: Final = 0.80
@@ -48,6 +49,10 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     "team_worker": ("该网格的其他网格员", "another worker of this grid"),
     "deputy": ("该网格的副职", "deputy of this grid"),
     "grid_head": ("该网格的网格长", "head of this grid"),
+    "unit_head": ("所属村(社区)或乡镇的负责人", "head of the village, community or township"),
+    "leader": ("包联领导", "leader linked to this unit"),
+    "officer": ("该类事项的牵头部门", "of the department that leads this matter"),
+    "joint_officer": ("该类事项的协办部门", "of a department that joins in this matter"),
     "in_grid": ("位置在该网格内", "the place lies in this grid"),
     "on_border": (
         "位置恰在网格边界上,由编号最小的网格负责",
@@ -62,18 +67,6 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     "no_edition": ("该时刻没有生效的网格版本", "no edition of grids was in force at that time"),
     "no_place": ("没有坐标,待人工定位", "no coordinates: to be placed by a person"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Responsible:
-    """A person who answers, and why."""
-
-    person_id: uuid.UUID
-    assignment_id: int
-    name: str
-    role: str
-    is_primary: bool
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +109,10 @@ class Answer:
     confidence: float | None = None
     candidates: Sequence[Candidate] = field(default=())
     nearest: Nearest | None = None
+    micro: GridShape | None = None
+    exclusive: GridShape | None = None
+    departments: Sequence[Department] = ()
+    duties: Duties | None = None
 
     @property
     def ask_back(self) -> bool:
@@ -152,6 +149,8 @@ def answer(
     at: datetime,
     accuracy_m: float | None = None,
     scope: Scope = EVERYWHERE,
+    matter: str | None = None,
+    explain: bool = False,
 ) -> Answer:
     """Which grid a place belongs to at a moment, and who answers for it.
 
@@ -166,6 +165,10 @@ def answer(
         grid's share of the probability, ``confidence`` and ``ask_back``.
     scope
         What the session's caller sees: of a place outside it nothing is said.
+    matter
+        Category of an incident: its departments are named too.
+    explain
+        Also who could have been called and was not.
     """
     # First the shapes, of all editions, by their index: a planner that cannot see through the
     # policies might go through the editions instead, one after the other.
@@ -174,13 +177,24 @@ def answer(
     covering = session.execute(
         sa.select(found, Edition)
         .join(Edition, Edition.id == found.edition_id)
-        .where(Edition.kind == "base", Edition.status != "draft", Edition.valid.contains(at))
+        .where(Edition.status != "draft", Edition.valid.contains(at))
         .order_by(found.code)
     ).all()
-    if not covering:
+    kinds: dict[str, tuple[GridShape, Edition]] = {}
+    for each, its_edition in covering:
+        kinds.setdefault(its_edition.kind, (each, its_edition))
+    if "base" not in kinds:
         return _outside(session, lon, lat, at, accuracy_m, scope=scope)
-    shape, edition = covering[0]
-    people = responsible(session, shape.grid_id, at)
+    shape, edition = kinds["base"]
+    micro, exclusive = (
+        kinds[kind][0] if kind in kinds else None for kind in ("micro", "exclusive")
+    )
+    place: dict[str, Any] = {
+        "grid": shape.grid_id, "unit": shape.unit_code, "at": at, "matter": matter,
+        "exclusive": exclusive.grid_id if exclusive else None,
+    }  # fmt: skip
+    people = answering(session, **place)
+    is_manned = any(each.grid_id is not None for each in people)
     border = sa.func.ST_Boundary(GridShape.geom)
     is_on_border, border_m = session.execute(
         sa.select(
@@ -195,7 +209,7 @@ def answer(
         lon=lon,
         lat=lat,
         at=at,
-        reason=(("on_border" if is_on_border else "in_grid") if people else "nobody"),
+        reason=(("on_border" if is_on_border else "in_grid") if is_manned else "nobody"),
         grid=shape,
         edition=edition,
         units=chain(session, lon, lat, at, shape.unit_code),
@@ -203,6 +217,10 @@ def answer(
         distance_to_border_m=border_m,
         confidence=share.get(shape.grid_id, 0.0) if accuracy_m else None,
         candidates=candidates,
+        micro=micro,
+        exclusive=exclusive,
+        departments=concerned(session, shape.unit_code, matter, at),
+        duties=explained(session, **place) if explain else None,
     )
 
 
@@ -216,42 +234,14 @@ def _distance_m(shape: Any, lon: float, lat: float) -> sa.Function[float]:
     return sa.func.ST_Distance(edges, sa.func.geography(point(lon, lat)))
 
 
-def responsible(session: Session, grid_id: int, at: datetime) -> list[Responsible]:
-    """People who answer for a grid at a moment, the first to be called first."""
-    rows = session.execute(
-        sa.text(
-            "SELECT person_id, assignment_id, name, role, is_primary, reason "
-            "FROM wangge_responsible(:grid, :moment)"
-        ),
-        {"grid": grid_id, "moment": at},
-    )
-    return [Responsible(*row) for row in rows]
-
-
 def told(session: Session, found: Answer, *, actor: str | None = None) -> Answer:
     """The answer as it is handed out: the names in it are entered in the audit log."""
     if found.grid is not None:
-        tell_people(session, found.grid, found.responsible, actor=actor)
+        considered = found.duties.considered if found.duties else ()
+        people = [each.person_id for each in found.responsible]
+        people += [each.person for each in considered if each.person not in set(people)]
+        tell_people(session, found.grid, people, actor=actor)
     return found
-
-
-def tell_people(
-    session: Session,
-    grid: GridShape,
-    people: Sequence[Responsible],
-    *,
-    actor: str | None = None,
-) -> None:
-    """Enter that it was told who answers for a grid; that nobody does names nobody."""
-    if people:
-        audit.read(
-            session,
-            object_kind="person",
-            fields=("name", "role"),
-            seen=[(each.person_id, grid.unit_code) for each in people],
-            actor=actor,
-            grid=grid.grid_id,
-        )
 
 
 def _outside(

@@ -156,7 +156,7 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
     if earlier is not None:
         return _replayed(earlier, report)
     lon, lat = _position(report)
-    _check_category(session, report)
+    check_category(session, report.category)
     reported_at = report.reported_at or datetime.now(UTC)
     found = (
         answer(session, lon, lat, at=reported_at, accuracy_m=report.accuracy_m, scope=scope)
@@ -168,7 +168,15 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
             "the place lies outside the area of this account, so nothing was stored: check the "
             "coordinates, or hand it to the centre of that area"
         )
-    first = found.responsible[0] if found is not None and found.responsible else None
+    # Whoever answers for the grid itself: heads and departments are told, not given the case.
+    first = next(
+        (
+            each
+            for each in (found.responsible if found is not None else ())
+            if found is not None and found.grid is not None and each.grid_id == found.grid.grid_id
+        ),
+        None,
+    )
     reason = first.reason if first else (found.reason if found else "no_place")
     county_code = _county(session, report, found, reported_at)
     statement = (
@@ -266,12 +274,19 @@ def _position(report: Report) -> tuple[float | None, float | None]:
     return position(report.x, report.y, report.crs)
 
 
-def _check_category(session: Session, report: Report) -> None:
-    if session.get(IncidentCategory, report.category) is None:
+def check_category(session: Session, code: str) -> None:
+    """Refuse a category that is not kept.
+
+    Raises
+    ------
+    UnknownCategory
+        With those that are.
+    """
+    if session.get(IncidentCategory, code) is None:
         known = session.scalars(sa.select(IncidentCategory.code).order_by(IncidentCategory.code))
         raise UnknownCategory(
             Problem(
-                f"unknown category '{report.category}'",
+                f"unknown category '{code}'",
                 f"One of: {', '.join(known)}",
                 field="category",
             )

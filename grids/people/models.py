@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, TSTZRANGE, Range
+from sqlalchemy.dialects.postgresql import ARRAY, INT4RANGE, TSTZRANGE, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
 from boundaries.models import Code
@@ -42,7 +42,7 @@ class Person(Base):
 
 
 class Assignment(Base):
-    """A person's role on one grid, building or route for a time."""
+    """A person's role on one grid, building, route, unit or department for a time."""
 
     __tablename__ = "assignments"
     id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
@@ -53,6 +53,18 @@ class Assignment(Base):
     grid_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Grid.id))
     building_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Building.id))
     route_id: Mapped[int | None] = mapped_column(sa.ForeignKey(PatrolRoute.id))
+    unit_code: Mapped[str | None] = mapped_column(Code)
+    department_id: Mapped[int | None] = mapped_column(sa.ForeignKey("departments.id"))
+    link_level: Mapped[int | None] = mapped_column(sa.SmallInteger)
+    mode: Mapped[str] = mapped_column(sa.Text, server_default="any")
+    mode_span: Mapped[Range[int]] = mapped_column(
+        INT4RANGE,
+        sa.Computed(
+            "CASE mode WHEN 'normal' THEN int4range(0, 1) WHEN 'emergency' THEN int4range(1, 2) "
+            "ELSE int4range(0, 2) END",
+            persisted=True,
+        ),
+    )
     is_primary: Mapped[bool] = mapped_column(sa.Boolean, server_default=sa.false())
     valid: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
     author: Mapped[str] = mapped_column(sa.Text)
@@ -71,6 +83,52 @@ class Leave(Base):
     person_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("persons.id"))
     deputy_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey("persons.id"))
     during: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
+    author: Mapped[str] = mapped_column(sa.Text)
+    created_at: Mapped[datetime] = mapped_column(
+        sa.DateTime(timezone=True), server_default=sa.func.now()
+    )
+
+
+class Department(Base):
+    """A department that serves a unit: which matters are its, in `department_matters`."""
+
+    __tablename__ = "departments"
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
+    county_code: Mapped[str] = mapped_column(Code)
+    area_code: Mapped[str] = mapped_column(Code)
+    name: Mapped[str] = mapped_column(sa.Text)
+    attendance: Mapped[str] = mapped_column(sa.Text, server_default="on_call")
+    valid: Mapped[Range[datetime]] = mapped_column(
+        TSTZRANGE, server_default=sa.text("tstzrange(NULL, NULL)")
+    )
+    source: Mapped[str] = mapped_column(sa.Text)
+    external_id: Mapped[str] = mapped_column(sa.Text)
+
+
+class DepartmentMatter(Base):
+    """A category of incidents that a department leads or joins in."""
+
+    __tablename__ = "department_matters"
+    department_id: Mapped[int] = mapped_column(sa.ForeignKey(Department.id), primary_key=True)
+    category: Mapped[str] = mapped_column(
+        sa.ForeignKey("incident_categories.code"), primary_key=True
+    )
+    county_code: Mapped[str] = mapped_column(Code)
+    area_code: Mapped[str] = mapped_column(Code)
+    is_lead: Mapped[bool] = mapped_column(sa.Boolean, server_default=sa.true())
+    author: Mapped[str] = mapped_column(sa.Text)
+
+
+class DutyMode(Base):
+    """A time in which an area, and all beneath it, is in emergency."""
+
+    __tablename__ = "duty_modes"
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
+    county_code: Mapped[str] = mapped_column(Code)
+    area_code: Mapped[str] = mapped_column(Code)
+    mode: Mapped[str] = mapped_column(sa.Text, server_default="emergency")
+    valid: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
+    reason: Mapped[str] = mapped_column(sa.Text)
     author: Mapped[str] = mapped_column(sa.Text)
     created_at: Mapped[datetime] = mapped_column(
         sa.DateTime(timezone=True), server_default=sa.func.now()

@@ -361,7 +361,8 @@ def _workers(session: Session, at: datetime) -> dict[int, str]:
     rows = execute(
         session,
         "SELECT a.grid_id, p.name FROM assignments AS a JOIN persons AS p ON p.id = a.person_id "
-        "WHERE a.grid_id IS NOT NULL AND a.is_primary AND a.valid @> CAST(:at AS timestamptz)",
+        "WHERE a.grid_id IS NOT NULL AND a.is_primary AND a.mode <> 'emergency' "
+        "AND a.valid @> CAST(:at AS timestamptz)",
         at=at,
     )
     return {row.grid_id: row.name for row in rows}

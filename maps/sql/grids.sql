@@ -1,7 +1,10 @@
 -- The base grids that hold at a moment, with who answers for each, and one label point a grid.
 -- Vertices are snapped to half a unit of the tile before they are transformed: from afar few are
 -- left to transform, and two neighbours, which share theirs, keep sharing them.
-WITH hits AS MATERIALIZED (
+WITH emergencies AS MATERIALIZED (
+    SELECT area_code FROM duty_modes WHERE valid @> CAST(:at AS timestamptz)
+),
+hits AS MATERIALIZED (
     SELECT s.grid_id, s.unit_code AS area_code, s.code, substr(s.code, length(s.unit_code) + 1) AS short_code, s.name,
            u.name AS unit_name, u.name_en AS unit_name_en, s.area_type, s.households, s.target,
            round(s.deviation::numeric, 4)::double precision AS deviation, p.name AS worker,
@@ -12,6 +15,9 @@ WITH hits AS MATERIALIZED (
         ON u.code = s.unit_code AND u.valid @> CAST(:at AS timestamptz)
     LEFT JOIN assignments AS a
         ON a.grid_id = s.grid_id AND a.is_primary AND a.valid @> CAST(:at AS timestamptz)
+        AND (a.mode = 'any' OR a.mode = CASE
+            WHEN EXISTS (SELECT FROM emergencies AS m WHERE starts_with(s.unit_code, m.area_code))
+            THEN 'emergency' ELSE 'normal' END)
     LEFT JOIN persons AS p ON p.id = a.person_id
     WHERE s.geom && ST_MakeEnvelope(:west, :south, :east, :north, 4326)
       AND e.kind = 'base' AND e.status <> 'draft' AND e.valid @> CAST(:at AS timestamptz)

@@ -32,7 +32,7 @@ from grids.incidents import reporters
 from grids.incidents import service as incidents
 from grids.people import service as people
 from tests import factories
-from tests.access.planned import lineage_rows, plan_rows, sign_row
+from tests.access.planned import duty_rows, lineage_rows, plan_rows, sign_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -297,6 +297,9 @@ def _draft(session: Session, place: Place, county: str) -> None:
         place.add(Row("identity", code, (county,)), table="grids", key=grid)
         place.add(Row("cell", code, (code[:12],)), table="cells", key=grid)
     place.ids["plan", county] = draft.id
+    duty_rows(
+        session, county, lambda kind, table: place.add(Row(kind, county, (county,)), table=table)
+    )
     place.ids["edition", county] = lineage_rows(
         session, county, draft.id,
         lambda code: place.add(Row("lineage", code, (code[:12],)), table="grid_lineage"),

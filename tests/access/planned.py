@@ -78,6 +78,33 @@ def lineage_rows(session: Session, county: str, draft: int, add: Callable[[str],
     return edition
 
 
+def duty_rows(session: Session, county: str, add: Callable[[str, str], str]) -> None:
+    """A department with a matter, and an emergency that is over, each with a mark."""
+    values = {"county": county, "name": add("department", "departments")}
+    session.execute(
+        sa.text(
+            "INSERT INTO departments (county_code, area_code, name, source, external_id) "
+            "VALUES (:county, :county, :name, 'test', :name)"
+        ),
+        values,
+    )
+    session.execute(
+        sa.text(
+            "INSERT INTO department_matters (department_id, category, county_code, area_code, "
+            "author) SELECT id, 'tourism', county_code, area_code, :mark FROM departments "
+            "WHERE name = :name"
+        ),
+        {"name": values["name"], "mark": add("matter", "department_matters")},
+    )
+    session.execute(
+        sa.text(
+            "INSERT INTO duty_modes (county_code, area_code, valid, reason, author) VALUES "
+            "(:county, :county, '[2020-01-01, 2020-01-02)', :mark, 'test')"
+        ),
+        {"county": county, "mark": add("duty mode", "duty_modes")},
+    )
+
+
 def sign_row(session: Session, village: str, code: str, at: tuple[float, float], name: str) -> None:
     """A sign in a village, of whichever account of residents comes first."""
     session.execute(

@@ -28,6 +28,9 @@ unit           all      all         all       all      all        all        all
 border         all      all         all       all      all        all        all     all           all     all        all          all            all
 edition        -        around      around    around   around     around     around  around        around  around     -            -              -
 grid           -        in          in        in       in         in         in      in            in      in         -            -              -
+department     -        around      around    around   around     around     around  around        around  around     -            -              -
+matter         -        around      around    around   around     around     around  around        around  around     -            -              -
+duty mode      -        around      around    around   around     around     around  around        around  around     -            -              -
 lineage        -        in          in        in       in         in         in      in            in      in         -            -              -
 identity       -        around      around    around   around     around     around  around        around  around     -            -              -
 barrier        -        around      around    around   around     around     around  around        around  around     -            -              -
@@ -195,6 +198,9 @@ TABLES: Final = {
     "persons": "id",
     "assignments": "author",
     "leaves": "author",
+    "departments": "name",
+    "department_matters": "author",
+    "duty_modes": "reason",
     "cameras": "name",
     "patrol_routes": "name",
     "checkpoints": "name",

@@ -12,6 +12,7 @@ from pyproj import Geod
 
 from gis.crs import from_wgs84
 from grids import service
+from grids.people import duty
 from grids.people import service as people
 from grids.people.models import Person
 from tests import factories
@@ -55,6 +56,45 @@ def test_inside_a_grid(town: Town, place: int) -> None:
     assert found["confidence"] is None
     assert found["ask_back"] is False
     assert found["candidates"] == []
+
+
+def test_heads_departments_and_why_nobody_else(own_town: Town) -> None:
+    town = own_town
+    lon, lat = factories.middle(1)
+    village = factories.VILLAGES[0]
+    with town.database.transaction() as session:
+        made = [
+            people.add(session, name, county_code=factories.COUNTY, actor="t")
+            for name in ("书记", "副旗长", "科员")
+        ]
+        since = datetime(2026, 2, 1, tzinfo=UTC)
+        duty.link(session, made[0], actor="t", role="unit_head", unit=village, since=since)
+        duty.link(
+            session, made[1], actor="t", role="leader", unit=village[:6], level=1, since=since
+        )
+        office = duty.add_department(session, "文旅局", area=village[:6], actor="t")
+        duty.set_matters(session, office, {"tourism": True}, actor="t")
+        duty.link(session, made[2], actor="t", role="officer", department=office, since=since)
+        worker = session.get_one(Person, town.county.workers[factories.grid_code(1)])
+        people.take_leave(session, worker, since=since, until=since + timedelta(days=60), actor="t")
+    found = ask(town, lon, lat, category="tourism", explain="true")
+    assert found["reason"]["code"] == "nobody", "of the grid itself"
+    assert [(e["name"], e["reason"]["code"], e["answers_for"]) for e in found["responsible"]] == [
+        ("书记", "unit_head", "unit"), ("副旗长", "leader", "unit"),
+        ("科员", "officer", "department"),
+    ]  # fmt: skip
+    (department,) = found["departments"]
+    assert (department["name"], department["leads"]) == ("文旅局", True)
+    told = found["explanation"]
+    assert told["mode"] == "normal"
+    assert ("网格员2", "on_leave") in [
+        (e["name"], e["verdict"]["code"]) for e in told["considered"]
+    ]
+    plain = ask(town, lon, lat)
+    assert (plain["departments"], plain["explanation"]) == ([], None)
+    assert [each["name"] for each in plain["responsible"]] == ["书记", "副旗长"]
+    refused = refusal(town, lon=lon, lat=lat, category="xyz")
+    assert refused["problems"][0]["field"] == "category"
 
 
 def test_distance_to_the_border_is_in_metres(town: Town) -> None:

@@ -108,6 +108,12 @@ INSERT INTO plan_comments (edition_id, county_code, area_code, author, words)
     SELECT edition_id, county_code, area_code, 't', 'w' FROM plans;
 INSERT INTO plan_save_points (edition_id, name, county_code, area_code, seq, author)
     SELECT edition_id, 'n', county_code, area_code, 0, 't' FROM plans;
+INSERT INTO departments (county_code, area_code, name, source, external_id)
+    VALUES ('990121', '990121', 'd', 't', 'd');
+INSERT INTO department_matters (department_id, category, county_code, area_code, author)
+    SELECT id, 'tourism', county_code, area_code, 't' FROM departments;
+INSERT INTO duty_modes (county_code, area_code, valid, reason, author)
+    VALUES ('990121', '990121', '[2020-01-01, 2020-01-02)', 'r', 't');
 INSERT INTO grid_lineage (edition_id, before_id, predecessor, successor, county_code, unit_code,
     predecessor_code, successor_code, households, buildings, area_m2)
     SELECT g.edition_id, (SELECT min(id) FROM editions WHERE id <> g.edition_id), g.grid_id,

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from gis import audit
 from gis.errors import BadInput
 from grids.errors import AssignmentConflict, GridNotFound, PersonNotFound
-from grids.incidents.responsibility import responsible
 from grids.people import service
+from grids.people.answering import responsible
 from grids.people.models import Person
 from tests import factories
 

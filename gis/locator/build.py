@@ -43,7 +43,8 @@ def check(shapes: NDArray[np.object_], ids: NDArray[Any], *, geographic: bool) -
     ]
     kinds = shapely.get_type_id(shapes)
     unfit = shapely.is_missing(shapes) | shapely.is_empty(shapes) | ~np.isin(kinds, (3, 6))
-    unfit[~unfit] |= ~shapely.is_valid(shapes[~unfit])
+    with np.errstate(invalid="ignore"):  # told of NaN, which makes a polygon invalid
+        unfit[~unfit] |= ~shapely.is_valid(shapes[~unfit])
     problems += [
         Problem(_wrong(shapes[k]), "Repair or leave it out", row=int(k) + 1)
         for k in np.flatnonzero(unfit)
@@ -79,13 +80,14 @@ def _out_of_range(
     ]
     if geographic:
         beyond = (size[:, 0] > 180) | (size[:, 1] > 90)
+        bad, first = np.unique(index[beyond], return_index=True)
         found += [
             (
                 int(rows[k]),
-                f"{xy[index == k][beyond[index == k]][0].tolist()} is no longitude and latitude",
+                f"({x}, {y}) is no longitude and latitude",
                 "Longitude comes first; for metres build with geographic=False",
             )
-            for k in np.unique(index[beyond])
+            for k, (x, y) in zip(bad, xy[beyond][first].tolist(), strict=True)
         ]
     else:
         found += [

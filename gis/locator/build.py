@@ -15,7 +15,6 @@ from gis.locator.compiled import Body, Flags, Floats, Ints
 from gis.locator.file import Arrays
 from gis.locator.predicates import LARGEST, SMALLEST
 
-CELLS_PER_EDGE: Final = 2.0
 FEWEST_CELLS: Final = 1024.0
 LEAST_CELL: Final = 2.0**-36
 """No cell is cut that is smaller than this share of the largest coordinate: doubles near it are
@@ -122,12 +121,12 @@ def _nearby_order(rings: Rings) -> Ints:
     return np.lexsort((at[:, 0], band)).astype(np.int64)
 
 
-def _frame(laid: arcs.Arcs, edges: Ints) -> cells.Frame:
+def _frame(laid: arcs.Arcs, edges: Ints, cells_per_edge: float) -> cells.Frame:
     """Even cells over all, in number as the edges and in shape as these run."""
     low, high = laid.xy.min(axis=0), laid.xy.max(axis=0)
     extent = high - low
     step = np.abs(laid.xy[edges + 1] - laid.xy[edges]).mean(axis=0)
-    wanted = max(CELLS_PER_EDGE * len(edges), FEWEST_CELLS)
+    wanted = max(cells_per_edge * len(edges), FEWEST_CELLS)
     across = extent / np.maximum(step, 1e-300)
     columns = float(np.sqrt(wanted * across[0] / across[1]))
     columns = min(max(columns, 1.0), wanted)
@@ -148,7 +147,7 @@ def _frame(laid: arcs.Arcs, edges: Ints) -> cells.Frame:
     )
 
 
-def body_of(rings: Rings, order: Ints) -> tuple[Body, Arrays, int]:
+def body_of(rings: Rings, order: Ints, cells_per_edge: float) -> tuple[Body, Arrays, int]:
     """The index of polygons that come in the order of their ids.
 
     Parameters
@@ -157,6 +156,8 @@ def body_of(rings: Rings, order: Ints) -> tuple[Body, Arrays, int]:
         Of the polygons, smallest id first.
     order
         Position of each in the order given by the caller.
+    cells_per_edge
+        How many cells to begin with, as a multiple of the edges.
 
     Returns
     -------
@@ -168,7 +169,7 @@ def body_of(rings: Rings, order: Ints) -> tuple[Body, Arrays, int]:
     laid = arcs.arcs_of(rings.xy, rings.starts, rings.polygon, rings.hole, _nearby_order(rings))
     edges = cells.edges_of(laid.starts)
     layer = cells.Layer(laid.xy, cells.arc_of_vertices(laid.starts), laid.owner_starts, laid.owners)
-    frame = _frame(laid, edges)
+    frame = _frame(laid, edges, cells_per_edge)
     least = LEAST_CELL * float(np.abs(laid.xy).max())
     words, hidden = cells.fill(layer, frame, edges, len(order), least)
     if len(words) > cells.PLACE:

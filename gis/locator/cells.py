@@ -44,8 +44,9 @@ GROUP: Final = 8
 """Candidates of one record, a bit each."""
 MANY_RUNS: Final = 4095
 """From so many runs on their number is in a word of its own."""
-CROWDED: Final = 10
-"""A cell that more edges than this come near is cut again."""
+CROWDED: Final = 24
+"""A cell that more edges than this come near is cut again. Fewer make the index larger and hardly
+faster (bench/README.md, Locate)."""
 DEEPEST: Final = 12
 NEAR: Final = 1e-3
 """How near, in cells, an edge is entered."""

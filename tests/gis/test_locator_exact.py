@@ -65,9 +65,11 @@ def test_side_in_the_kernels_is_sure_only_when_right() -> None:
             assert moved_left(*u, *v, *p) == (expected > 0)
 
 
-def check(shapes: Sequence[Any], ids: Sequence[Any], points: np.ndarray) -> Locator:
+def check(
+    shapes: Sequence[Any], ids: Sequence[Any], points: np.ndarray, cells_per_edge: float = 2.0
+) -> Locator:
     """Compare the answers for points with those of the oracle, together and one by one."""
-    locator = Locator.build(shapes, ids, geographic=False)
+    locator = Locator.build(shapes, ids, geographic=False, cells_per_edge=cells_per_edge)
     oracle = Oracle(shapes, ids)
     expected = [oracle.locate(*each) for each in points.tolist()]
     assert locator.locate(*points.T).tolist() == expected
@@ -115,8 +117,7 @@ def test_any_polygons_at_hard_points(
     points = hard_points(shapes, 60, seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "FEWEST_CELLS", fewest)
-        patch.setattr(build, "CELLS_PER_EDGE", min(fewest, 2.0) / 8)
-        check(shapes, ids, points)
+        check(shapes, ids, points, cells_per_edge=min(fewest, 2.0) / 8)
 
 
 def test_many_polygons_meet_in_a_point() -> None:

@@ -154,6 +154,9 @@ def test_coordinates_that_no_index_can_hold() -> None:
     assert "geographic=False" in told[3]
     with pytest.raises(BadInput, match=r"row 1: .*larger"):
         Locator.build([box(0, 0, 1e15, 1)], [1], geographic=False)
+    for odd in (0.0, -1.0, 17.0, float("nan")):
+        with pytest.raises(BadInput, match="cells_per_edge"):
+            Locator.build([box(0, 0, 1, 1)], [1], cells_per_edge=odd)
 
 
 def test_importing_loads_no_compiler() -> None:

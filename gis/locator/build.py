@@ -130,11 +130,13 @@ def _frame(laid: arcs.Arcs, edges: Ints, cells_per_edge: float) -> cells.Frame:
     across = extent / np.maximum(step, 1e-300)
     columns = float(np.sqrt(wanted * across[0] / across[1]))
     columns = min(max(columns, 1.0), wanted)
-    count = np.array([int(np.ceil(columns)), int(np.ceil(wanted / columns))])
-    # Room on each side, so that rounding never takes a point of the extent out of the cells.
-    room = extent / count * 0.01
-    size = (extent + 2 * room) / count
-    origin = low - room
+    # A cell is many thousand doubles wide, or there is but one.
+    most = extent / (LEAST_CELL * np.abs(laid.xy).max())
+    count = np.ceil(np.minimum([columns, wanted / columns], np.maximum(most, 1.0))).astype(int)
+    # Room on each side: no rounding takes a point of the extent out of the cells, and west of the
+    # first ones there is nothing.
+    origin = np.minimum(low - extent / count * 0.01, np.nextafter(low, -np.inf))
+    size = (extent + 2 * (low - origin)) / count
     return cells.Frame(
         float(origin[0]),
         float(origin[1]),

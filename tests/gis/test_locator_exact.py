@@ -15,6 +15,7 @@ from shapely import MultiPolygon, Polygon, box
 
 from bench.locating.layers import tiling
 from gis.locator import Locator, build
+from gis.locator.cells import Frame
 from gis.locator.predicates import exact_side, moved_left
 from gis.locator.predicates import side as fast_side
 from tests.gis.rational import Oracle, hard_points, side
@@ -120,6 +121,31 @@ def test_any_polygons_at_hard_points(
         check(shapes, ids, points, cells_per_edge=min(fewest, 2.0) / 8)
 
 
+@pytest.mark.parametrize("size", [0.5, 1.0, 4.0])
+@given(
+    triangles=st.lists(
+        st.lists(st.tuples(*[st.integers(0, 4).map(float)] * 2), min_size=3, max_size=3),
+        min_size=1,
+        max_size=12,
+    ),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=60)
+def test_anchors_upon_vertices_and_edges(
+    triangles: list[list[tuple[float, float]]], seed: int, size: float
+) -> None:
+    """Cells whose sides and anchors have the very coordinates of the polygons' vertices."""
+    shapes = pieces(triangles)
+    if not shapes:
+        return
+    count = int(8 / size)
+    frame = Frame(-size, -size / 2, size, size, 1 / size, 1 / size, count, count)
+    ids = np.random.default_rng(seed).permutation(len(shapes)).tolist()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "_frame", lambda *_: frame)
+        check(shapes, ids, hard_points(shapes, 60, seed))
+
+
 def test_many_polygons_meet_in_a_point() -> None:
     """More candidates than one record holds, and cells that no cutting makes less crowded."""
     angles = np.linspace(0, 2 * np.pi, 61)
@@ -184,6 +210,14 @@ def test_zeros_of_either_sign_and_subnormal_points() -> None:
     check(shapes, [0, 1], points)
     slanted = [Polygon([(-1, -1), (3, 1), (-1, 1)]), Polygon([(-1, -1), (3, 1), (3, -1)])]
     check(slanted, [0, 1], np.array([(1 + 2 * x, x) for x in tiny] + [(1.0, x) for x in tiny]))
+
+
+def test_layer_of_a_few_doubles_across() -> None:
+    x, y = np.nextafter(116.4, np.inf), 39.9
+    steps = [x + k * math.ulp(x) for k in range(4)], [y + k * math.ulp(y) for k in range(4)]
+    shapes = [box(a, steps[1][0], b, steps[1][3]) for a, b in pairwise(steps[0])]
+    points = np.array([(a, b) for a in (116.4, *steps[0]) for b in (39.8, *steps[1], 40.0)])
+    check(shapes, [2, 0, 1], points)
 
 
 def test_large_plane_coordinates() -> None:

@@ -26,11 +26,13 @@ from gis.locator.borders import Borders
 from gis.locator.cells import BORDER, FINER, MANY_RUNS, PLACE, Frame, finer_frame
 from gis.locator.compiled import Body, Flags, Floats, Ints, Words, kernel, part, signed
 from gis.locator.lookup import WORDS, frame_of
-from gis.locator.plane import metres
+from gis.locator.plane import metres, pieces
 
 SIGMA_PER_RADIUS: Final = 1 / math.sqrt(-2 * math.log(1 - 0.68))
 """Standard deviation per radius that holds 68 % of a circular normal error (Rayleigh's law)."""
 FAR: Final = 6.5
+BEND: Final = 1e-5
+"""How far a straight piece may be from the edge it stands for, in standard deviations."""
 
 _NODES, _WEIGHTS = (
     tuple(float(each) for each in column) for column in np.polynomial.legendre.leggauss(8)
@@ -71,14 +73,39 @@ def triangle(ax: float, ay: float, bx: float, by: float) -> float:
 
 
 @kernel
+def _edge_share(
+    ux: float,
+    uy: float,
+    vx: float,
+    vy: float,
+    lon: float,
+    lat: float,
+    sigma_m: float,
+    geographic: bool,
+) -> float:
+    """Share of the triangle of a point and an edge that is straight in its coordinates."""
+    ax, ay = metres(lon, lat, ux, uy, geographic)
+    bx, by = metres(lon, lat, vx, vy, geographic)
+    count = pieces(ax, ay, bx, by, lat, BEND * sigma_m, FAR * sigma_m) if geographic else 1
+    total = 0.0
+    for piece in range(1, count + 1):
+        cx, cy = bx, by
+        if piece < count:
+            t = piece / count
+            cx, cy = metres(lon, lat, ux + t * (vx - ux), uy + t * (vy - uy), geographic)
+        total += triangle(ax / sigma_m, ay / sigma_m, cx / sigma_m, cy / sigma_m)
+        ax, ay = cx, cy
+    return total
+
+
+@kernel
 def ring_share(xy: Floats, lon: float, lat: float, sigma_m: float, geographic: bool) -> float:
     """Share of a closed ring of vertices (n, 2), negative when it runs clockwise."""
     total = 0.0
-    ax, ay = metres(lon, lat, xy[0, 0], xy[0, 1], geographic)
-    for k in range(1, len(xy)):
-        bx, by = metres(lon, lat, xy[k, 0], xy[k, 1], geographic)
-        total += triangle(ax / sigma_m, ay / sigma_m, bx / sigma_m, by / sigma_m)
-        ax, ay = bx, by
+    for k in range(len(xy) - 1):
+        total += _edge_share(
+            xy[k, 0], xy[k, 1], xy[k + 1, 0], xy[k + 1, 1], lon, lat, sigma_m, geographic
+        )
     return total
 
 
@@ -166,9 +193,7 @@ def _arc_share(
     """Sum of the triangles of an arc's edges."""
     total = 0.0
     start, end = signed(borders.arc_starts[arc]), signed(borders.arc_starts[arc + 1])
-    ax, ay = metres(lon, lat, borders.xy[2 * start], borders.xy[2 * start + 1], geographic)
-    for e in range(start + 1, end):
-        bx, by = metres(lon, lat, borders.xy[2 * e], borders.xy[2 * e + 1], geographic)
-        total += triangle(ax / sigma_m, ay / sigma_m, bx / sigma_m, by / sigma_m)
-        ax, ay = bx, by
+    xy = borders.xy
+    for k in range(2 * start, 2 * end - 2, 2):
+        total += _edge_share(xy[k], xy[k + 1], xy[k + 2], xy[k + 3], lon, lat, sigma_m, geographic)
     return total

@@ -60,6 +60,27 @@ def test_on_the_corner_of_four(radius: float) -> None:
     assert found.outside == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("away_m", [0.0, 3.0, -12.0])
+@pytest.mark.parametrize("width", [0.01, 1.0, 20.0])
+def test_long_edge_along_a_parallel(width: float, away_m: float) -> None:
+    """It is no straight line on the earth, and the parallel is the border all the same."""
+    shapes = [box(110 - width, 44, 110 + width, 45), box(110 - width, 45, 110 + width, 46)]
+    locator = Locator.build(shapes, [0, 1])
+    lon = 110 + width / 7
+    lat = GEOD.fwd(lon, 45, 0, away_m)[1]
+    found = locator.share(lon, lat, 20)
+    shares = dict(zip(found.positions.tolist(), found.shares.tolist(), strict=True))
+    assert shares[1] == pytest.approx(ndtr(away_m / (SIGMA * 20)), abs=3e-4)
+    assert found.outside == pytest.approx(0, abs=1e-6)
+    border = locator.border_distance(lon, lat)
+    assert border is not None
+    assert border.distance_m == pytest.approx(abs(away_m), abs=3e-3)
+    assert (border.lon, border.lat) == pytest.approx((lon, 45), abs=1e-6)
+    alone = Locator.build(shapes[1:], [1]).nearest(lon, 45 - 1e-4)
+    assert alone is not None
+    assert alone.distance_m == pytest.approx(11.113, abs=3e-3)
+
+
 def test_hole_and_enclave() -> None:
     ring = box(-100, -100, 100, 100).difference(box(-5, -5, 5, 5))
     inner = (2 * ndtr(5 / (SIGMA * 8)) - 1) ** 2

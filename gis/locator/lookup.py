@@ -25,6 +25,7 @@ from gis.locator.predicates import moved_left, side
 # The head of the body, in 64-bit places: extent of the polygons (west, south, east, north), the
 # frame, and where each array begins, counted in its own items.
 HEAD: Final = 32
+BLOCK: Final = 512
 EXTENT, FRAME, COLUMNS, ROWS, WORDS, XY, POSITIONS, POLYGONS = 0, 4, 10, 11, 12, 13, 14, 15
 
 
@@ -104,10 +105,10 @@ def _from_record(
 
 
 @part
-def _rank_at(words: Words, xy: Floats, frame: Frame, x: float, y: float) -> int:
-    """Rank of the answering polygon, -1 for none; the point is within the extent."""
-    column, row = cell_at(frame, x, y)
-    word = signed(words[row * frame.columns + column])
+def _rank_within(
+    words: Words, xy: Floats, frame: Frame, column: int, row: int, word: int, x: float, y: float
+) -> int:
+    """Rank of the answering polygon, -1 for none, from the word of the first cell."""
     while word >= FINER:
         place = word & PLACE
         frame = finer_frame(frame, column, row, signed(words[place]))
@@ -127,7 +128,10 @@ def locate_one(body: Body, x: float, y: float) -> int:
         return -1
     whole = body.view(np.uint32)
     words, xy = whole[body[WORDS] :], f[body[XY] :]
-    rank = _rank_at(words, xy, frame_of(body), x, y)
+    frame = frame_of(body)
+    column, row = cell_at(frame, x, y)
+    word = signed(words[row * frame.columns + column])
+    rank = _rank_within(words, xy, frame, column, row, word, x, y)
     if rank < 0:
         return -1
     return signed(whole[body[POSITIONS] + np.uint64(rank)])
@@ -135,15 +139,38 @@ def locate_one(body: Body, x: float, y: float) -> int:
 
 @kernel
 def locate_many(body: Body, x: Floats, y: Floats, found: Ints) -> None:
-    """Positions of the answering polygons for many points, -1 for none."""
+    """Positions of the answering polygons for many points, -1 for none.
+
+    The cells of a block of points are read first, without a branch, and then what the words of
+    border cells point to: the processor fetches many of them at a time.
+    """
     f = body.view(np.float64)
     whole = body.view(np.uint32)
     words, xy = whole[body[WORDS] :], f[body[XY] :]
     positions = whole[body[POSITIONS] :]
     frame = frame_of(body)
-    for k in range(len(x)):
-        found[k] = -1
-        if f[0] <= x[k] <= f[2] and f[1] <= y[k] <= f[3]:
-            rank = _rank_at(words, xy, frame, x[k], y[k])
-            if rank >= 0:
-                found[k] = positions[rank]
+    west, south, east, north = f[0], f[1], f[2], f[3]
+    open_points = np.empty(BLOCK, dtype=np.int64)
+    fetched = np.empty(BLOCK, dtype=np.float64)
+    for start in range(0, len(x), BLOCK):
+        end = min(start + BLOCK, len(x))
+        count = 0
+        for k in range(start, end):
+            within = west <= x[k] <= east and south <= y[k] <= north
+            column, row = cell_at(frame, x[k] if within else west, y[k] if within else south)
+            word = signed(words[row * frame.columns + column]) if within else 0
+            found[k] = word - 1
+            open_points[count] = k
+            count += 1 if word >= BORDER else 0
+        for k in open_points[:count]:
+            word = found[k] + 1
+            if word < FINER:
+                place = word & PLACE
+                candidates = (signed(words[place]) >> 12) & 15
+                fetched[k - start] = xy[2 * signed(words[place + 1 + candidates])]
+        for k in open_points[:count]:
+            column, row = cell_at(frame, x[k], y[k])
+            found[k] = _rank_within(words, xy, frame, column, row, found[k] + 1, x[k], y[k])
+        for k in range(start, end):
+            if found[k] >= 0:
+                found[k] = positions[found[k]]

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely import MultiPolygon, Point, Polygon, box
 
-from gis import locator as module
 from gis.errors import BadInput
-from gis.locator import Locator
+from gis.locator import Layers, Locator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,8 +117,7 @@ def test_no_points_and_no_polygons() -> None:
     assert nothing.locate([1, 2], [1, 2]).tolist() == [-1, -1]
 
 
-def test_more_points_than_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CHUNK", 7)
+def test_many_points_with_nan_between() -> None:
     random = np.random.default_rng(1)
     x, y = random.uniform(-0.5, 3.5, (2, 100))
     x[::9] = np.nan
@@ -191,6 +189,7 @@ def test_flipped_bit_never_changes_an_answer(
     file.write_bytes(bytes(content))
     try:
         opened = Locator.open(file)
+        opened.verify()
     except BadInput:
         return
     # What is still taken was not touched where it matters.
@@ -216,3 +215,23 @@ def test_other_arrays_and_no_file_are_refused(tmp_path: Path) -> None:
     for name in ("x.npz", "y.npy", "not-there"):
         with pytest.raises(BadInput, match=name):
             Locator.open(tmp_path / name)
+
+
+def test_several_layers_in_one_call() -> None:
+    base = Locator.build(TILE, range(9))
+    exclusive = Locator.build([box(0.25, 0.25, 0.75, 0.75)], ["market"])
+    units = Locator.build([box(0, 0, 3, 1.5), box(0, 1.5, 3, 3)], ["a", "b"])
+    layers = Layers({"base": base, "exclusive": exclusive, "unit": units}, ["exclusive", "base"])
+    assert layers.locate_one(0.5, 0.5) == {"base": 0, "exclusive": 0, "unit": 0}
+    assert layers.locate_one(2.5, 2.5) == {"base": 8, "exclusive": -1, "unit": 1}
+    assert layers.answer_one(0.5, 0.5) == ("exclusive", 0)
+    assert layers.answer_one(0.9, 0.5) == ("base", 0)
+    assert layers.answer_one(9, 9) is None
+    many = layers.locate([0.5, 9], [0.5, 9])
+    assert {name: found.tolist() for name, found in many.items()} == {
+        "base": [0, -1],
+        "exclusive": [0, -1],
+        "unit": [0, -1],
+    }
+    with pytest.raises(KeyError, match="micro"):
+        Layers({"base": base}, ["micro"])

@@ -1,0 +1,125 @@
+"""The border nearest to a point: of a polygon that holds it, or of the layer when none does."""
+
+# Compiled functions take positional arguments only.
+# ruff: noqa: FBT001, PLR0917
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from gis.locator.compiled import Floats, Ints, Ranks, Words, kernel, part
+from gis.locator.plane import metres, pieces
+
+BEND_M: Final = 1e-3
+
+
+class Borders(NamedTuple):
+    """Arcs and polygons as the kernels of borders and doubt read them (see ``arcs.Arcs``).
+
+    Attributes
+    ----------
+    xy
+        Vertices, x and y in turns.
+    arc_starts, owner_starts, owners, ring_starts, ring_arcs
+        As in ``arcs.Arcs``.
+    polygon_rings
+        First ring of each polygon by rank, and the end.
+    """
+
+    xy: Floats
+    arc_starts: Words
+    owner_starts: Words
+    owners: Ranks
+    ring_starts: Words
+    ring_arcs: Ranks
+    polygon_rings: Words
+
+
+@kernel
+def outer_arcs(borders: Borders) -> Ints:
+    """Arcs with polygons on one side only."""
+    found = np.empty(len(borders.arc_starts) - 1, dtype=np.int64)
+    count = 0
+    for arc in range(len(borders.arc_starts) - 1):
+        left, right = False, False
+        for k in range(borders.owner_starts[arc], borders.owner_starts[arc + 1]):
+            if borders.owners[k] & 1:
+                right = True
+            else:
+                left = True
+        if left != right:
+            found[count] = arc
+            count += 1
+    return found[:count]
+
+
+@part
+def _nearest_along(ax: float, ay: float, bx: float, by: float) -> float:
+    """Where on the way from a to b the origin is nearest, 0 to 1."""
+    dx, dy = bx - ax, by - ay
+    length = dx * dx + dy * dy
+    if length == 0.0:
+        return 0.0
+    return min(max(-(ax * dx + ay * dy) / length, 0.0), 1.0)
+
+
+@part
+def _to_arc(
+    borders: Borders, arc: int, lon: float, lat: float, geographic: bool, nearest: float
+) -> tuple[float, int, float]:
+    """Squared distance to an arc, the nearest edge, and how far along it.
+
+    What is farther than ``nearest``, squared, is not looked at closely.
+    """
+    best, edge, share = math.inf, -1, 0.0
+    first, last = np.int64(borders.arc_starts[arc]), np.int64(borders.arc_starts[arc + 1]) - 1
+    ax, ay = metres(lon, lat, borders.xy[2 * first], borders.xy[2 * first + 1], geographic)
+    for k in range(first, last):
+        ux, uy = borders.xy[2 * k], borders.xy[2 * k + 1]
+        vx, vy = borders.xy[2 * k + 2], borders.xy[2 * k + 3]
+        bx, by = metres(lon, lat, vx, vy, geographic)
+        count = 1
+        if geographic:
+            count = pieces(ax, ay, bx, by, lat, BEND_M, min(math.sqrt(nearest), math.sqrt(best)))
+        for piece in range(1, count + 1):
+            cx, cy = bx, by
+            if piece < count:
+                t = piece / count
+                cx, cy = metres(lon, lat, ux + t * (vx - ux), uy + t * (vy - uy), geographic)
+            t = _nearest_along(ax, ay, cx, cy)
+            square = (ax + t * (cx - ax)) ** 2 + (ay + t * (cy - ay)) ** 2
+            if square < best:
+                best, edge, share = square, k, (piece - 1 + t) / count
+            ax, ay = cx, cy
+    return best, edge, share
+
+
+@kernel
+def nearest_of(
+    borders: Borders, arcs: Ints, lon: float, lat: float, geographic: bool
+) -> tuple[int, int, float, float]:
+    """The arc nearest to a point, of those given: arc, edge, and the place on it."""
+    best, best_arc, best_edge, best_share = math.inf, -1, -1, 0.0
+    for arc in arcs:
+        square, edge, share = _to_arc(borders, arc, lon, lat, geographic, best)
+        if square < best:
+            best, best_arc, best_edge, best_share = square, arc, edge, share
+    if best_arc < 0:
+        return -1, -1, math.nan, math.nan
+    ux, uy = borders.xy[2 * best_edge], borders.xy[2 * best_edge + 1]
+    vx, vy = borders.xy[2 * best_edge + 2], borders.xy[2 * best_edge + 3]
+    return best_arc, best_edge, ux + best_share * (vx - ux), uy + best_share * (vy - uy)
+
+
+@kernel
+def arcs_of_polygon(borders: Borders, rank: int) -> Ints:
+    """Arcs of the rings of a polygon."""
+    first = borders.ring_starts[borders.polygon_rings[rank]]
+    last = borders.ring_starts[borders.polygon_rings[rank + 1]]
+    arcs = np.empty(last - first, dtype=np.int64)
+    for k in range(len(arcs)):
+        arcs[k] = borders.ring_arcs[first + k] >> 1
+    return arcs

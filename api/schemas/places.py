@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from boundaries.models import AdminUnit, Edition
 from grids.incidents.responsibility import REASONS, Answer, Nearest
+from grids.locating.facts import EditionFacts, GridFacts, UnitFacts
 from grids.models import GridShape
 from grids.people.answering import Responsible
 from grids.people.roster import VERDICTS, Considered, Department
@@ -38,7 +39,7 @@ class Unit(BaseModel):
     name_en: str | None
 
     @classmethod
-    def of(cls, unit: AdminUnit) -> Unit:
+    def of(cls, unit: AdminUnit | UnitFacts) -> Unit:
         """From the table's row."""
         return cls(code=unit.code, level=unit.level, name=unit.name, name_en=unit.name_en)
 
@@ -51,7 +52,7 @@ class EditionBrief(BaseModel):
     valid_from: datetime | None
 
     @classmethod
-    def of(cls, edition: Edition) -> EditionBrief:
+    def of(cls, edition: Edition | EditionFacts) -> EditionBrief:
         """From the table's row."""
         lower = edition.valid.lower if edition.valid else None
         return cls(id=edition.id, title=edition.title, valid_from=lower)
@@ -71,7 +72,7 @@ class GridBrief(BaseModel):
 
     @classmethod
     def of(
-        cls, shape: GridShape, kind: Literal["base", "micro", "exclusive"] = "base"
+        cls, shape: GridShape | GridFacts, kind: Literal["base", "micro", "exclusive"] = "base"
     ) -> GridBrief:
         """From the table's row."""
         return cls(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from boundaries.access import Scope
     from boundaries.models import AdminUnit
+    from grids.locating.facts import EditionFacts, GridFacts, UnitFacts
     from grids.people.answering import Duties, Responsible
     from grids.people.roster import Department
 
@@ -101,16 +102,16 @@ class Answer:
     lat: float
     at: datetime
     reason: str
-    grid: GridShape | None = None
-    edition: Edition | None = None
-    units: Sequence[AdminUnit] = ()
+    grid: GridShape | GridFacts | None = None
+    edition: Edition | EditionFacts | None = None
+    units: Sequence[AdminUnit | UnitFacts] = ()
     responsible: Sequence[Responsible] = ()
     distance_to_border_m: float | None = None
     confidence: float | None = None
     candidates: Sequence[Candidate] = field(default=())
     nearest: Nearest | None = None
-    micro: GridShape | None = None
-    exclusive: GridShape | None = None
+    micro: GridShape | GridFacts | None = None
+    exclusive: GridShape | GridFacts | None = None
     departments: Sequence[Department] = ()
     duties: Duties | None = None
 

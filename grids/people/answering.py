@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from grids.locating.facts import GridFacts
     from grids.models import GridShape
     from grids.people.roster import Considered, Department
 
@@ -106,7 +107,7 @@ def explained(
 
 def tell_people(
     session: Session,
-    grid: GridShape,
+    grid: GridShape | GridFacts,
     people: Sequence[uuid.UUID],
     *,
     actor: str | None = None,

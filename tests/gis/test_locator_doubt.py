@@ -226,6 +226,14 @@ def test_neighbour_without_shared_edges() -> None:
         assert (other.position, other.neighbour) == (beyond, 0)
 
 
+def test_neighbours_upon_each_other() -> None:
+    """Of two beyond the border the one with the smaller id is told, as it would answer there."""
+    shapes = [box(0, 0, 1, 1), box(1, 0, 2, 1), box(1, 0, 2, 1)]
+    for ids, beyond in (([0, 1, 2], 1), ([0, 2, 1], 2)):
+        found = plane(shapes, ids).border_distance(0.75, 0.5)
+        assert found == (0, 0.25, beyond, 1.0, 0.5)
+
+
 def test_nearest_across_a_gap() -> None:
     """Inside a hole the ring around it is nearest, whatever lies beyond."""
     locator = plane([box(0, 0, 10, 10).difference(box(4, 4, 6, 6)), box(10, 0, 20, 10)])

@@ -19,6 +19,7 @@ from grids.redistricting.inputs import (
 )
 from grids.redistricting.limits import Limits
 from grids.redistricting.plan import Finding
+from grids.redistricting.travel import Travel
 
 
 def explain(
@@ -252,6 +253,35 @@ def explain_shapes(
         found.append(
             Finding("walk_too_far", str(codes[grid]), text, text_zh, beyond, *lonlat[grid])
         )
+    return found
+
+
+def explain_travel(
+    town: Town, cells: Cells, travel: Travel, label: Labels, *, codes: Ints
+) -> list[Finding]:
+    """Grids with households farther apart, by travel time, than was asked for."""
+    order = np.argsort(label, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(label[order])) + 1)
+    whole = Travel(travel.ways, travel.seasons, np.inf)
+    ids = np.full(len(label), "", dtype=object)
+    ids[cells.of_building[::-1]] = town.ids[::-1]
+    found = []
+    for grid, mine in enumerate(groups):
+        if not travel.beyond(mine):
+            continue
+        minutes, a, b = whole.farthest(mine)
+        limit = travel.limit_min
+        lon, lat = to_lonlat(shapely.point_on_surface(cells.polygons[[a]]), town.metres)[0]
+        if np.isfinite(minutes):
+            text = f"{minutes:.0f} minutes from {ids[a]} to {ids[b]}, more than {limit:g}"
+            text_zh = f"从 {ids[a]} 到 {ids[b]} 需 {minutes:.0f} 分钟，超过 {limit:g} 分钟"
+        else:
+            text = f"there is no way from {ids[a]} to {ids[b]}"
+            text_zh = f"从 {ids[a]} 到 {ids[b]} 无路可达"
+        text += ": a smaller target makes grids smaller, a road or bridge that is missing may too"
+        text_zh += "：可减小标准户数，或补上缺失的道路或桥"
+        beyond = float(minutes - limit)
+        found.append(Finding("travel_too_long", str(codes[grid]), text, text_zh, beyond, lon, lat))
     return found
 
 

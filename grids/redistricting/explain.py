@@ -31,6 +31,7 @@ def explain(
     codes: Ints,
     outlines: Geometries,
     is_locked: Flags,
+    pinned: Ints,
 ) -> list[Finding]:
     """List findings on the input and on the grids."""
     findings = list(town.findings)
@@ -41,6 +42,7 @@ def explain(
         label,
         codes=codes,
         outlines=outlines,
+        pinned=pinned,
     )
     findings += _on_parts(town, graph, is_locked)
     findings += _on_links(town, cells, graph, label, codes)
@@ -64,6 +66,7 @@ def _on_grids(
     *,
     codes: Ints,
     outlines: Geometries,
+    pinned: Ints,
 ) -> list[Finding]:
     count = len(outlines)
     unit = np.zeros(count, dtype=np.int64)
@@ -96,6 +99,9 @@ def _on_grids(
             rule = "building_above_tolerance"
             cause = f"one building has {largest[grid]} households and is never cut"
             cause_zh = f"其中一栋建筑有 {largest[grid]} 户，建筑不拆分"
+        elif pinned[grid] > high:
+            cause = f"the buildings pinned to it have {pinned[grid]} households; unpin some of them"
+            cause_zh = f"固定于此网格的建筑共 {pinned[grid]} 户，请解除部分固定"
         elif here == 1:
             cause = f"the place it lies in has {total:.0f} households, not enough for two grids"
             cause_zh = f"所在地块共 {total:.0f} 户，不足以划成两个网格"

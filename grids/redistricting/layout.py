@@ -22,6 +22,7 @@ from grids.redistricting.ground import prepare_ground
 from grids.redistricting.inputs import Town, read_town
 from grids.redistricting.limits import Limits, counts_for
 from grids.redistricting.lineage import older_grids
+from grids.redistricting.pins import Pins, pin_problems, place_pins
 from grids.redistricting.plan import Plan
 from grids.redistricting.rules import Effort, Prices, Speeds
 from grids.redistricting.search import Progress, divide, fair_counts
@@ -58,6 +59,7 @@ class Layout:
     camps: Camps | None = None
     ties: Ties | None = None
     travel: Travel | None = None
+    pins: Pins | None = None
 
 
 def lay_ready(
@@ -70,6 +72,7 @@ def lay_ready(
     tell: Progress,
     before: gpd.GeoDataFrame | Plan | None = None,
     locked: gpd.GeoDataFrame | None = None,
+    pinned: pd.DataFrame | None = None,
     exclusive: gpd.GeoDataFrame | None = None,
     second: str | None = None,
     camps: gpd.GeoDataFrame | None = None,
@@ -88,7 +91,10 @@ def lay_ready(
         barriers,
         target=target,
         tolerance=tolerance,
-        more=camp_problems(camps, buildings),
+        more=[
+            *camp_problems(camps, buildings),
+            *pin_problems(pinned, buildings, has_before=before is not None),
+        ],
     )
     if exclusive is not None and len(exclusive):
         tell_exclusive(town, exclusive)
@@ -108,11 +114,25 @@ def lay_ready(
     if before is not None:
         layer = before.grids if isinstance(before, Plan) else before
         older, older_codes = older_grids(town, cells, layer)
+    graph = graph_of(cells)
+    if is_locked is None:
+        is_locked = np.zeros(len(town.units), dtype=bool)
+    pins = None
+    if pinned is not None and len(pinned) and older is not None:
+        pins = place_pins(
+            town,
+            cells,
+            graph,
+            pinned,
+            older=older,
+            older_codes=older_codes,
+            is_locked=is_locked,
+        )
     return Layout(
         town,
         cells,
-        graph_of(cells),
-        np.zeros(len(town.units), dtype=bool) if is_locked is None else is_locked,
+        graph,
+        is_locked,
         town.unit_codes if parents is None else parents,
         older,
         older_codes,
@@ -120,6 +140,7 @@ def lay_ready(
         held,
         None if held is None else ties_of(town, cells, held),
         travel,
+        pins,
     )
 
 
@@ -200,6 +221,8 @@ def label_cells(
     if locked.any():
         label[locked] = np.unique(cells.unit[locked], return_inverse=True)[1]
         grids = int(label[locked].max()) + 1
+    older = ground.older if ground.pins is None else ground.pins.led
+    pinned = None if ground.pins is None else ground.pins.wanted >= 0
     free = np.flatnonzero(~locked)
     norms = [norm for norm in _norms(town, cells.unit[free]) if len(norm[2])]
     for number, (target, tolerance, which) in enumerate(norms):
@@ -218,8 +241,9 @@ def label_cells(
             effort=request.effort,
             progress=partial(_within_whole, progress, number, len(norms)),
             counts=wanted,
-            before=None if ground.older is None else ground.older[mine],
+            before=None if older is None else older[mine],
             keep=request.keep,
+            pinned=None if pinned is None else pinned[mine],
             second=None if ground.second is None else ground.second[mine],
             second_weight=request.second_weight,
             is_over=request.is_over,

@@ -21,6 +21,7 @@ RULES: Final = MappingProxyType(
             "季节营地不在本网格的牧户",
             "households whose camp lies in another grid",
         ),
+        "pin_not_kept": ("未能保持的固定建筑", "pins that could not be kept"),
         "locks_leave_uneven": (
             "因锁定而无法均分的单元",
             "units that locked grids leave uneven",

@@ -28,6 +28,7 @@ from grids.redistricting.limits import (
 )
 from grids.redistricting.lineage import heirs, lineage
 from grids.redistricting.numbering import number_around, number_grids
+from grids.redistricting.pins import explain_pins, pinned_heirs, pinned_households
 from grids.redistricting.plan import RULES, Plan
 from grids.redistricting.rules import KEEP, Effort, Prices, Speeds
 from grids.redistricting.search import Progress
@@ -47,6 +48,7 @@ def draw(
     before: gpd.GeoDataFrame | Plan | None = None,
     keep: float = KEEP,
     locked: gpd.GeoDataFrame | None = None,
+    pinned: pd.DataFrame | None = None,
     exclusive: gpd.GeoDataFrame | None = None,
     count: int | None = None,
     minimum: int | None = None,
@@ -97,6 +99,9 @@ def draw(
         Price of each household that goes to another grid than in `before`; 0 for none.
     locked
         Grids with ``code`` that stay exactly as they are; counted within the plan.
+    pinned
+        Buildings that must lie in a grid of `before`: ``code`` of the grid and ``building_id``;
+        or points with ``code``, for ground where nobody lives. What cannot be is told and why.
     exclusive
         Polygons that are no part of the plan, such as a campus with a grid of its own kind.
     count, minimum, maximum
@@ -152,6 +157,7 @@ def draw(
         tolerance=tolerance,
         before=before,
         locked=locked,
+        pinned=pinned,
         exclusive=exclusive,
         second=second,
         camps=camps,
@@ -278,6 +284,8 @@ def _codes(
     taken = set(codes[locked].tolist())
     if ground.older is not None:
         heir = heirs(label, ground.older, cells.households, ground.graph.area_m2)
+        if ground.pins is not None:
+            heir = pinned_heirs(heir, label, ground.pins.wanted)
         heir[locked] = -1
         for grid in np.flatnonzero(heir >= 0).tolist():
             if ground.older_codes[heir[grid]] not in taken:
@@ -365,7 +373,14 @@ def _plan(
     if second is not None and ground.second is not None:
         grids.insert(4, second, np.bincount(label, ground.second, count)[rows])
     findings = explain(
-        town, cells, graph, label, codes=codes, outlines=outlines, is_locked=ground.is_locked
+        town,
+        cells,
+        graph,
+        label,
+        codes=codes,
+        outlines=outlines,
+        is_locked=ground.is_locked,
+        pinned=pinned_households(cells, ground.pins, label),
     )
     findings += explain_shapes(
         town, limits, codes=codes, outlines=outlines, ways=ways_m(graph, label)
@@ -377,6 +392,18 @@ def _plan(
             town, cells, graph, ground.camps, label=label, codes=codes, is_locked=ground.is_locked
         )
         settings |= _camp_figures(ground, ground.camps, label)
+    if ground.pins is not None and ground.older is not None:
+        findings += explain_pins(
+            town,
+            cells,
+            graph,
+            ground.pins,
+            label=label,
+            codes=codes,
+            older=ground.older,
+            older_codes=ground.older_codes,
+            is_locked=ground.is_locked,
+        )
     findings += explain_locks(town, cells, ground.is_locked, ground.parents)
     order = list(RULES)
     findings.sort(key=lambda f: (order.index(f.rule), -abs(f.value), f.place, f.text))

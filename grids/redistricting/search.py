@@ -11,11 +11,11 @@ import numpy as np
 
 from grids.redistricting.annealing import anneal
 from grids.redistricting.chains import exchange
-from grids.redistricting.compiled import Floats, Ints, Labels, State, random_state
+from grids.redistricting.compiled import Flags, Floats, Ints, Labels, State, random_state
 from grids.redistricting.continuing import continued, with_counts
 from grids.redistricting.division import Division, Network, empty_roll, enrol, scratch_for
 from grids.redistricting.graph import CellGraph
-from grids.redistricting.packing import repack
+from grids.redistricting.packing import PINNED, repack
 from grids.redistricting.recombination import recombine
 from grids.redistricting.rules import BARRIER_KINDS, KEEP, Effort, Prices
 from grids.redistricting.seeding import lay_out
@@ -81,6 +81,7 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
     counts: Ints | None = None,
     before: Ints | None = None,
     keep: float = KEEP,
+    pinned: Flags | None = None,
     second: Floats | None = None,
     second_weight: float = 1.0,
     is_over: Callable[[], bool] | None = None,
@@ -101,6 +102,8 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
         Grid of each cell in the plan to start from, -1 for none.
     keep
         Price of each household that goes to another grid than in `before`.
+    pinned
+        Whether each cell must stay in its grid of `before`.
     second, second_weight
         Another measure of each cell to be balanced (incidents, key places), and how much it
         weighs beside households.
@@ -145,6 +148,8 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
         known = before >= 0
         home[known] = label[known]
         stay[known] = keep * (graph.households[known] + 0.5)
+    if pinned is not None:
+        home[pinned], stay[pinned] = label[pinned], PINNED
     network = Network(
         wiring.starts,
         wiring.ends,
@@ -184,7 +189,7 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
             )
 
     if before is None:
-        polish(effort.sweeps, 0.6, 0.02)
+        polish(effort.sweeps * 7 // 10, 0.6, 0.02)
     steep[2] *= INSIST
     reluctance = wiring.priced(_reluctance(graph, steps), 0.0)
     is_elastic = counts is None
@@ -245,8 +250,11 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
         )
         if turn % 4 == 3 and before is None:
             polish(effort.polish // 4, min(hot, 0.08), 0.02)
-    # What moves of single cells do not find: straighter borders, evener loads, camps joined.
-    again = effort.refine * (TIED if wiring.is_tie.any() else 1) if before is None else 0
+    # What moves of single cells do not find: straighter borders, evener loads, camps joined. A
+    # second measure would be forgotten, and an older plan left behind.
+    again = effort.refine if before is None and not len(weight) else 0
+    if wiring.is_tie.any():
+        again *= TIED
     for turn in range(again):
         tell("refining", 0.9 + 0.05 * turn / again)
         if over():
@@ -260,9 +268,9 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
             roll,
             float(target),
             steep,
-            effort.trees // 3,
-            effort.polish,
-            3,
+            max(1, effort.trees // 6),
+            effort.polish // 4,
+            2,
             hot := max(0.03, 0.25 * 0.9**turn),
             (0.02 / hot) ** (1 / 64),
             0.05,

@@ -20,6 +20,7 @@ from grids.redistricting.compiled import Flags, Floats, Ints, Labels, State, ker
 from grids.redistricting.division import Division, Network, Roll, Scratch, enrol
 from grids.redistricting.graph import CellGraph
 from grids.redistricting.limits import Limits
+from grids.redistricting.packing import PINNED
 from grids.redistricting.recombination import recombine
 from grids.redistricting.rules import Effort
 from grids.redistricting.seeding import walk_distances
@@ -238,7 +239,7 @@ def mend(
                     scratch,
                     state,
                 )
-                if _keep_nearer(shapes, division, trial, beyond):
+                if _keep_nearer(shapes, network, division, trial, beyond):
                     vain[grid] = 0
 
 
@@ -255,10 +256,13 @@ def _dearer(network: Network, label: Labels, grid: int, factor: float) -> Floats
     return np.where(left & (network.price > 0), network.price * factor, network.price)
 
 
-def _keep_nearer(shapes: Shapes, division: Division, trial: Division, beyond: Floats) -> bool:
+def _keep_nearer(
+    shapes: Shapes, network: Network, division: Division, trial: Division, beyond: Floats
+) -> bool:
     """Take a trial over when the grids it changed are nearer to their limits."""
     changed = trial.label != division.label
-    if not changed.any():
+    pinned = network.stay >= PINNED
+    if not changed.any() or (changed & pinned & (division.label == network.home)).any():
         return False
     old = np.unique(division.label[changed])
     new = np.unique(trial.label[changed])

@@ -160,12 +160,13 @@ def draw_ways(town: Town, cells: Cells, speeds: Speeds) -> Ways:
     """Ways of a town from the outlines of its cells."""
     count = len(cells.polygons)
     segments = segments_between(cells.polygons, town)
-    ends = shapely.get_coordinates(segments.geometry).reshape(-1, 2, 2)
     corners, at = np.unique(
-        np.round(ends.reshape(-1, 2) / NODE_M).astype(np.int64), axis=0, return_inverse=True
+        np.round(segments.ends.reshape(-1, 2) / NODE_M).astype(np.int64),
+        axis=0,
+        return_inverse=True,
     )
     corner = at.reshape(-1, 2)
-    xy = corners * NODE_M
+    xy = np.asarray(corners * NODE_M, dtype=np.float64)
     shut = np.zeros(len(corners), dtype=bool)
     barred = closed(segments.kind)
     shut[corner[barred].ravel()] = True
@@ -185,8 +186,8 @@ def draw_ways(town: Town, cells: Cells, speeds: Speeds) -> Ways:
     owner, reach = _outline_corners(segments, corner, shut)
     links.append(np.column_stack([owner, count + reach]))
     minutes.append(np.hypot(*(stops[owner] - xy[reach]).T) / open_m)
+    beside = segments.lines(barred)
     for number, bridge in enumerate(town.bridges):
-        beside = segments.geometry[barred]
         near = shapely.dwithin(beside, bridge, BRIDGE_REACH_M)
         banks = np.unique(segments.faces[barred][near])
         banks = banks[banks >= 0]

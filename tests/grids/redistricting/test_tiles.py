@@ -32,7 +32,7 @@ def check_same(layers, tile_lines, monkeypatch):
     )
     # At sharp corners a centimetre across is several along.
     assert far.max() < 0.2
-    assert np.allclose(np.sort(tiled.metres.sum(axis=0)), np.sort(whole.metres.sum(axis=0)), 1e-4)
+    assert np.allclose(tiled.metres.sum(axis=0), whole.metres.sum(axis=0), atol=0.5)
 
 
 @pytest.mark.parametrize(("profile", "seed"), [("urban", 3), ("old town", 4), ("rural", 5)])

@@ -1,11 +1,13 @@
 """Grids of equal households: wangge beside METIS, KaHIP and Mt-KaHyPar on made towns.
 
     python -m bench.redistricting [--profiles urban high-rise] [--seeds 301 302 303]
-                                  [--households 120000] [--city] [--replan] [--real FOLDER]
+                                  [--households 120000] [--slow SECONDS]
+                                  [--city] [--replan] [--camps] [--real FOLDER]
 
 Towns are made (`bench/planner/towns.py`): street blocks, arterials, a railway, a river with few
 bridges, parks where nobody lives, and buildings of 1 to 420 households; villages and herders'
-yards too. Every way is given the same cell graph.
+yards too. Every way is given the same cell graph. Herders are drawn at their own prices, all else
+at the usual ones.
 
 Columns: grids; share within the tolerance; *fair*, the same without grids of one building too
 large for any, and by the band of places whose households do not divide by the target; grids not
@@ -13,7 +15,9 @@ in one piece on foot; mean deviation; mean Polsby-Popper; km of arterial, and of
 inside grids; CPU seconds from the cell graph.
 
 ``--city`` is one urban town of 1.2 million; ``--replan`` draws from an older plan after new
-estates; ``--real`` divides the real sets of a folder.
+estates; ``--camps`` draws herders with summer camps and by travel time; ``--slow`` runs
+GerryChain, spopt and fmtm-splitter too, each for so many seconds at most; ``--real`` divides the
+real sets of a folder.
 """
 
 from __future__ import annotations
@@ -21,17 +25,20 @@ from __future__ import annotations
 import argparse
 import resource
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import shapely
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from bench.planner import peers, real
-from bench.planner.towns import NORMS, PROFILES, made_town
-from grids.redistricting import Effort, Prices
+from bench.planner import peers, real, slow
+from bench.planner.towns import NORMS, PROFILES, made_camps, made_town
+from grids.redistricting import PRICES, Effort, Prices, Speeds, draw
 from grids.redistricting.borders import compactness
 from grids.redistricting.cells import Cells, draw_cells
 from grids.redistricting.graph import CellGraph
@@ -120,7 +127,7 @@ def by_wangge(
         target=norm[0],
         tolerance=norm[1],
         generator=np.random.default_rng(seed),
-        prices=Prices(),
+        prices=PRICES["pastoral"] if norm == NORMS["pastoral"] else Prices(),
         effort=Effort(),
         before=before,
         keep=KEEP,
@@ -137,7 +144,9 @@ def cut(households: int, seed: int, profile: str) -> tuple[Cells, CellGraph, flo
     return cells, graph, time.process_time() - start
 
 
-def compare(profile: str, seeds: list[int], households: int, *, alone: bool = False) -> None:
+def compare(
+    profile: str, seeds: list[int], households: int, *, alone: bool = False, limit_s: float = 0
+) -> None:
     """All ways on some towns of a profile, with their median and worst."""
     norm = NORMS.get(profile, URBAN)
     methods = {"wangge": by_wangge} | ({} if alone else peers.found())
@@ -150,6 +159,8 @@ def compare(profile: str, seeds: list[int], households: int, *, alone: bool = Fa
             figures = measure(cells, graph, label, time.process_time() - start, norm)
             total[name].append(figures)
             show(f"{profile} {seed}", name, figures)
+        if limit_s:
+            compare_slow(profile, seed, households, cells=cells, graph=graph, limit_s=limit_s)
         print(
             f"  {graph.households.sum():,} households in {graph.size:,} cells; "
             f"layers to cell graph {prepared:.1f} s CPU"
@@ -160,6 +171,67 @@ def compare(profile: str, seeds: list[int], households: int, *, alone: bool = Fa
         worst = {f: min(v) if f in best_is_high else max(v) for f, v in columns.items()}
         show(f"{profile} median", name, Figures(*(np.median(v) for v in columns.values())))
         show(f"{profile} worst", name, Figures(**worst))
+
+
+def compare_slow(
+    profile: str, seed: int, households: int, *, cells: Cells, graph: CellGraph, limit_s: float
+) -> None:
+    """Peers that may not finish; their seconds are those of the clock."""
+    norm = NORMS.get(profile, URBAN)
+    ways = {name: partial(method, graph, 1, norm) for name, method in slow.found().items()}
+    with ExitStack() as held:
+        if slow.fmtm_splitter is None:
+            print("fmtm-splitter is not installed and left out")
+        else:
+            layers = made_town(households, seed, profile)
+            url = held.enter_context(slow.database())
+            ways["fmtm-splitter"] = partial(slow.by_fmtm, graph, norm, layers, cells, url)
+        for name, method in ways.items():
+            answer, spent_s = slow.limited(method, limit_s)
+            if isinstance(answer, str):
+                print(f"{profile + ' ' + str(seed):16} {name:13} {answer}", flush=True)
+            else:
+                show(f"{profile} {seed}", name, measure(cells, graph, answer, spent_s, norm))
+
+
+def camps(seeds: list[int], households: int) -> None:
+    """Herders with summer camps: what being together costs, and a limit of travel time."""
+    target, tolerance = NORMS["pastoral"]
+    own = PRICES["pastoral"]
+    ways: dict[str, dict[str, Any]] = {
+        "camps free of charge": {"prices": replace(own, apart=0.0)},
+        "camps at half the price": {"prices": replace(own, apart=own.apart / 2)},
+        "camps": {"prices": own},
+        "by travel time": {"prices": own, "speeds": Speeds()},
+        "at most 30 minutes": {"prices": own, "travel_min": 30},
+        "at most 20 minutes": {"prices": own, "travel_min": 20},
+    }
+    print("town  way                      within  mean dev  compact  together  longest min  CPU s")
+    for seed in seeds:
+        area, buildings, barriers = made_town(households, seed, "pastoral")
+        summer = made_camps(buildings, area, seed)
+        for name, options in ways.items():
+            start = time.process_time()
+            plan = draw(
+                area,
+                buildings,
+                barriers,
+                target=target,
+                tolerance=tolerance,
+                camps=summer,
+                **options,
+            )
+            spent = time.process_time() - start
+            limit = options.get("travel_min", np.inf)
+            longest = max((f.value + limit for f in plan.broken("travel_too_long")), default=limit)
+            apart = plan.settings["households_apart"] / plan.settings["households_with_camp"]
+            print(
+                f"{seed:4}  {name:23} {plan.within_tolerance:7.1%}  "
+                f"{plan.grids['deviation'].abs().mean():8.1%}  "
+                f"{plan.grids['compactness'].mean():7.3f}  {1 - apart:8.1%}  {longest:11.0f}  "
+                f"{spent:5.1f}",
+                flush=True,
+            )
 
 
 def replan(profile: str, seeds: list[int], households: int) -> None:
@@ -199,6 +271,8 @@ def main() -> None:
     parser.add_argument("--profiles", choices=sorted(PROFILES), nargs="+", default=list(PROFILES))
     parser.add_argument("--alone", action="store_true", help="without peers")
     parser.add_argument("--city", action="store_true")
+    parser.add_argument("--camps", action="store_true")
+    parser.add_argument("--slow", type=float, default=0, metavar="SECONDS")
     parser.add_argument("--replan", action="store_true")
     parser.add_argument("--real", type=Path, help="folder of the real sets")
     options = parser.parse_args()
@@ -209,6 +283,8 @@ def main() -> None:
     print(f"first call, kernels compiled or loaded: {time.process_time() - start:.1f} s CPU")
     if options.real:
         real.run(options.real)
+    elif options.camps:
+        camps(options.seeds, options.households or HOUSEHOLDS["pastoral"])
     elif options.replan:
         for profile in options.profiles:
             replan(profile, options.seeds, options.households or HOUSEHOLDS.get(profile, TOWN))
@@ -224,7 +300,7 @@ def main() -> None:
         else:
             for profile in options.profiles:
                 size = options.households or HOUSEHOLDS.get(profile, TOWN)
-                compare(profile, options.seeds, size, alone=options.alone)
+                compare(profile, options.seeds, size, alone=options.alone, limit_s=options.slow)
 
 
 def show(town: str, name: str, row: Figures) -> None:

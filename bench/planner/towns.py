@@ -148,3 +148,35 @@ def _made_town(households: int, seed: int, profile: str) -> Layers:
         layer({"id": ids, "households": counts}, places),
         layer({"kind": names}, lines),
     )
+
+
+def made_camps(buildings: gpd.GeoDataFrame, area: gpd.GeoDataFrame, seed: int) -> gpd.GeoDataFrame:
+    """Summer camps of two in three yards, some 2 to 5 km off: neighbours move the same way.
+
+    Where the way would lead out of the area the camp lies as far the other way, or is none.
+    """
+    dice = np.random.default_rng([seed, 7])
+    yards = np.flatnonzero((dice.random(len(buildings)) < 2 / 3) & (buildings["households"] < 6))
+    places = buildings.geometry.to_crs(METRES).iloc[yards]
+    west, south, east, north = area.to_crs(METRES).total_bounds
+    home = np.column_stack([places.x.to_numpy(), places.y.to_numpy()])
+    # Pastures of 8 km, each with a direction and distance of its own.
+    pasture = np.floor((home - [west, south]) / 8000).astype(int)
+    key = np.unique(pasture, axis=0, return_inverse=True)[1].reshape(-1)
+    turn = dice.uniform(0, 2 * np.pi, key.max() + 1)[key]
+    away = dice.uniform(2000, 5000, key.max() + 1)[key]
+    step = np.column_stack([np.cos(turn), np.sin(turn)]) * away[:, None]
+    step += dice.normal(0, 400, step.shape)
+
+    def inside(xy: np.ndarray) -> np.ndarray:
+        return (xy > [west + 50, south + 50]).all(axis=1) & (xy < [east - 50, north - 50]).all(
+            axis=1
+        )
+
+    camp = np.where(inside(home + step)[:, None], home + step, home - step)
+    kept = inside(camp)
+    return gpd.GeoDataFrame(
+        {"building_id": buildings["id"].to_numpy()[yards[kept]], "season": "summer"},
+        geometry=gpd.points_from_xy(*camp[kept].T),
+        crs=METRES,
+    )

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from grids.redistricting.numbering import number_grids
     from grids.redistricting.plan import Finding, Plan
     from grids.redistricting.planner import draw, moved_curve
-    from grids.redistricting.rules import AREA_TYPES, EFFORTS, PRICES, AreaType, Effort, Prices
+    from grids.redistricting.rules import (
+        AREA_TYPES,
+        EFFORTS,
+        PRICES,
+        AreaType,
+        Effort,
+        Prices,
+        Speeds,
+    )
     from grids.redistricting.scoring import Score, score
 
 __all__ = [
@@ -32,6 +40,7 @@ __all__ = [
     "Plan",
     "Prices",
     "Score",
+    "Speeds",
     "divide_graph",
     "draw",
     "moved_curve",
@@ -50,6 +59,7 @@ _HOME: Final = {
     "Plan": "plan",
     "Prices": "rules",
     "Score": "scoring",
+    "Speeds": "rules",
     "divide_graph": "bare",
     "draw": "planner",
     "moved_curve": "planner",

@@ -276,7 +276,7 @@ def _borders(town: Town, segments: Segments, cell: Ints, unit: Ints) -> tuple[In
     bridged = np.zeros(len(keys), dtype=bool)
     shut = np.flatnonzero(closed(segments.kind[rows]))
     if len(shut) and len(town.bridges):
-        _, near = shapely.STRtree(segments.geometry[rows[shut]]).query(
+        _, near = shapely.STRtree(segments.lines(rows[shut])).query(
             town.bridges, predicate="dwithin", distance=BRIDGE_REACH_M
         )
         bridged[pair[shut[near]]] = True

@@ -66,6 +66,26 @@ class Division(NamedTuple):
         off = (self.load < self.low) | (self.load > self.high)
         return np.flatnonzero(off & (self.members > 1))
 
+    def is_out(self) -> Flags:
+        """Whether each grid there is lies outside its band."""
+        return ((self.load < self.low) | (self.load > self.high)) & (self.members > 0)
+
+    def copy(self) -> Division:
+        """A division of its own that may be changed."""
+        return Division(
+            self.label.copy(),
+            self.load.copy(),
+            self.members.copy(),
+            self.centre.copy(),
+            self.low.copy(),
+            self.high.copy(),
+        )
+
+    def become(self, other: Division) -> None:
+        """Take another division over, array by array."""
+        self.label[:], self.load[:], self.members[:] = other.label, other.load, other.members
+        self.centre[:], self.low[:], self.high[:] = other.centre, other.low, other.high
+
 
 class Scratch(NamedTuple):
     """Room for walking through grids, kept between calls: one entry a cell.

@@ -19,6 +19,7 @@ from grids.redistricting.inputs import (
 )
 from grids.redistricting.limits import Limits
 from grids.redistricting.plan import Finding
+from grids.redistricting.travel import Travel
 
 
 def explain(
@@ -30,6 +31,7 @@ def explain(
     codes: Ints,
     outlines: Geometries,
     is_locked: Flags,
+    pinned: Ints,
 ) -> list[Finding]:
     """List findings on the input and on the grids."""
     findings = list(town.findings)
@@ -40,6 +42,7 @@ def explain(
         label,
         codes=codes,
         outlines=outlines,
+        pinned=pinned,
     )
     findings += _on_parts(town, graph, is_locked)
     findings += _on_links(town, cells, graph, label, codes)
@@ -63,6 +66,7 @@ def _on_grids(
     *,
     codes: Ints,
     outlines: Geometries,
+    pinned: Ints,
 ) -> list[Finding]:
     count = len(outlines)
     unit = np.zeros(count, dtype=np.int64)
@@ -95,6 +99,9 @@ def _on_grids(
             rule = "building_above_tolerance"
             cause = f"one building has {largest[grid]} households and is never cut"
             cause_zh = f"其中一栋建筑有 {largest[grid]} 户，建筑不拆分"
+        elif pinned[grid] > high:
+            cause = f"the buildings pinned to it have {pinned[grid]} households; unpin some of them"
+            cause_zh = f"固定于此网格的建筑共 {pinned[grid]} 户，请解除部分固定"
         elif here == 1:
             cause = f"the place it lies in has {total:.0f} households, not enough for two grids"
             cause_zh = f"所在地块共 {total:.0f} 户，不足以划成两个网格"
@@ -252,6 +259,35 @@ def explain_shapes(
         found.append(
             Finding("walk_too_far", str(codes[grid]), text, text_zh, beyond, *lonlat[grid])
         )
+    return found
+
+
+def explain_travel(
+    town: Town, cells: Cells, travel: Travel, label: Labels, *, codes: Ints
+) -> list[Finding]:
+    """Grids with households farther apart, by travel time, than was asked for."""
+    order = np.argsort(label, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(label[order])) + 1)
+    whole = Travel(travel.ways, travel.seasons, np.inf)
+    ids = np.full(len(label), "", dtype=object)
+    ids[cells.of_building[::-1]] = town.ids[::-1]
+    found = []
+    for grid, mine in enumerate(groups):
+        if not travel.beyond(mine):
+            continue
+        minutes, a, b = whole.farthest(mine)
+        limit = travel.limit_min
+        lon, lat = to_lonlat(shapely.point_on_surface(cells.polygons[[a]]), town.metres)[0]
+        if np.isfinite(minutes):
+            text = f"{minutes:.0f} minutes from {ids[a]} to {ids[b]}, more than {limit:g}"
+            text_zh = f"从 {ids[a]} 到 {ids[b]} 需 {minutes:.0f} 分钟，超过 {limit:g} 分钟"
+        else:
+            text = f"there is no way from {ids[a]} to {ids[b]}"
+            text_zh = f"从 {ids[a]} 到 {ids[b]} 无路可达"
+        text += ": a smaller target makes grids smaller, a road or bridge that is missing may too"
+        text_zh += "：可减小标准户数，或补上缺失的道路或桥"
+        beyond = float(minutes - limit)
+        found.append(Finding("travel_too_long", str(codes[grid]), text, text_zh, beyond, lon, lat))
     return found
 
 

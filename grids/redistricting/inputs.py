@@ -86,8 +86,14 @@ def read_town(
     *,
     target: float,
     tolerance: float,
+    more: Sequence[Problem] = (),
 ) -> Town:
     """Check all input at once and bring it into metres.
+
+    Parameters
+    ----------
+    more
+        Problems found in other layers, to be told together with these.
 
     Raises
     ------
@@ -100,6 +106,7 @@ def read_town(
         *norm_problems(area),
         *building_problems(buildings),
         *barrier_problems(barriers),
+        *more,
     ]
     if problems:
         raise BadInput(problems)
@@ -113,7 +120,7 @@ def read_town(
     units = shapely.set_precision(units, NODE_M)
     units = _without_overlap(units, codes, metres, findings)
     footprints = buildings.geometry.force_2d().to_crs(metres).to_numpy()
-    unit_of = _units_of(footprints, units, codes)
+    unit_of = units_of(footprints, units, codes)
     inside = unit_of >= 0
     ids = ids_of(buildings)
     households = pd.to_numeric(buildings["households"]).to_numpy().astype(np.int64)
@@ -237,7 +244,7 @@ def _without_overlap(
     return units
 
 
-def _units_of(footprints: Geometries, units: Geometries, codes: Sequence[str]) -> Ints:
+def units_of(footprints: Geometries, units: Geometries, codes: Sequence[str]) -> Ints:
     """Row of the unit each building lies in: where its middle is; on a line the lowest code."""
     middles = shapely.point_on_surface(footprints)
     building, unit = shapely.STRtree(units).query(middles, predicate="dwithin", distance=NODE_M)

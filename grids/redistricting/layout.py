@@ -12,6 +12,7 @@ import pandas as pd
 import shapely
 
 from gis.errors import BadInput, Problem
+from grids.redistricting.camps import Camps, camp_problems, seasons_of, settle, ties_of
 from grids.redistricting.cells import Cells, draw_cells
 from grids.redistricting.checks import column_problems, ids_of
 from grids.redistricting.compiled import Flags, Floats, Ints, Labels
@@ -19,14 +20,15 @@ from grids.redistricting.explain import tell_exclusive
 from grids.redistricting.graph import CellGraph, build_graph
 from grids.redistricting.ground import prepare_ground
 from grids.redistricting.inputs import Town, read_town
-from grids.redistricting.limits import Limits, compactness_of, counts_for, ways_m
+from grids.redistricting.limits import Limits, counts_for
 from grids.redistricting.lineage import older_grids
+from grids.redistricting.pins import Pins, pin_problems, place_pins
 from grids.redistricting.plan import Plan
-from grids.redistricting.rules import Effort, Prices
+from grids.redistricting.rules import Effort, Prices, Speeds
 from grids.redistricting.search import Progress, divide, fair_counts
-
-STRAIGHTER = (1.0, 1.6, 2.5)
-"""Prices of borders tried, in turn, while grids are beyond the limits of shape."""
+from grids.redistricting.shapes import Shapes
+from grids.redistricting.ties import Ties
+from grids.redistricting.travel import Travel, draw_ways, step_metres
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ class Layout:
     older: Ints | None
     older_codes: list[str]
     second: Floats | None
+    camps: Camps | None = None
+    ties: Ties | None = None
+    travel: Travel | None = None
+    pins: Pins | None = None
 
 
 def lay_ready(
@@ -66,8 +72,12 @@ def lay_ready(
     tell: Progress,
     before: gpd.GeoDataFrame | Plan | None = None,
     locked: gpd.GeoDataFrame | None = None,
+    pinned: pd.DataFrame | None = None,
     exclusive: gpd.GeoDataFrame | None = None,
     second: str | None = None,
+    camps: gpd.GeoDataFrame | None = None,
+    speeds: Speeds | None = None,
+    travel_min: float = np.inf,
 ) -> Layout:
     """Check the layers and cut the area into cells."""
     tell("reading", 0.0)
@@ -75,30 +85,73 @@ def lay_ready(
     if (locked is not None and len(locked)) or (exclusive is not None and len(exclusive)):
         ground = prepare_ground(area, locked, exclusive)
         area, is_locked, parents = ground.area, ground.is_locked, ground.codes
-    town = read_town(area, buildings, barriers, target=target, tolerance=tolerance)
+    town = read_town(
+        area,
+        buildings,
+        barriers,
+        target=target,
+        tolerance=tolerance,
+        more=[
+            *camp_problems(camps, buildings),
+            *pin_problems(pinned, buildings, has_before=before is not None),
+        ],
+    )
     if exclusive is not None and len(exclusive):
         tell_exclusive(town, exclusive)
+    measure = None if second is None else _measure_of(town, buildings, second)
+    held = None
+    if camps is not None and len(camps):
+        town, held = settle(town, camps)
     tell("drawing cells", 0.05)
     cells = draw_cells(town)
+    travel = None
+    if speeds is not None or np.isfinite(travel_min):
+        tell("measuring ways", 0.25)
+        ways = draw_ways(town, cells, speeds or Speeds())
+        travel = Travel(ways, seasons_of(town, cells, held), travel_min)
     older: Ints | None = None
     older_codes: list[str] = []
     if before is not None:
         layer = before.grids if isinstance(before, Plan) else before
         older, older_codes = older_grids(town, cells, layer)
+    graph = graph_of(cells)
+    if is_locked is None:
+        is_locked = np.zeros(len(town.units), dtype=bool)
+    pins = None
+    if pinned is not None and len(pinned) and older is not None:
+        pins = place_pins(
+            town,
+            cells,
+            graph,
+            pinned,
+            older=older,
+            older_codes=older_codes,
+            is_locked=is_locked,
+        )
     return Layout(
         town,
         cells,
-        graph_of(cells),
-        np.zeros(len(town.units), dtype=bool) if is_locked is None else is_locked,
+        graph,
+        is_locked,
         town.unit_codes if parents is None else parents,
         older,
         older_codes,
-        None if second is None else _second_of(town, cells, buildings, second),
+        None if measure is None else _of_cells(cells, measure),
+        held,
+        None if held is None else ties_of(town, cells, held),
+        travel,
+        pins,
     )
 
 
-def _second_of(town: Town, cells: Cells, buildings: gpd.GeoDataFrame, name: str) -> Floats:
-    """Another measure of each cell."""
+def _of_cells(cells: Cells, measure: Floats) -> Floats:
+    """Sum of a measure of buildings in each cell."""
+    mine = cells.of_building[: len(measure)]
+    return np.asarray(np.bincount(mine, measure, len(cells.unit)), dtype=float)
+
+
+def _measure_of(town: Town, buildings: gpd.GeoDataFrame, name: str) -> Floats:
+    """Another measure of each building."""
     problems = list(column_problems(buildings, "buildings", name))
     if problems:
         raise BadInput(problems)
@@ -117,8 +170,7 @@ def _second_of(town: Town, cells: Cells, buildings: gpd.GeoDataFrame, name: str)
                 for row in wrong[:1000]
             ]
         )
-    held = pd.Series(figures, index=ids_of(buildings))[town.ids].to_numpy()
-    return np.asarray(np.bincount(cells.of_building, held, len(cells.unit)), dtype=float)
+    return np.asarray(pd.Series(figures, index=ids_of(buildings))[town.ids], dtype=float)
 
 
 def counted(ground: Layout, limits: Limits) -> tuple[Layout, Ints | None]:
@@ -160,35 +212,6 @@ def _norms(town: Town, unit: Ints) -> list[tuple[float, float, Ints]]:
 def label_cells(
     ground: Layout, request: Request, counts: Ints | None, progress: Progress
 ) -> Labels:
-    """Label of each cell; straighter borders are tried while limits of shape are broken."""
-    limits = request.limits
-    is_shaped = limits.compactness > 0 or np.isfinite(limits.walk_m)
-    best, fewest = None, (np.inf, np.inf)
-    for factor in STRAIGHTER if is_shaped else (1.0,):
-        prices = replace(request.prices, border=request.prices.border * factor)
-        label = _divide_once(ground, replace(request, prices=prices), counts, progress)
-        if not is_shaped:
-            return label
-        graph = ground.graph
-        outline = shapely.length(ground.cells.polygons)
-        compact = compactness_of(graph, outline, label)
-        broken = (compact < limits.compactness) | (ways_m(graph, label) > limits.walk_m)
-        unit = np.zeros(len(compact), dtype=np.int64)
-        unit[label] = ground.cells.unit
-        broken &= ~ground.is_locked[unit]
-        off = np.abs(np.bincount(label, graph.households) / ground.town.targets[unit] - 1)
-        rank = (float(broken.sum() + (off > ground.town.tolerances[unit]).sum()), factor)
-        if rank < fewest:
-            best, fewest = label, rank
-        if not broken.any():
-            break
-    assert best is not None
-    return best
-
-
-def _divide_once(
-    ground: Layout, request: Request, counts: Ints | None, progress: Progress
-) -> Labels:
     """Divide the units of each norm on their own: grids never cross from one to another."""
     town, cells = ground.town, ground.cells
     generator = np.random.default_rng(request.seed)
@@ -198,6 +221,8 @@ def _divide_once(
     if locked.any():
         label[locked] = np.unique(cells.unit[locked], return_inverse=True)[1]
         grids = int(label[locked].max()) + 1
+    older = ground.older if ground.pins is None else ground.pins.led
+    pinned = None if ground.pins is None else ground.pins.wanted >= 0
     free = np.flatnonzero(~locked)
     norms = [norm for norm in _norms(town, cells.unit[free]) if len(norm[2])]
     for number, (target, tolerance, which) in enumerate(norms):
@@ -216,15 +241,36 @@ def _divide_once(
             effort=request.effort,
             progress=partial(_within_whole, progress, number, len(norms)),
             counts=wanted,
-            before=None if ground.older is None else ground.older[mine],
+            before=None if older is None else older[mine],
             keep=request.keep,
+            pinned=None if pinned is None else pinned[mine],
             second=None if ground.second is None else ground.second[mine],
             second_weight=request.second_weight,
             is_over=request.is_over,
+            ties=None if ground.ties is None else ground.ties.within(mine, len(label)),
+            steps=None if ground.travel is None else _steps(ground, mine, graph),
+            shapes=_shapes(ground, request.limits, mine, graph),
         )
         label[mine] = division.label + grids
         grids = int(label[mine].max()) + 1
     return label
+
+
+def _steps(ground: Layout, mine: Ints, graph: CellGraph) -> Floats:
+    """Metres of open ground that take as long as each step of a part's graph."""
+    assert ground.travel is not None
+    left = np.repeat(np.arange(graph.size), np.diff(graph.starts))
+    straight = np.hypot(graph.x[left] - graph.x[graph.ends], graph.y[left] - graph.y[graph.ends])
+    return step_metres(ground.travel.ways, graph.starts, graph.ends, straight, mine)
+
+
+def _shapes(ground: Layout, limits: Limits, mine: Ints, graph: CellGraph) -> Shapes | None:
+    """What is asked of the shapes of a part's grids; None for nothing."""
+    is_timed = np.isfinite(limits.travel_min)
+    if not (limits.compactness > 0 or np.isfinite(limits.walk_m) or is_timed):
+        return None
+    outline = shapely.length(ground.cells.polygons[mine])
+    return Shapes(limits, graph, outline, ground.travel if is_timed else None, mine)
 
 
 def _within_whole(progress: Progress, part: int, parts: int, stage: str, share: float) -> None:

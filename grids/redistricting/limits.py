@@ -9,11 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
 
 from gis.errors import BadInput, Problem, WanggeError
-from grids.redistricting.compiled import Floats, Ints, Labels
+from grids.redistricting.compiled import Floats, Ints
 from grids.redistricting.graph import CellGraph
 from grids.redistricting.rules import EFFORTS, PRICES, Effort, Prices
 
@@ -38,6 +36,8 @@ class Limits:
         Lowest Polsby-Popper a grid should have; 0 for any.
     walk_m
         Longest way on foot a grid should have between the middles of two of its cells, metres.
+    travel_min
+        Longest time a grid should have between two of its households, minutes.
     """
 
     count: int | None = None
@@ -45,6 +45,7 @@ class Limits:
     maximum: int | None = None
     compactness: float = 0.0
     walk_m: float = np.inf
+    travel_min: float = np.inf
 
     def problems(self) -> list[Problem]:
         """Figures that cannot be used."""
@@ -76,6 +77,14 @@ class Limits:
         if not self.walk_m > 0:
             found.append(
                 Problem(f"walk_m is {self.walk_m}", "Give metres, above 0", field="walk_m")
+            )
+        if not self.travel_min > 0:
+            found.append(
+                Problem(
+                    f"travel_min is {self.travel_min}",
+                    "Give minutes, above 0",
+                    field="travel_min",
+                )
             )
         return found
 
@@ -152,32 +161,3 @@ def counts_for(graph: CellGraph, demand: Floats, number: int) -> Ints:
         if counts[part] < cells[part]:
             heapq.heappush(waiting, (-parts[part] / (2 * counts[part] + 1), part))
     return counts
-
-
-def compactness_of(graph: CellGraph, outline_m: Floats, label: Labels) -> Floats:
-    """Polsby-Popper of each grid from its cells' outlines and the lines between them."""
-    left = np.repeat(np.arange(graph.size), np.diff(graph.starts))
-    same = label[left] == label[graph.ends]
-    shared = np.bincount(label[left[same]], graph.metres[same].sum(axis=1), int(label.max()) + 1)
-    around = np.bincount(label, outline_m) - shared
-    return 4 * np.pi * np.bincount(label, graph.area_m2) / around**2
-
-
-def ways_m(graph: CellGraph, label: Labels) -> Floats:
-    """Longest shortest way on foot inside each grid, between middles of cells, metres."""
-    left = np.repeat(np.arange(graph.size), np.diff(graph.starts))
-    inside = graph.walk & (label[left] == label[graph.ends])
-    a, b = left[inside], graph.ends[inside]
-    step = np.hypot(graph.x[a] - graph.x[b], graph.y[a] - graph.y[b]) + 1e-6
-    whole = csr_array((step, (a, b)), shape=(graph.size, graph.size))
-    order = np.argsort(label, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(label[order])) + 1)
-    ways = np.zeros(len(groups))
-    for number, cells in enumerate(groups):
-        if len(cells) > 1:
-            # Two sweeps: from any cell to the farthest, from there to the farthest again.
-            own = whole[cells][:, cells]
-            first = np.asarray(dijkstra(own, indices=np.array([0])))
-            far = np.asarray(dijkstra(own, indices=np.array([int(np.argmax(first))])))
-            ways[number] = far.max()
-    return ways

@@ -22,6 +22,16 @@ ALONG_M = 0.03
 """A piece of line within this of a barrier is that barrier: noding moves lines by 1 cm."""
 
 
+TILE_LINES = 40_000
+"""Lines noded at once, about."""
+
+OVER_M = 0.02
+"""How far edges are drawn over the lines they end on."""
+
+NEAR_M = 0.05
+"""Lines this near to each other are noded together: noding moves them by 1 cm at most."""
+
+
 @dataclass(frozen=True)
 class Segments:
     """Straight pieces of line between two neighbouring faces.
@@ -34,14 +44,18 @@ class Segments:
         Length of each.
     kind
         1 + index in `BARRIER_KINDS` of the barrier it lies on, 0 for none.
-    geometry
-        Line of each.
+    ends
+        (n, 2, 2) where each begins and ends.
     """
 
     faces: Ints
     metres: Floats
     kind: Ints
-    geometry: Geometries
+    ends: Floats
+
+    def lines(self, rows: Ints | Flags) -> Geometries:
+        """Lines of some of the segments."""
+        return line_array(self.ends[rows, 0], self.ends[rows, 1])
 
 
 def node(lines: Geometries) -> Geometries:
@@ -73,7 +87,85 @@ def draw_faces(
         sites.geometry[solid], town.units[sites.unit[solid]], grid_size=NODE_M
     )
     edges = _in_the_open(_voronoi_edges(sites, block_of, blocks), footprints)
-    return polygonize(node(np.concatenate([lines, edges, shapely.boundary(footprints)])))
+    layers = [lines, edges, shapely.boundary(footprints)]
+    across = int(np.ceil(np.sqrt(sum(map(len, layers)) / TILE_LINES)))
+    if across > 1:
+        reaching = _reaching_over(edges, lines)
+        faces = faces_in_tiles([lines, reaching, layers[2]], blocks, across)
+        if shapely.coverage_is_valid(faces):
+            return faces
+    # A small place, or tiles that do not meet to the centimetre: all is noded at once.
+    return polygonize(node(np.concatenate(layers)))
+
+
+def _reaching_over(edges: Geometries, lines: Geometries) -> Geometries:
+    """Edges that end on a line, drawn a little over it.
+
+    What is noded in two turns is rounded twice, and an end may come to lie beside its line; a
+    crossing stays one. The stubs close no face.
+    """
+    ends = shapely.get_coordinates(straight_pieces(edges)[0]).reshape(-1, 2, 2)
+    way = ends[:, 1] - ends[:, 0]
+    way *= OVER_M / np.maximum(np.hypot(*way.T), 1e-9)[:, None]
+    tree = shapely.STRtree(lines)
+    for side, sign in ((0, -1.0), (1, 1.0)):
+        spots = point_array(ends[:, side])
+        on_line = np.unique(tree.query(spots, predicate="dwithin", distance=NODE_M / 10)[0])
+        ends[on_line, side] += sign * way[on_line]
+    return line_array(ends[:, 0], ends[:, 1])
+
+
+def faces_in_tiles(layers: list[Geometries], blocks: Geometries, across: int) -> Geometries:
+    """Faces of lines noded tile by tile, which takes less memory and time than all at once.
+
+    A tile is some neighbouring blocks. Lines between tiles, or over several, are left out at
+    first; then they are noded with what came out near them.
+
+    Parameters
+    ----------
+    layers
+        Lines; each layer is noded against itself and all others.
+    blocks
+        Polygons that the lines run along or inside.
+    across
+        Tiles from west to east, and from south to north.
+    """
+    middles = shapely.get_coordinates(shapely.centroid(blocks))
+    corner = middles.min(axis=0)
+    step = np.maximum((middles.max(axis=0) - corner) / across, 1.0)
+    column, row = np.minimum((middles - corner) // step, across - 1).astype(np.int64).T
+    tile = column * across + row
+    tree = shapely.STRtree(blocks)
+    tiles: list[list[Geometries]] = [[] for _ in range(across**2)]
+    between = []
+    for lines in layers:
+        line, block = tree.query(lines, predicate="dwithin", distance=NEAR_M)
+        low, high = np.full(len(lines), across**2), np.full(len(lines), -1)
+        np.minimum.at(low, line, tile[block])
+        np.maximum.at(high, line, tile[block])
+        between.append(lines[low != high])
+        for number in np.unique(low[low == high]):
+            tiles[number].append(lines[(low == number) & (high == number)])
+    loose = shapely.STRtree(np.concatenate(between))
+    inside = []
+    for members in tiles:
+        pieces = node(np.concatenate(members)) if members else np.array([], dtype=object)
+        members.clear()
+        near = np.zeros(len(pieces), dtype=bool)
+        near[loose.query(pieces, predicate="dwithin", distance=NEAR_M)[0]] = True
+        inside.append(pieces[~near])
+        between.append(pieces[near])
+    shared = node(np.concatenate(between))
+    faces = []
+    for number in np.unique(tile).tolist():
+        pieces = inside[number]
+        frame = shapely.buffer(shapely.box(*shapely.total_bounds(blocks[tile == number])), 1.0)
+        drawn = polygonize(np.concatenate([pieces, shared[shapely.intersects(shared, frame)]]))
+        middles = shapely.point_on_surface(drawn)
+        face, block = tree.query(middles, predicate="intersects")
+        faces.append(drawn[np.unique(face[tile[block] == number])])
+        inside[number] = pieces[:0]
+    return np.concatenate(faces)
 
 
 def _voronoi_edges(sites: Sites, block_of: Ints, blocks: Geometries) -> Geometries:
@@ -160,10 +252,12 @@ def segments_between(faces: Geometries, town: Town) -> Segments:
     other = np.full(len(first), -1)
     other[twice] = owner[first[twice] + 1]
     start, end = xy[following[first]], xy[following[first] + 1]
-    geometry = line_array(start, end)
     kind = _kinds((start + end) / 2, town)
     return Segments(
-        np.column_stack([owner[first], other]), np.hypot(*(end - start).T), kind, geometry
+        np.column_stack([owner[first], other]),
+        np.hypot(*(end - start).T),
+        kind,
+        np.stack([start, end], axis=1),
     )
 
 
@@ -172,10 +266,11 @@ def _kinds(middles: Floats, town: Town) -> Ints:
     result = np.zeros(len(middles), dtype=np.int64)
     if len(town.barriers):
         pieces, of_line = straight_pieces(town.barriers)
-        point, piece = shapely.STRtree(pieces).query(
-            point_array(middles), predicate="dwithin", distance=ALONG_M
-        )
-        np.maximum.at(result, point, town.kinds[of_line[piece]] + 1)
+        tree = shapely.STRtree(pieces)
+        for begin in range(0, len(middles), TILE_LINES):
+            some = point_array(middles[begin : begin + TILE_LINES])
+            point, piece = tree.query(some, predicate="dwithin", distance=ALONG_M)
+            np.maximum.at(result, begin + point, town.kinds[of_line[piece]] + 1)
     return result
 
 

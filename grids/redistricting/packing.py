@@ -26,6 +26,9 @@ GRIDS = 12
 CHOICES = 10
 """Sets weighed for each grid."""
 
+PINNED = 1e6
+"""Price of staying from which a cell is pinned to its grid."""
+
 GROWTHS = 40
 """Sets grown to choose from."""
 
@@ -367,6 +370,8 @@ def repack(
                         cells,
                         count,
                         label,
+                        home,
+                        stay,
                         piece,
                         number,
                         part,
@@ -399,6 +404,8 @@ def _keep_names(
     cells: Labels,
     count: int,
     label: Labels,
+    home: Labels,
+    stay: Floats,
     piece: Ints,
     number: Ints,
     part: Ints,
@@ -407,12 +414,15 @@ def _keep_names(
     parts: int,
     grids: int,
 ) -> None:
-    """Order `chosen` so that each set takes the name of the grid it has most households of."""
+    """Order `chosen` so that each set takes the name of what it holds most of."""
     worth = np.zeros((parts, grids))
     for i in range(count):
         for g in range(grids):
             if label[cells[i]] == chosen[g]:
                 worth[part[number[piece[i]]], g] += households[cells[i]] + 0.01
+            # Whatever is pinned names its set.
+            if home[cells[i]] == chosen[g] and stay[cells[i]] >= PINNED:
+                worth[part[number[piece[i]]], g] += stay[cells[i]]
     names = np.full(parts, -1, dtype=np.int64)
     for _ in range(parts):
         best = -1.0

@@ -16,6 +16,12 @@ RULES: Final = MappingProxyType(
         "building_above_tolerance": ("单栋楼即超出容差的网格", "grids of one building too large"),
         "below_compactness": ("形状不够紧凑的网格", "grids less compact than asked for"),
         "walk_too_far": ("步行距离过长的网格", "grids with too long a way on foot"),
+        "travel_too_long": ("行程时间过长的网格", "grids with too long a way to travel"),
+        "camp_apart": (
+            "季节营地不在本网格的牧户",
+            "households whose camp lies in another grid",
+        ),
+        "pin_not_kept": ("未能保持的固定建筑", "pins that could not be kept"),
         "locks_leave_uneven": (
             "因锁定而无法均分的单元",
             "units that locked grids leave uneven",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -15,8 +15,9 @@ import shapely
 
 from gis.errors import BadInput, Problem
 from grids.redistricting.borders import TilingBroken, compactness, dissolve, to_area_crs
+from grids.redistricting.camps import Camps, camps_apart, explain_camps
 from grids.redistricting.compiled import Ints, Labels
-from grids.redistricting.explain import explain, explain_locks, explain_shapes
+from grids.redistricting.explain import explain, explain_locks, explain_shapes, explain_travel
 from grids.redistricting.layout import Layout, Request, counted, label_cells, lay_ready
 from grids.redistricting.limits import (
     Cancel,
@@ -24,13 +25,14 @@ from grids.redistricting.limits import (
     Limits,
     effort_of,
     prices_of,
-    ways_m,
 )
 from grids.redistricting.lineage import heirs, lineage
 from grids.redistricting.numbering import number_around, number_grids
+from grids.redistricting.pins import explain_pins, pinned_heirs, pinned_households
 from grids.redistricting.plan import RULES, Plan
-from grids.redistricting.rules import KEEP, Effort, Prices
+from grids.redistricting.rules import KEEP, Effort, Prices, Speeds
 from grids.redistricting.search import Progress
+from grids.redistricting.shapes import ways_m
 
 
 def draw(
@@ -46,6 +48,7 @@ def draw(
     before: gpd.GeoDataFrame | Plan | None = None,
     keep: float = KEEP,
     locked: gpd.GeoDataFrame | None = None,
+    pinned: pd.DataFrame | None = None,
     exclusive: gpd.GeoDataFrame | None = None,
     count: int | None = None,
     minimum: int | None = None,
@@ -54,6 +57,9 @@ def draw(
     second_weight: float = 1.0,
     compactness_floor: float = 0.0,
     walk_m: float = np.inf,
+    camps: gpd.GeoDataFrame | None = None,
+    speeds: Speeds | None = None,
+    travel_min: float = np.inf,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> Plan:
@@ -93,6 +99,9 @@ def draw(
         Price of each household that goes to another grid than in `before`; 0 for none.
     locked
         Grids with ``code`` that stay exactly as they are; counted within the plan.
+    pinned
+        Buildings that must lie in a grid of `before`: ``code`` of the grid and ``building_id``;
+        or points with ``code``, for ground where nobody lives. What cannot be is told and why.
     exclusive
         Polygons that are no part of the plan, such as a campus with a grid of its own kind.
     count, minimum, maximum
@@ -103,7 +112,16 @@ def draw(
         them; the grids get its sum.
     compactness_floor, walk_m
         Lowest Polsby-Popper, and longest way on foot across a grid in metres. Grids beyond them
-        raise the price of borders, and are named in the findings where that does not help.
+        are divided anew with their neighbours, and named in the findings where nothing helps.
+    camps
+        Points with ``building_id`` (id of a row of `buildings`) where its households live part
+        of the year, and if there are several ``season`` (text). They are counted at home; the
+        price ``apart`` of `prices` is paid for households whose camp lies in another grid.
+    speeds
+        Distances are counted by travel time, at these speeds; as `travel_min` does at the usual.
+    travel_min
+        Longest time between two households of a grid in minutes, at home and in each season,
+        by any way in the area: mended and told like the limits of shape.
     progress
         Called with the name of the stage and the share done, 0 to 1; may raise to cancel.
     cancel
@@ -125,11 +143,11 @@ def draw(
         `cancel` said so.
     """
     search, is_over = effort_of(effort)
-    limits = Limits(count, minimum, maximum, compactness_floor, walk_m)
+    limits = Limits(count, minimum, maximum, compactness_floor, walk_m, travel_min)
     request = Request(
         prices_of(prices), search, limits, seed, float(keep), float(second_weight), is_over
     )
-    _check(request)
+    _check(request, speeds)
     tell = _told(progress, cancel)
     ground = lay_ready(
         area,
@@ -139,8 +157,12 @@ def draw(
         tolerance=tolerance,
         before=before,
         locked=locked,
+        pinned=pinned,
         exclusive=exclusive,
         second=second,
+        camps=camps,
+        speeds=speeds,
+        travel_min=travel_min,
         tell=tell,
     )
     ground, counts = counted(ground, limits)
@@ -221,8 +243,11 @@ def _moved(ground: Layout, label: Labels) -> int:
     return int(cells.households[gone].sum())
 
 
-def _check(request: Request) -> None:
+def _check(request: Request, speeds: Speeds | None) -> None:
     problems = request.limits.problems()
+    for name, value in asdict(speeds).items() if speeds else ():
+        if not 0 < value < np.inf:
+            problems.append(Problem(f"{name} is {value}", "Give km/h, above 0", field=name))
     for name, value in (("keep", request.keep), ("second_weight", request.second_weight)):
         if not 0 <= value < np.inf:
             problems.append(Problem(f"{name} is {value}", "Give a number, 0 or more", field=name))
@@ -259,6 +284,8 @@ def _codes(
     taken = set(codes[locked].tolist())
     if ground.older is not None:
         heir = heirs(label, ground.older, cells.households, ground.graph.area_m2)
+        if ground.pins is not None:
+            heir = pinned_heirs(heir, label, ground.pins.wanted)
         heir[locked] = -1
         for grid in np.flatnonzero(heir >= 0).tolist():
             if ground.older_codes[heir[grid]] not in taken:
@@ -270,6 +297,16 @@ def _codes(
     else:
         codes[new] = number_grids(places, list(parents[unit]), digits)
     return codes, heir, digits
+
+
+def _camp_figures(ground: Layout, camps: Camps, label: Labels) -> dict[str, int]:
+    """Households that have a camp in the area, and those with one in another grid."""
+    people = ground.town.households
+    apart = camps_apart(ground.cells, camps, label)
+    return {
+        "households_with_camp": int(people[np.unique(camps.home)].sum()),
+        "households_apart": int(people[np.unique(camps.home[apart])].sum()),
+    }
 
 
 def _plan(
@@ -289,15 +326,15 @@ def _plan(
         raise TilingBroken("the grids drawn overlap or leave gaps between them")
     households = np.bincount(label, cells.households, count).astype(np.int64)
     rows = np.argsort(codes, kind="stable")
+    # Camps are the last places of the town; they are no buildings.
+    of_building = cells.of_building[: None if ground.camps is None else ground.camps.first]
     grids = (
         gpd.GeoDataFrame(
             {
                 "code": codes,
                 "unit": parents[unit],
                 "households": households,
-                "buildings": np.bincount(label[cells.of_building], minlength=count).astype(
-                    np.int64
-                ),
+                "buildings": np.bincount(label[of_building], minlength=count).astype(np.int64),
                 "target": town.targets[unit],
                 "tolerance": town.tolerances[unit],
                 "deviation": households / town.targets[unit] - 1,
@@ -310,7 +347,7 @@ def _plan(
         .iloc[rows]
         .reset_index(drop=True)
     )
-    ids = pd.Series(town.ids).groupby(cells.of_building).agg(list)
+    ids = pd.Series(town.ids[: len(of_building)]).groupby(of_building).agg(list)
     number = np.arange(len(label))
     table = gpd.GeoDataFrame(
         {
@@ -336,11 +373,37 @@ def _plan(
     if second is not None and ground.second is not None:
         grids.insert(4, second, np.bincount(label, ground.second, count)[rows])
     findings = explain(
-        town, cells, graph, label, codes=codes, outlines=outlines, is_locked=ground.is_locked
+        town,
+        cells,
+        graph,
+        label,
+        codes=codes,
+        outlines=outlines,
+        is_locked=ground.is_locked,
+        pinned=pinned_households(cells, ground.pins, label),
     )
     findings += explain_shapes(
         town, limits, codes=codes, outlines=outlines, ways=ways_m(graph, label)
     )
+    if ground.travel is not None and np.isfinite(limits.travel_min):
+        findings += explain_travel(town, cells, ground.travel, label, codes=codes)
+    if ground.camps is not None:
+        findings += explain_camps(
+            town, cells, graph, ground.camps, label=label, codes=codes, is_locked=ground.is_locked
+        )
+        settings |= _camp_figures(ground, ground.camps, label)
+    if ground.pins is not None and ground.older is not None:
+        findings += explain_pins(
+            town,
+            cells,
+            graph,
+            ground.pins,
+            label=label,
+            codes=codes,
+            older=ground.older,
+            older_codes=ground.older_codes,
+            is_locked=ground.is_locked,
+        )
     findings += explain_locks(town, cells, ground.is_locked, ground.parents)
     order = list(RULES)
     findings.sort(key=lambda f: (order.index(f.rule), -abs(f.value), f.place, f.text))

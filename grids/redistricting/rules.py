@@ -79,6 +79,8 @@ class Prices:
         Each 100 % of the target beyond the tolerance.
     broken
         A grid being beyond the tolerance at all.
+    apart
+        A household whose camp lies in another grid than its home.
     """
 
     border: float = 1.6
@@ -88,6 +90,24 @@ class Prices:
     balance: float = 90.0
     beyond: float = 60.0
     broken: float = 3.0
+    apart: float = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Speeds:
+    """How fast one travels where nobody walks, km/h: assumptions, to be set for the place.
+
+    Attributes
+    ----------
+    open_kmh
+        Over open ground, off any road.
+    street_kmh, arterial_kmh
+        Along barriers of these kinds, which are tracks and made roads there.
+    """
+
+    open_kmh: float = 20.0
+    street_kmh: float = 40.0
+    arterial_kmh: float = 70.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +128,8 @@ class Effort:
         Random spanning trees tried for each recombination.
     chains
         Chains of moves tried from each grid that is out of tolerance, each round.
+    refine
+        Rounds of recombination over all grids, before the last polish of a plan drawn afresh.
     packings, nodes
         Grounds packed anew for each of them, each round, and steps of the search in each.
     """
@@ -118,15 +140,18 @@ class Effort:
     patience: int = 60
     trees: int = 60
     chains: int = 100
+    refine: int = 3
     packings: int = 10
     nodes: int = 100
 
 
 EFFORTS: Final = MappingProxyType(
     {
-        "quick": Effort(sweeps=300, rounds=40, patience=12, chains=40, packings=4),
+        "quick": Effort(sweeps=300, rounds=40, patience=12, chains=40, refine=1, packings=4),
         "normal": Effort(),
-        "thorough": Effort(sweeps=4000, rounds=1500, patience=300, trees=120, packings=20),
+        "thorough": Effort(
+            sweeps=4000, rounds=1500, patience=300, trees=120, refine=12, packings=20
+        ),
     }
 )
 """Efforts by name."""
@@ -140,11 +165,18 @@ PRICES: Final = MappingProxyType(
             border=1.2,
             inside={"street": 0.0, "arterial": 2.0, "wall": 1.0, "rail": 40.0, "river": 40.0},
         ),
-        # Herders cross every track; rivers and rail still part them.
+        # Roads bring herders together; rivers and rail still part them, by a day's ride.
         "pastoral": Prices(
-            border=1.0,
+            border=1.6,
             block_cut=0.0,
-            inside={"street": 0.0, "arterial": 0.5, "wall": 0.0, "rail": 20.0, "river": 20.0},
+            inside={"street": 0.0, "arterial": 0.0, "wall": 0.0, "rail": 40.0, "river": 40.0},
+            crossing_m={
+                "street": 0.0,
+                "arterial": 0.0,
+                "wall": 0.0,
+                "rail": 3000.0,
+                "river": 3000.0,
+            },
         ),
     }
 )

@@ -11,21 +11,26 @@ import numpy as np
 
 from grids.redistricting.annealing import anneal
 from grids.redistricting.chains import exchange
-from grids.redistricting.compiled import Floats, Ints, Labels, State, random_state
+from grids.redistricting.compiled import Flags, Floats, Ints, Labels, State, random_state
 from grids.redistricting.continuing import continued, with_counts
 from grids.redistricting.division import Division, Network, empty_roll, enrol, scratch_for
 from grids.redistricting.graph import CellGraph
-from grids.redistricting.packing import repack
+from grids.redistricting.packing import PINNED, repack
 from grids.redistricting.recombination import recombine
 from grids.redistricting.rules import BARRIER_KINDS, KEEP, Effort, Prices
 from grids.redistricting.seeding import lay_out
+from grids.redistricting.shapes import Shapes, mend
 from grids.redistricting.superblocks import group_superblocks
+from grids.redistricting.ties import Ties, Wiring, wire
 
 SLACK = 0.06
 """Share by which the mean grid of a group of superblocks may deviate from the target."""
 
 SLICES = 8
 """Pieces in which a pass over the whole plan is made; between them it can be stopped."""
+
+TIED = 6
+"""How many times as long a plan is refined in which cells are tied to others far away."""
 
 INSIST = 10.0
 """How much dearer a grid beyond its band is while grids are being mended than while cooling."""
@@ -64,7 +69,7 @@ def _fair_counts(
     return np.maximum(count + alone, 1).astype(np.int64), fair
 
 
-def divide(  # noqa: PLR0915 - the search from end to end
+def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
     graph: CellGraph,
     *,
     target: float,
@@ -76,9 +81,13 @@ def divide(  # noqa: PLR0915 - the search from end to end
     counts: Ints | None = None,
     before: Ints | None = None,
     keep: float = KEEP,
+    pinned: Flags | None = None,
     second: Floats | None = None,
     second_weight: float = 1.0,
     is_over: Callable[[], bool] | None = None,
+    ties: Ties | None = None,
+    steps: Floats | None = None,
+    shapes: Shapes | None = None,
 ) -> Division:
     """Give every cell a grid; each grid is contiguous on the walk graph.
 
@@ -93,11 +102,19 @@ def divide(  # noqa: PLR0915 - the search from end to end
         Grid of each cell in the plan to start from, -1 for none.
     keep
         Price of each household that goes to another grid than in `before`.
+    pinned
+        Whether each cell must stay in its grid of `before`.
     second, second_weight
         Another measure of each cell to be balanced (incidents, key places), and how much it
         weighs beside households.
     is_over
         Asked between steps; the search ends early when it says so.
+    ties
+        Cells that should lie in one grid though they do not touch.
+    steps
+        Metres each edge of the graph counts; else as straight lines, and by the barriers crossed.
+    shapes
+        Limits of shape: grids beyond them are mended at the end.
     """
     tell = progress or (lambda _stage, _share: None)
     over = is_over or (lambda: False)
@@ -106,11 +123,14 @@ def divide(  # noqa: PLR0915 - the search from end to end
     if counts is not None:
         wanted, fair = counts, _fair_loads(graph, counts, target, tolerance)
     weighted = graph.border_prices(prices)
+    wiring = wire(graph, ties)
     tell("laying out", 0.0)
     if before is None:
         label = _laid_out(
             graph,
+            wiring,
             weighted=weighted,
+            steps=graph.step_lengths(prices) if steps is None else steps,
             wanted=wanted,
             target=target,
             tolerance=tolerance,
@@ -128,11 +148,13 @@ def divide(  # noqa: PLR0915 - the search from end to end
         known = before >= 0
         home[known] = label[known]
         stay[known] = keep * (graph.households[known] + 0.5)
+    if pinned is not None:
+        home[pinned], stay[pinned] = label[pinned], PINNED
     network = Network(
-        graph.starts,
-        graph.ends,
-        graph.walk,
-        _scaled(graph, weighted, division),
+        wiring.starts,
+        wiring.ends,
+        wiring.walk,
+        wiring.priced(_scaled(graph, weighted, division), prices.apart),
         graph.households,
         home,
         stay,
@@ -167,9 +189,9 @@ def divide(  # noqa: PLR0915 - the search from end to end
             )
 
     if before is None:
-        polish(effort.sweeps, 0.6, 0.02)
+        polish(effort.sweeps * 7 // 10, 0.6, 0.02)
     steep[2] *= INSIST
-    reluctance = _reluctance(graph)
+    reluctance = wiring.priced(_reluctance(graph, steps), 0.0)
     is_elastic = counts is None
     # A plan that changes little gives up sooner on what it cannot mend.
     patience = effort.patience if before is None else effort.patience // 4
@@ -228,8 +250,53 @@ def divide(  # noqa: PLR0915 - the search from end to end
         )
         if turn % 4 == 3 and before is None:
             polish(effort.polish // 4, min(hot, 0.08), 0.02)
+    # What moves of single cells do not find: straighter borders, evener loads, camps joined. A
+    # second measure would be forgotten, and an older plan left behind.
+    again = effort.refine if before is None and not len(weight) else 0
+    if wiring.is_tie.any():
+        again *= TIED
+    for turn in range(again):
+        tell("refining", 0.9 + 0.05 * turn / again)
+        if over():
+            break
+        enrol(division.label, roll)
+        recombine(
+            generator.permutation(np.flatnonzero(division.members)),
+            network,
+            reluctance,
+            division,
+            roll,
+            float(target),
+            steep,
+            max(1, effort.trees // 6),
+            effort.polish // 4,
+            2,
+            hot := max(0.03, 0.25 * 0.9**turn),
+            (0.02 / hot) ** (1 / 64),
+            0.05,
+            is_elastic,
+            scratch,
+            state,
+        )
     # Cold enough that no grid leaves its band any more: evens loads out and straightens borders.
     polish(effort.sweeps // 2 if before is None else effort.polish, 0.15, 0.002)
+    if shapes is not None:
+        tell("mending shapes", 0.95)
+        mend(
+            shapes,
+            network,
+            reluctance,
+            division,
+            roll,
+            target=float(target),
+            steep=steep,
+            effort=effort,
+            is_elastic=is_elastic,
+            scratch=scratch,
+            generator=generator,
+            state=state,
+            is_over=over,
+        )
     tell("done", 1.0)
     label = np.unique(division.label, return_inverse=True)[1].astype(np.int32)
     return _division(graph, label, fair, target, tolerance)
@@ -246,8 +313,10 @@ def _fair_loads(graph: CellGraph, counts: Ints, target: float, tolerance: float)
 
 def _laid_out(
     graph: CellGraph,
+    wiring: Wiring,
     *,
     weighted: Floats,
+    steps: Floats,
     wanted: Ints,
     target: float,
     tolerance: float,
@@ -260,23 +329,24 @@ def _laid_out(
     weight = np.where(graph.households > target * (1 + tolerance), round(target), graph.households)
     group: Ints = graph.component.astype(np.int64)
     if counts is None:
-        group = group_superblocks(graph, weight, target, SLACK)
+        group = group_superblocks(graph, weight, target, SLACK, prices)
         wanted, _ = _fair_counts(graph.households, group, target, tolerance)
     order = np.argsort(group, kind="stable").astype(np.int32)
     return lay_out(
         order,
         np.searchsorted(group[order], np.arange(len(wanted) + 1)),
         wanted,
-        graph.starts,
-        graph.ends,
-        graph.walk,
-        graph.step_lengths(prices),
-        weighted,
+        wiring.starts,
+        wiring.ends,
+        wiring.walk,
+        wiring.priced(steps, 0.0),
+        # A tie is priced like a border as long as it costs.
+        wiring.priced(weighted, prices.apart * np.sqrt(graph.area_m2.sum() / wanted.sum())),
         weight,
         graph.area_m2,
         graph.x,
         graph.y,
-        4,
+        4 if not wiring.is_tie.any() else 8,
         prices.balance,
         state,
     )
@@ -326,7 +396,11 @@ def _scaled(graph: CellGraph, weighted: Floats, division: Division) -> Floats:
     return np.asarray(weighted * 2 / (side[left] + side[graph.ends]))
 
 
-def _reluctance(graph: CellGraph) -> Floats:
+def _reluctance(graph: CellGraph, steps: Floats | None) -> Floats:
     weights = np.array([0.0] + [_RELUCTANCE[kind] for kind in BARRIER_KINDS])
     share = graph.metres / np.maximum(graph.metres.sum(axis=1, keepdims=True), 1e-9)
-    return np.asarray(share @ weights + np.where(graph.same_block, 0.0, 0.1))
+    held = share @ weights + np.where(graph.same_block, 0.0, 0.1)
+    if steps is not None:
+        # Cuts fall where the way is long.
+        held += 0.4 * np.minimum(steps / max(float(np.median(steps)), 1e-9), 3.0)
+    return np.asarray(held)

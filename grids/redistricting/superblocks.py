@@ -16,13 +16,12 @@ from scipy.sparse.csgraph import connected_components
 
 from grids.redistricting.compiled import Ints
 from grids.redistricting.graph import CellGraph
-from grids.redistricting.rules import BARRIER_KINDS, CLOSED_KINDS
-
-WALLS = ("arterial", "wall", "rail", "river")
-"""Kinds that bound a superblock."""
+from grids.redistricting.rules import BARRIER_KINDS, CLOSED_KINDS, Prices
 
 
-def group_superblocks(graph: CellGraph, weight: Ints, target: float, slack: float) -> Ints:
+def group_superblocks(
+    graph: CellGraph, weight: Ints, target: float, slack: float, prices: Prices
+) -> Ints:
     """Group of each cell: superblocks joined until their grids come within `slack` of the target.
 
     Parameters
@@ -31,13 +30,16 @@ def group_superblocks(graph: CellGraph, weight: Ints, target: float, slack: floa
         Households of each cell, a building too large for a grid counted as one grid.
     slack
         Share by which the mean grid of a group may deviate from `target`.
+    prices
+        Kinds of barrier that cost as much inside a grid as a border along them bound superblocks.
 
     Returns
     -------
     array of int64
         Number from 0; every group is connected on the walk graph.
     """
-    block = _superblocks(graph)
+    walls = [kind for kind in BARRIER_KINDS if prices.inside[kind] >= prices.border]
+    block = _superblocks(graph, walls)
     groups = _Groups.of(graph, block, weight, target)
     groups.join(slack)
     return np.unique(
@@ -45,10 +47,10 @@ def group_superblocks(graph: CellGraph, weight: Ints, target: float, slack: floa
     )[1].astype(np.int64)
 
 
-def _superblocks(graph: CellGraph) -> Ints:
+def _superblocks(graph: CellGraph, walls: list[str]) -> Ints:
     """Parts that can be walked through without crossing what bounds a superblock."""
     left = np.repeat(np.arange(graph.size), np.diff(graph.starts))
-    barred = graph.metres[:, [1 + BARRIER_KINDS.index(kind) for kind in WALLS]].sum(axis=1)
+    barred = graph.metres[:, [1 + BARRIER_KINDS.index(kind) for kind in walls]].sum(axis=1)
     free = graph.walk & (barred < 0.5 * graph.metres.sum(axis=1))
     open_edges = coo_array(
         (np.ones(np.count_nonzero(free)), (left[free], graph.ends[free])),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import shapely
 
+from bench.planner.towns import made_town
 from gis.errors import BadInput
 from grids.redistricting import EFFORTS, PRICES, Cancelled, draw, score
 from tests.grids.redistricting.test_plan_properties import TARGET, check
@@ -208,3 +209,27 @@ def test_limits_of_shape_are_kept_or_named():
     easy = draw(place.area, place.buildings, target=120, compactness_floor=0.2, walk_m=2000)
     assert rules(easy).isdisjoint({"below_compactness", "walk_too_far"})
     assert score(easy.grids, target=120, buildings=place.buildings).within == 1
+
+
+def test_limits_that_are_kept_anyway_change_nothing():
+    area, buildings, barriers = made_town(10_000, 5, "old town")
+    free = draw(area, buildings, barriers)
+    held = draw(
+        area, buildings, barriers, compactness_floor=0.8 * free.grids["compactness"].min(),
+        walk_m=2000,
+    )  # fmt: skip
+    assert held.grids.to_wkb().equals(free.grids.to_wkb())
+
+
+@pytest.mark.parametrize("profile", ["urban", "high-rise"])
+def test_limits_of_shape_act_where_they_are_broken(profile):
+    area, buildings, barriers = made_town(40_000, 12, profile)
+    free = draw(area, buildings, barriers)
+    floor = 0.42
+    held = draw(area, buildings, barriers, compactness_floor=floor)
+    low = int((free.grids["compactness"] < floor).sum())
+    assert low >= 4
+    assert len(list(held.broken("below_compactness"))) <= 0.75 * low
+    assert held.within_tolerance >= free.within_tolerance - 0.01
+    # The most part of the plan is as it was, to the last vertex.
+    assert held.grids.geometry.to_wkb().isin(free.grids.geometry.to_wkb()).mean() > 0.5

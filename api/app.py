@@ -43,6 +43,7 @@ from api.routes import (
 )
 from api.routes import demo as demo_routes
 from api.settings import ServerSettings
+from api.thin import ThinLocate
 from maps.service import HeatmapCache
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def create_app(
     )
     app.state.settings, app.state.database, app.state.revision = settings, database, revision
     app.state.heatmaps, app.state.rate_limits = HeatmapCache(), RateLimits()
+    app.state.located = None  # set by whoever serves: see api.thin
     app.state.demo, app.state.provider = demo, _provider(settings)
     app.state.refusals, app.state.early_refusals = Refusals(database), Refusals()
     errors.install(app)
@@ -150,6 +152,7 @@ def create_app(
         BodyLimit, max_bytes=settings.max_body_bytes, smaller=SMALL_BODIES, refusals=early
     )
     app.add_middleware(RequestLimits, refusals=early)
+    app.add_middleware(ThinLocate, state=app.state)
     app.add_middleware(LastResort)
     if settings.behind_proxy:
         app.add_middleware(BehindProxy)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from threading import Lock
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Security
@@ -23,6 +23,9 @@ from boundaries.errors import NotSignedIn, OtherSite
 from gis import audit
 from gis.database import Database
 from gis.errors import TooMany
+
+if TYPE_CHECKING:
+    from api.thin import Located
 
 COOKIE: Final = "wangge_session"
 CSRF_HEADER: Final = "X-CSRF-Token"
@@ -208,6 +211,9 @@ def needs(*rights: str, before_password: bool = False, heavy: bool = False) -> A
                 caller.require_own_password()
             if rights:
                 caller.require(*rights)
+            located: Located | None = request.app.state.located
+            if located is not None:
+                located.admit(credential, caller, request.state.caller)
             yield Access(caller, session)
 
     access.rights = rights  # type: ignore[attr-defined]  # read by the test of the matrix

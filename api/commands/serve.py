@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 import uvicorn
 
-from api import refusals, serving
+from api import refusals, serving, thin
 from api.app import create_app
 from api.commands.nightly import every_night, when_editions_begin
 from api.commands.shared import (
@@ -217,6 +217,7 @@ def _serve(
             kwargs={"every_s": every_s},
             daemon=True,
         ).start()
+        located = thin.begin(app.state, database, stopping)
         noted = (app.state.refusals, app.state.early_refusals)
         writing = Thread(target=refusals.keep_writing, args=(noted, stopping), daemon=True)
         writing.start()
@@ -227,4 +228,5 @@ def _serve(
         finally:
             stopping.set()
             # What is still to be written needs the database, which is closed next.
-            writing.join(LAST_WORDS_S)
+            for thread in (writing, *located):
+                thread.join(LAST_WORDS_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -204,6 +204,9 @@ class LocateOut(BaseModel):
     """Which grid, who answers for it, who else, and how sure we are."""
 
     at: datetime
+    as_of: datetime = Field(
+        description="When the server last knew it to be so: now, unless its database is away"
+    )
     point: PointOut
     inside: bool
     grid: GridBrief | None
@@ -230,11 +233,14 @@ class LocateOut(BaseModel):
     )
 
     @classmethod
-    def of(cls, answer: Answer, crs: str, matter: str | None = None) -> LocateOut:
+    def of(
+        cls, answer: Answer, crs: str, matter: str | None = None, *, as_of: datetime | None = None
+    ) -> LocateOut:
         """From the service's answer."""
         exclusive = answer.exclusive.grid_id if answer.exclusive else None
         return cls(
             at=answer.at,
+            as_of=as_of or datetime.now(UTC),
             point=PointOut(lon=answer.lon, lat=answer.lat, crs=crs),
             inside=answer.grid is not None,
             grid=GridBrief.of(answer.grid) if answer.grid else None,

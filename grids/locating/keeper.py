@@ -49,7 +49,7 @@ class Keeper:
         self.snapshot: Snapshot | None = None
         self.is_cut_off = False
         """The database did not answer when it was last asked."""
-        self._database, self._folder, self._on_access = database, folder, on_access
+        self._database, self._folder, self.on_access = database, folder, on_access
         self._seen: set[int] = set()
         self._highest = 0
         self._compared = -float("inf")
@@ -128,7 +128,7 @@ class Keeper:
                 # Ends after a second, or with the first word and what comes along with it.
                 words = {each.payload for each in connection.notifies(timeout=LOOK_S, stop_after=1)}
                 if "access" in words:
-                    self._on_access()
+                    self.on_access()
                 self.refresh()
         finally:
             pooled.invalidate()

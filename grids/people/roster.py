@@ -6,6 +6,7 @@ answer must not wait for a database, and because an inspection asks why somebody
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
@@ -123,8 +124,8 @@ class Roster:
     ----------
     names
         Name of each person.
-    by_matter
-        Categories of incidents whose department comes before the grid.
+    by_matter, categories
+        Categories of incidents whose department comes before the grid; all that there are.
     """
 
     def __init__(
@@ -136,9 +137,10 @@ class Roster:
         emergencies: Iterable[Emergency] = (),
         names: Mapping[uuid.UUID, str] | None = None,
         by_matter: Iterable[str] = (),
+        categories: Iterable[str] = (),
     ) -> None:
         self.names = dict(names or {})
-        self._by_matter = frozenset(by_matter)
+        self._by_matter, self.categories = frozenset(by_matter), frozenset(categories)
         self._of_grid: dict[int, list[Duty]] = defaultdict(list)
         self._of_unit: dict[str, list[Duty]] = defaultdict(list)
         self._of_department: dict[int, list[Duty]] = defaultdict(list)
@@ -223,6 +225,36 @@ class Roster:
                 key=lambda each: (each[0], each[1], names.get(each[3], ""), each[2].id),
             )
         ]  # fmt: skip
+
+    def steady(
+        self,
+        *,
+        grid: int | None,
+        unit: str,
+        at: float,
+        exclusive: int | None = None,
+        matter: str | None = None,
+    ) -> tuple[float, float]:
+        """A time around a moment, from the first on and before the second, of one answer.
+
+        Nothing that the answer is made of begins or ends in it; it may be shorter than need be.
+        """
+        duties = [duty for _, duty in self._candidates(grid, exclusive, unit, matter, at)]
+        people = {duty.person for duty in duties}
+        away = [leave for each in people for leave in self._leaves.get(each, ())]
+        deputies = {each.deputy for each in away if each.deputy is not None}
+        away += [leave for each in deputies for leave in self._leaves.get(each, ())]
+        spans: list[Duty | Away | Emergency | Department] = [*duties, *away]
+        spans += [each for each in self._emergencies if unit.startswith(each.area)]
+        spans += [each for each in self._departments if matter in each.matters]
+        since, until = -math.inf, math.inf
+        for span in spans:
+            for edge in (span.since, span.until):
+                if edge <= at:
+                    since = max(since, edge)
+                else:
+                    until = min(until, edge)
+        return since, until
 
     def considered(
         self,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-import sqlalchemy as sa
-
 from gis.database import execute
 from grids.people.roster import Away, Department, Duty, Emergency, Roster
 
@@ -77,14 +75,15 @@ def load(session: Session, *, grids: Sequence[int] = (), unit: str | None = None
         Emergency(row.area_code, _since(row.since), _until(row.until))
         for row in execute(session, _EMERGENCIES)
     ]
-    by_matter = sa.text("SELECT code FROM incident_categories WHERE routed_by = 'matter'")
+    categories = execute(session, "SELECT code, routed_by FROM incident_categories").all()
     return Roster(
         duties,
         leaves,
         departments=_departments(session),
         emergencies=emergencies,
         names={row.id: row.name for row in execute(session, "SELECT id, name FROM persons")},
-        by_matter=session.scalars(by_matter).all(),
+        by_matter=[each.code for each in categories if each.routed_by == "matter"],
+        categories=[each.code for each in categories],
     )
 
 

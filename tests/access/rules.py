@@ -227,8 +227,8 @@ REFERENCE: Final = frozenset({
 })  # fmt: skip
 # Not granted to the service at all.
 UNREACHABLE: Final = frozenset({
-    "snapshot_changes", "imports", "import_changes", "retention_runs", "sign_in_failures", "audit_heads",
-    "audit_roots",
+    "snapshot_changes", "imports", "import_changes", "retention_runs", "sign_in_failures",
+    "audit_heads", "audit_roots",
 })  # fmt: skip
 
 # Rights that no route and no policy asks for yet: each waits for the endpoint that will.

@@ -1,0 +1,259 @@
+"""``GET /locate`` from memory: the same answer, to the same people, written down as well."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from api import thin
+from api.app import create_app
+from api.settings import ServerSettings
+from grids.people import service as people
+from grids.people.models import Person
+from tests import factories
+from tests.api.conftest import everything
+from tests.factories import SOUTH, STEP, WEST
+from tests.grids.locating.test_snapshot import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gis.database import Database
+
+URL = "/api/v1/locate"
+MIDDLE = dict(zip(("lon", "lat"), factories.middle(1), strict=True))
+
+
+class Service:
+    """An application that answers from memory, and keys that see it."""
+
+    def __init__(self, client: TestClient, database: Database, county: factories.County) -> None:
+        self.client, self.database, self.county = client, database, county
+        self.located: thin.Located = client.app.state.located  # type: ignore[attr-defined]
+
+    def ask(self, headers: dict[str, str] | None = None, **params: Any) -> Any:
+        return self.client.get(URL, params=MIDDLE | params, headers=headers)
+
+    def thinly(self, headers: dict[str, str] | None = None, **params: Any) -> Any:
+        """Ask until the answer comes from memory: the first lets the key in."""
+        for _ in range(200):
+            answer = self.ask(headers, **params)
+            if "server-timing" in answer.headers:
+                return answer
+            time.sleep(0.01)
+        raise AssertionError(answer.text)
+
+    def key(self, role: str, area: str, **more: Any) -> dict[str, str]:
+        with self.database.transaction() as session:
+            account = factories.account(session, role, area, login=f"{role}-1")
+            secret = factories.key(session, account, **more)
+        return {"Authorization": f"Bearer {secret}"}
+
+    def log(self) -> list[Any]:
+        self.located.journal.enter()
+        with self.database.transaction() as session:
+            rows = "SELECT * FROM audit_log WHERE detail ? 'journal' ORDER BY id"
+            return list(session.execute(sa.text(rows)).all())
+
+
+@pytest.fixture
+def service(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Service]:
+    monkeypatch.setattr(database, "settings", database.settings.model_copy(
+        update={"data_dir": tmp_path}
+    ))  # fmt: skip
+    with database.transaction() as session:
+        county = factories.county(session)
+    app = create_app(ServerSettings(), database)
+    stopping = threading.Event()
+    threads = thin.begin(app.state, database, stopping)
+    wait_for(lambda: app.state.located.keeper.is_current)
+    headers = everything(database)
+    with TestClient(app, headers=headers, raise_server_exceptions=False) as client:
+        yield Service(client, database, county)
+    stopping.set()
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def plain(found: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in found.items()
+        if name not in {"at", "as_of", "distance_to_border_m"}
+    }
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {}, {"category": "tourism"}, {"at": "2026-03-01T00:00:00Z"}, {"at": "2026-03-01"},
+        {"lon": WEST + 1e-4, "lat": SOUTH + 1e-4}, {"crs": "EPSG:4490"},
+    ],
+)  # fmt: skip
+def test_it_says_what_the_route_says(service: Service, params: dict[str, Any]) -> None:
+    told = service.thinly(**params).json()
+    service.located.forget()
+    kept = service.ask(**params)
+    assert "server-timing" not in kept.headers
+    assert plain(told) == plain(kept.json())
+    assert told["distance_to_border_m"] == pytest.approx(
+        kept.json()["distance_to_border_m"], abs=0.01
+    )
+
+
+def test_doubt(service: Service) -> None:
+    near = {"lon": WEST + STEP + 1e-5, "lat": 45.01, "accuracy_m": 40}
+    told = service.thinly(**near).json()
+    service.located.forget()
+    kept = service.ask(**near).json()
+    assert told["ask_back"] == kept["ask_back"] is True
+    assert [each["code"] for each in told["candidates"]] == [
+        each["code"] for each in kept["candidates"]
+    ]
+    assert told["confidence"] == pytest.approx(kept["confidence"], abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("params", "status"),
+    [
+        ({"lon": "nan"}, 422), ({"lon": "inf"}, 422), ({"lon": 400}, 422), ({"lon": "x"}, 422),
+        ({"lon": 45.01, "lat": 117.015}, 422), ({"accuracy_m": -1}, 422),
+        ({"accuracy_m": 1e9}, 422), ({"crs": "mars"}, 422), ({"category": "xyz"}, 422),
+        ({"at": "soon"}, 422), ({"what": 1}, 422), ({"lon": 100}, 200),
+        ({"lon": WEST + STEP}, 200), ({"explain": "true"}, 200),
+    ],
+)  # fmt: skip
+def test_everything_else_is_the_routes(
+    service: Service, params: dict[str, Any], status: int
+) -> None:
+    service.thinly()
+    answer = service.ask(**params)
+    assert answer.status_code == status, answer.text
+    assert "server-timing" not in answer.headers
+
+
+def test_only_keys_that_the_database_has_let_in(service: Service) -> None:
+    service.thinly()
+    for headers in ({"Authorization": "Bearer wgk_" + "x" * 43}, {"Authorization": ""},
+                    {"Authorization": "Basic x"}):  # fmt: skip
+        answer = service.client.get(URL, params=MIDDLE, headers=headers)
+        assert answer.status_code == 401
+    elsewhere = service.key("integrator", factories.VILLAGES[1])
+    service.ask(elsewhere)
+    answer = service.ask(elsewhere)
+    assert answer.json()["reason"]["code"] == "outside_area"
+    assert "server-timing" not in answer.headers
+    assert "网格员2" not in answer.text
+
+
+def test_an_ended_key_is_out_within_a_second(service: Service) -> None:
+    headers = service.key("integrator", "")
+    service.thinly(headers)
+    with service.database.transaction() as session:
+        session.execute(
+            sa.text(
+                "UPDATE api_keys SET ended_at = now(), ended_by = 't' WHERE account_id = "
+                "(SELECT id FROM accounts WHERE login = 'integrator-1')"
+            )
+        )
+    wait_for(lambda: service.ask(headers).status_code == 401, within_s=2)
+
+
+def test_its_limit_holds(service: Service) -> None:
+    headers = service.key("integrator", "", per_minute=20)
+    statuses = [service.ask(headers).status_code for _ in range(30)]
+    assert statuses.count(429) >= 9
+    assert statuses[-1] == 429
+
+
+def test_a_known_answer_is_not_sent_again(service: Service) -> None:
+    first = service.thinly()
+    tag = {"If-None-Match": first.headers["etag"]}
+    again = service.client.get(URL, params=MIDDLE, headers=tag)
+    assert (again.status_code, again.content) == (304, b"")
+    with service.database.transaction() as session:
+        worker = session.get_one(Person, service.county.workers[factories.grid_code(1)])
+        worker.name = "改名"
+    wait_for(lambda: "改名" in service.thinly().text)
+    assert service.client.get(URL, params=MIDDLE, headers=tag).status_code == 200
+
+
+def test_who_was_told_is_entered(service: Service) -> None:
+    service.located.journal.enter()
+    before = len(service.log())
+    for _ in range(5):
+        service.thinly()
+    entries = service.log()[before:]
+    assert sum(each.count for each in entries) >= 1
+    one = entries[0]
+    assert (one.actor, one.object_kind, one.fields) == ("tester", "person", "name,role")
+    assert one.origin == "testclient"
+    worker = str(service.county.workers[factories.grid_code(1)])
+    assert worker in (one.object_id, *one.detail.get("ids", []))
+    assert service.log()[before:] == entries, "once"
+
+
+def test_what_a_killed_process_left_is_entered(service: Service) -> None:
+    service.thinly()
+    journal = service.located.journal
+    service.thinly()
+    with journal._lock:
+        left = journal._path
+        content = left.read_text()
+    if not content:
+        pytest.skip("it was entered meanwhile")
+    dead = left.with_name(f"4194304-{'a' * 32}.open")
+    dead.write_text(content)
+    journal.recover()
+    assert not dead.exists()
+    names = {each.detail["journal"] for each in service.log()}
+    assert "a" * 16 in names
+
+
+def test_without_a_database_it_goes_on_and_says_as_of_when(service: Service) -> None:
+    first = service.thinly().json()
+    database = service.database
+    admin = sa.create_engine(
+        database.url.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
+    )
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+    name = database.url.database
+    with admin.connect() as connection:
+        connection.execute(sa.text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'))
+        connection.execute(sa.text(end), {"name": name})
+        wait_for(lambda: service.located.keeper.is_cut_off)
+        told = service.ask().json()
+        assert plain(told) == plain(first)
+        assert told["as_of"] < told["at"]
+        waiting = service.located.journal
+        with pytest.raises(sa.exc.DBAPIError):
+            waiting.enter()
+        connection.execute(sa.text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
+    wait_for(lambda: service.located.keeper.is_current)
+    assert service.log()
+
+
+def test_a_leave_begins_while_answers_are_kept(service: Service) -> None:
+    service.thinly()
+    with service.database.transaction() as session:
+        worker = session.get_one(Person, service.county.workers[factories.grid_code(1)])
+        now = session.scalar(sa.text("SELECT now()"))
+        assert now is not None
+        people.take_leave(
+            session,
+            worker,
+            since=now + timedelta(seconds=2),
+            until=now + timedelta(hours=1),
+            actor="t",
+        )
+    wait_for(lambda: service.thinly().json()["reason"]["code"] == "nobody", within_s=10)

@@ -63,6 +63,7 @@ class Admitted:
     context: Context
     at: float
     again_at: float
+    origins: dict[str, tuple[str, Context]] = field(default_factory=dict)
 
 
 class Fixed(NamedTuple):
@@ -203,8 +204,9 @@ class ThinLocate:
         hits = snapshot.find(asked.lon, asked.lat, asked.seconds)
         if "base" not in hits or not entry.caller.scope.covers(hits["base"].grid.unit_code):
             return None
-        border = hits["base"].compiled.locator.border_distance(asked.lon, asked.lat)
-        if border is None or border.distance_m <= ON_BORDER_M:
+        hit = hits["base"]
+        border_m = hit.compiled.locator.border_distance_m(asked.lon, asked.lat, hit.position)
+        if border_m <= ON_BORDER_M:
             return None  # the route tells that it is on the border
         fixed = self._parts(snapshot, hits, asked)
         if fixed is None:
@@ -213,7 +215,7 @@ class ThinLocate:
         if asked.accuracy_m is not None:
             doubt = _doubt(snapshot, asked, entry, fixed.grid)
         place = f'"point":{{"lon":{asked.lon!r},"lat":{asked.lat!r},"crs":{json.dumps(asked.crs)}}}'
-        place += f',"distance_to_border_m":{border.distance_m!r}'
+        place += f',"distance_to_border_m":{border_m!r}'
         return fixed, b",".join((place.encode(), doubt, fixed.json))
 
     def _parts(self, snapshot: Snapshot, hits: dict[str, Hit], asked: Asked) -> Fixed | None:
@@ -282,7 +284,9 @@ def _asked(query: bytes, settings: ServerSettings) -> Asked | None:
     if "lon" not in found or "lat" not in found:
         return None
     crs = found.get("crs", "wgs84")
-    lon, lat = position(float(found["lon"]), float(found["lat"]), crs)
+    lon, lat = float(found["lon"]), float(found["lat"])
+    if crs != "wgs84" or not (-180 <= lon <= 180 and -90 <= lat <= 90):
+        lon, lat = position(lon, lat, crs)
     at = parse_time(found["at"], "at", settings) if "at" in found else datetime.now(UTC)
     accuracy = float(found["accuracy_m"]) if "accuracy_m" in found else None
     if accuracy is not None and not 0 < accuracy <= WORST_ACCURACY_M:
@@ -293,9 +297,11 @@ def _asked(query: bytes, settings: ServerSettings) -> Asked | None:
 def _write_down(scope: Scope, located: Located, entry: Admitted, fixed: Fixed) -> None:
     client = scope.get("client")
     origin = client[0] if client else ""
-    reader = f"{entry.caller.key_id}@{origin}"
-    context = entry.context if not origin else replace(entry.context, origin=origin)
-    located.journal.note(reader, context, fixed.unit, fixed.grid, fixed.people)
+    known = entry.origins.get(origin)
+    if known is None:
+        known = (f"{entry.caller.key_id}@{origin}", replace(entry.context, origin=origin))
+        entry.origins[origin] = known
+    located.journal.note(*known, fixed.unit, fixed.grid, fixed.people)
 
 
 def _doubt(snapshot: Snapshot, asked: Asked, entry: Admitted, grid: int) -> bytes:

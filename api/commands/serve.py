@@ -157,7 +157,10 @@ def _free_port(host: str, first: int) -> int:
 
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket: two servers can bind one port, but only one of them can listen."""
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    # The protocol is named, or asyncio does not send small answers at once (TCP_NODELAY): each
+    # would wait 40 ms for the client's delayed acknowledgement.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))

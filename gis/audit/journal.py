@@ -124,7 +124,8 @@ class Journal:
     def _enter_file(self, path: Path) -> int:
         name = path.stem.partition("-")[2][:16]
         readers: dict[str, Context] = {}
-        seen: dict[str, list[tuple[str, str]]] = {}
+        # Whoever is told of somebody many times within the second is entered once with that one.
+        seen: dict[str, dict[tuple[str, str], None]] = {}
         asked: dict[str, int] = {}
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
@@ -138,7 +139,8 @@ class Journal:
             elif kind == READING and len(parts) == 4 and parts[0] in readers:
                 reader, unit, _, people = parts
                 asked[reader] = asked.get(reader, 0) + 1
-                seen.setdefault(reader, []).extend((who, unit) for who in people.split())
+                told = seen.setdefault(reader, {})
+                told.update(dict.fromkeys((who, unit) for who in people.split()))
         with self._database.transaction() as session:
             known = session.scalar(
                 sa.text(
@@ -149,7 +151,7 @@ class Journal:
             )
             for reader, context in () if known else readers.items():
                 come_in(session, context)
-                named = seen.get(reader, [])
+                named = list(seen.get(reader, ()))
                 for start in range(0, len(named), KEPT_IDS):
                     read(
                         session,

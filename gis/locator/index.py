@@ -271,6 +271,22 @@ class Locator:
         neighbour = self._beyond(rank, arc, edge, x, y)
         return Border(position, self._distance_m(lon, lat, x, y), neighbour, x, y)
 
+    def border_distance_m(self, lon: float, lat: float, position: int) -> float:
+        """How far the nearest border of a polygon is from a point within it, in metres.
+
+        What ``border_distance`` says without who is beyond; the point is not checked.
+        """
+        from gis.locator import borders  # noqa: PLC0415 - loads the compiler
+
+        _, _, x, y = borders.nearest_of(
+            self._borders,
+            borders.arcs_of_polygon(self._borders, int(self._ranks[position])),
+            lon,
+            lat,
+            self.geographic,
+        )
+        return self._distance_m(lon, lat, x, y)
+
     def share(self, lon: float, lat: float, accuracy_m: float) -> Shares:
         """Where a point may truly lie when its error is normal, the same in all directions.
 

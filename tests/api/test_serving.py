@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 
 from api import logs, serving
+from api.commands.serve import _listen
 from api.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -63,6 +64,36 @@ def test_headers_that_do_not_come(
             if ended:
                 break
         assert ended
+
+
+def test_headers_without_an_end(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However fast they come, they are not kept."""
+    with listening(town, monkeypatch) as address, socket.create_connection(address) as endless:
+        endless.settimeout(5)
+        endless.sendall(b"GET /health/live HTTP/1.1\r\n")
+        answer = b""
+        try:
+            for _ in range(1000):
+                endless.sendall(b"x: " + b"y" * 1000 + b"\r\n")
+            answer = endless.recv(1024)
+        except ConnectionError:
+            pass
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize("rest", [b"x y z\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+                                  b"GET / HTTP/1.1\r\nA\x00: b\r\n\r\n"])  # fmt: skip
+def test_what_is_no_request(town: Town, monkeypatch: pytest.MonkeyPatch, rest: bytes) -> None:
+    with listening(town, monkeypatch) as address, socket.create_connection(address) as wrong:
+        wrong.settimeout(5)
+        wrong.sendall(rest)
+        assert wrong.recv(1024).startswith(b"HTTP/1.1 400")
+
+
+def test_small_answers_are_sent_at_once() -> None:
+    """Or each waits 40 ms for the client's delayed acknowledgement."""
+    with _listen("127.0.0.1", 0) as listening_socket:
+        assert listening_socket.proto == socket.IPPROTO_TCP
 
 
 def test_connection_is_kept_between_requests_and_while_one_is_worked_on(

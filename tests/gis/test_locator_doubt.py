@@ -234,6 +234,14 @@ def test_neighbours_upon_each_other() -> None:
         assert found == (0, 0.25, beyond, 1.0, 0.5)
 
 
+def test_the_distance_alone_is_the_same() -> None:
+    locator = Locator.build([box(117, 45, 117.01, 45.02), box(117.01, 45, 117.02, 45.02)], [1, 2])
+    for lon, lat in ((117.004, 45.013), (117.0101, 45.0001), (117.0, 45.01)):
+        found = locator.border_distance(lon, lat)
+        assert found is not None
+        assert locator.border_distance_m(lon, lat, found.position) == found.distance_m
+
+
 def test_nearest_across_a_gap() -> None:
     """Inside a hole the ring around it is nearest, whatever lies beyond."""
     locator = plane([box(0, 0, 10, 10).difference(box(4, 4, 6, 6)), box(10, 0, 20, 10)])

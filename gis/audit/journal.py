@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -44,14 +44,13 @@ class Journal:
         self._database, self._folder = database, folder
         self._lock = threading.Lock()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._readers: dict[str, str] = {}
+        self._waiting: list[tuple[Path, Told]] = []
         self._open()
 
     def _open(self) -> None:
         self._path = self._folder / f"{os.getpid()}-{uuid.uuid4().hex}.open"
         self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self._readers.clear()
-        self._lines = 0
+        self._told = Told({}, {})
 
     def note(self, reader: str, context: Context, unit: str, grid: int, people: str) -> None:
         """Write down that somebody was told who answers for a grid.
@@ -70,33 +69,36 @@ class Journal:
         """
         with self._lock:
             text = f"{READING}\t{reader}\t{unit}\t{grid}\t{people}\n"
-            if reader not in self._readers:
+            told = self._told
+            if reader not in told.readers:
                 known = json.dumps(asdict(context), default=str)
                 text = f"{READER}\t{reader}\t{known}\n{text}"
-                self._readers[reader] = known
             line = text.encode()
             if os.write(self._file, line) != len(line):
                 raise OSError("the journal was cut short")
-            self._lines += 1
+            told.note(reader, context, unit, people)
 
     def enter(self) -> int:
         """Enter in the audit log what is written down; how many readings that was."""
         with self._lock:
-            if self._lines:
-                path = self._path
+            if self._told.readers:
                 os.close(self._file)
-                path.rename(path.with_suffix(".done"))
+                self._waiting.append((self._path, self._told))
                 self._open()
         done = 0
-        for path in sorted(self._folder.glob("*.done")):
-            done += self._enter_file(path)
+        while self._waiting:
+            path, told = self._waiting[0]
+            self._write(path, told)
+            self._waiting.pop(0)
+            path.unlink(missing_ok=True)
+            done += told.count
         return done
 
     def recover(self) -> None:
-        """Take over what processes left that are no more."""
+        """Take over what processes left that are no more: it is entered with the next."""
         for path in self._folder.glob("*.open"):
             if path != self._path and not _is_running(path.name.partition("-")[0]):
-                path.rename(path.with_suffix(".done"))
+                self._waiting.append((path, _read(path)))
 
     def keep_entering(self, stopping: threading.Event) -> None:
         """Enter each second until told to stop, and then once more; for a thread of the server."""
@@ -118,51 +120,70 @@ class Journal:
     def _end(self) -> None:
         with self._lock:
             os.close(self._file)
-            if not self._lines:
+            if not self._told.readers:
                 self._path.unlink(missing_ok=True)
 
-    def _enter_file(self, path: Path) -> int:
+    def _write(self, path: Path, told: Told) -> None:
         name = path.stem.partition("-")[2][:16]
-        readers: dict[str, Context] = {}
-        # Whoever is told of somebody many times within the second is entered once with that one.
-        seen: dict[str, dict[tuple[str, str], None]] = {}
-        asked: dict[str, int] = {}
-        try:
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
-            return 0  # another process entered it
-        for line in text.splitlines():
-            kind, _, rest = line.partition("\t")
-            parts = rest.split("\t")
-            if kind == READER and len(parts) == 2:
-                readers[parts[0]] = _context(json.loads(parts[1]))
-            elif kind == READING and len(parts) == 4 and parts[0] in readers:
-                reader, unit, _, people = parts
-                asked[reader] = asked.get(reader, 0) + 1
-                told = seen.setdefault(reader, {})
-                told.update(dict.fromkeys((who, unit) for who in people.split()))
         with self._database.transaction() as session:
-            known = session.scalar(
+            # Entered before, by a process that was killed before it could remove the file.
+            is_known = session.scalar(
                 sa.text(
                     "SELECT EXISTS (SELECT FROM audit_log WHERE at > now() - interval '7 days' "
                     "AND detail->>'journal' = :name)"
                 ),
                 {"name": name},
             )
-            for reader, context in () if known else readers.items():
+            for reader, context in () if is_known else told.readers.items():
                 come_in(session, context)
-                named = list(seen.get(reader, ()))
+                readings = told.readings[reader]
+                # Whoever is told of somebody many times is entered once with that one.
+                pairs = ((who, unit) for unit, people in readings for who in people.split())
+                named = list(dict.fromkeys(pairs))
                 for start in range(0, len(named), KEPT_IDS):
                     read(
                         session,
                         object_kind="person",
                         fields=("name", "role"),
                         seen=named[start : start + KEPT_IDS],
-                        asked=asked[reader],
+                        asked=sum(readings.values()),
                         journal=name,
                     )
-        path.unlink(missing_ok=True)
-        return sum(asked.values())
+
+
+@dataclass(frozen=True)
+class Told:
+    """Who read, and how often each was told of whom: ids by unit."""
+
+    readers: dict[str, Context]
+    readings: dict[str, dict[tuple[str, str], int]]
+
+    def note(self, reader: str, context: Context, unit: str, people: str) -> None:
+        """Count a reading."""
+        found = self.readings.get(reader)
+        if found is None:
+            self.readers[reader], found = context, self.readings.setdefault(reader, {})
+        key = (unit, people)
+        found[key] = found.get(key, 0) + 1
+
+    @property
+    def count(self) -> int:
+        """How many readings."""
+        return sum(sum(each.values()) for each in self.readings.values())
+
+
+def _read(path: Path) -> Told:
+    """What a file holds; a line that was cut short is left out."""
+    told = Told({}, {})
+    known: dict[str, Context] = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        kind, _, rest = line.partition("\t")
+        parts = rest.split("\t")
+        if kind == READER and len(parts) == 2:
+            known[parts[0]] = _context(json.loads(parts[1]))
+        elif kind == READING and len(parts) == 4 and parts[0] in known:
+            told.note(parts[0], known[parts[0]], parts[1], parts[3])
+    return told
 
 
 def _context(known: dict[str, Any]) -> Context:

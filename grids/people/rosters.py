@@ -29,6 +29,11 @@ _LEAVES: Final = """
 SELECT person_id, deputy_id, extract(epoch FROM lower(during))::float8 AS since,
     extract(epoch FROM upper(during))::float8 AS until
 FROM leaves
+WHERE CAST(:people AS uuid[]) IS NULL OR person_id = ANY(:people)
+    OR person_id IN (SELECT deputy_id FROM leaves WHERE person_id = ANY(:people))
+"""
+_NAMES: Final = """
+SELECT id, name FROM persons WHERE CAST(:people AS uuid[]) IS NULL OR id = ANY(:people)
 """
 _EMERGENCIES: Final = """
 SELECT area_code, extract(epoch FROM lower(valid))::float8 AS since,
@@ -67,10 +72,13 @@ def load(session: Session, *, grids: Sequence[int] = (), unit: str | None = None
         )
         for row in execute(session, _DUTIES, units=units, grids=list(grids))
     ]
+    people = None if unit is None else [each.person for each in duties]
     leaves = [
         Away(row.person_id, row.deputy_id, _since(row.since), _until(row.until))
-        for row in execute(session, _LEAVES)
+        for row in execute(session, _LEAVES, people=people)
     ]
+    if people is not None:
+        people += [each.deputy for each in leaves if each.deputy is not None]
     emergencies = [
         Emergency(row.area_code, _since(row.since), _until(row.until))
         for row in execute(session, _EMERGENCIES)
@@ -81,7 +89,7 @@ def load(session: Session, *, grids: Sequence[int] = (), unit: str | None = None
         leaves,
         departments=_departments(session),
         emergencies=emergencies,
-        names={row.id: row.name for row in execute(session, "SELECT id, name FROM persons")},
+        names={row.id: row.name for row in execute(session, _NAMES, people=people)},
         by_matter=[each.code for each in categories if each.routed_by == "matter"],
         categories=[each.code for each in categories],
     )

@@ -215,6 +215,7 @@ def test_what_a_killed_process_left_is_entered(service: Service) -> None:
     dead = left.with_name(f"4194304-{'a' * 32}.open")
     dead.write_text(content)
     journal.recover()
+    journal.enter()
     assert not dead.exists()
     names = {each.detail["journal"] for each in service.log()}
     assert "a" * 16 in names

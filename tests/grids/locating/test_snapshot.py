@@ -67,7 +67,8 @@ def county(database: Database) -> factories.County:
 
 def said(found: Any, matter: str | None = None) -> dict[str, Any]:
     told = LocateOut.of(found, "wgs84", matter).model_dump()
-    told.pop("distance_to_border_m")
+    for each in ("distance_to_border_m", "as_of"):
+        told.pop(each)
     shares = {each["code"]: each["share"] for each in told.pop("candidates")}
     return told | {"confidence": None, "shares": shares}
 

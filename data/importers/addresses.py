@@ -166,8 +166,8 @@ def _records(work: Work, frame: pd.DataFrame, lexicon: Lexicon) -> pd.DataFrame:
 
 def _subject(given: _Row, lexicon: Lexicon) -> Subject:
     """What a row names; a street or estate with a column of its own is that, whatever its form."""
-    names = {name_key(name): kind for name, kind in (
-        (given.street or "", "street"), (given.estate or "", "estate")) if name_key(name)}  # fmt: skip
+    columns = {"street": given.street, "estate": given.estate}
+    names = {name_key(name): kind for kind, name in columns.items() if name and name_key(name)}
     known = Lexicon(lexicon.divisions, {**lexicon.names, **names})
     return subject_of(parse(given.written, known))
 

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from grids.addresses import latin
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -104,6 +106,17 @@ def similarity(one: str, other: str) -> float:
                 cost = min(cost, last[j - 2] + 1)
             row.append(cost)
     return min(most, 1 - row[-1] / max(len(one), len(other)))
+
+
+def likeness(one: str, other: str) -> float:
+    """How alike two names are: their keys, and half of it without the words for a street.
+
+    Bush Street and Russ Street have all but two characters in common, and are not alike.
+    """
+    whole = similarity(one, other)
+    if " " not in one or " " not in other:
+        return whole
+    return (whole + similarity(latin.bare(one), latin.bare(other))) / 2
 
 
 def ranked(

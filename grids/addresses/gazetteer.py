@@ -144,10 +144,13 @@ def _rename(session: Session, county_code: str) -> int:
         c=county_code,
     )
     for row in placed:
-        for key in dict.fromkeys(name_key(each) for each in (row.name, *row.aliases)):
-            if 0 < len(key) <= MAX_NAME:
-                fresh.append({"area_code": row.area_code, "kind": "place", "key": key,
-                              "name": row.name, "geom": row.geom, "place_id": row.id})  # fmt: skip
+        keys = dict.fromkeys(name_key(each) for each in (row.name, *row.aliases))
+        fresh += [
+            {"area_code": row.area_code, "kind": "place", "key": key, "name": row.name,
+             "geom": row.geom, "place_id": row.id}
+            for key in keys
+            if 0 < len(key) <= MAX_NAME
+        ]  # fmt: skip
     _insert(session, "address_names", fresh, {
         "area_code": "text", "kind": "text", "key": "text", "name": "text", "geom": "geometry",
         "place_id": "bigint",

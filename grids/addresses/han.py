@@ -34,11 +34,13 @@ STREETS: Final = (
     "街", "巷",
 )  # fmt: skip
 ESTATES: Final = (
-    "小区", "花园", "家园", "公寓", "花苑", "新苑", "嘉苑", "佳苑", "家属院", "家属楼", "大院", "宿舍",
+    "小区", "花园", "家园", "公寓", "花苑", "新苑", "嘉苑", "佳苑", "家属院", "家属楼", "大院",
+    "宿舍",
     "新村", "佳园", "名苑", "庭院", "雅居", "公馆", "苑", "大厦", "广场",
 )  # fmt: skip
 PLACES: Final = (
-    "中学", "小学", "学校", "幼儿园", "医院", "卫生院", "卫生室", "派出所", "警务室", "法庭", "法院",
+    "中学", "小学", "学校", "幼儿园", "医院", "卫生院", "卫生室", "派出所", "警务室", "法庭",
+    "法院",
     "调解室", "调解委员会", "司法所", "村委会", "嘎查委员会", "人民政府", "政府", "综治中心",
     "党群服务中心", "服务中心", "银行", "信用社", "超市", "商店", "商场", "饭店", "宾馆", "酒店",
     "车站", "公园", "公司", "市场", "厂", "卡点",
@@ -53,13 +55,17 @@ _TAIL: Final = rf"(?:[-附之](?P<tail>\d{{1,4}}|[{NUMERALS}]{{1,3}})(?:号)?)?"
 _STEM: Final = re.compile(r"[甲乙丙丁]?")
 # Kind of part to the pattern of its number and word; the first that fits. The word of a street may
 # begin right behind a number (一号路): then it is a name.
+_HOUSE: Final = (
+    rf"(?P<stem>[甲乙丙丁])?(?P<n>{_COUNT}){_TAIL}(?P<letter>[A-Za-z甲乙丙丁])?号"
+    r"(?!楼|路|街|大街|县道|国道|省道|线)(?:院|房|(?P<camp>牧点))?"
+    rf"(?:[-附之](?P<after>{_COUNT})号?)?"
+)
 _NUMBERED: Final = (
     ("building", rf"(?P<n>{_COUNT}|[A-Za-z]\d{{0,2}})(?:号楼|栋|幢|座|#楼?)"),
     ("unit", rf"(?P<n>{_COUNT}|[A-Za-z])单元"),
     ("lane", rf"(?P<n>{_COUNT})弄"),
     ("group", rf"(?P<n>{_COUNT})(?:村民小组|组|社(?!区))"),
-    ("number", rf"(?P<stem>[甲乙丙丁])?(?P<n>{_COUNT}){_TAIL}(?P<letter>[A-Za-z甲乙丙丁])?号"
-               rf"(?!楼|路|街|大街|县道|国道|省道|线)(?:院|房|(?P<camp>牧点))?(?:[-附之](?P<after>{_COUNT})号?)?"),
+    ("number", _HOUSE),
     ("floor", rf"(?P<n>{_COUNT})(?:层|楼)"),
     ("room", rf"(?P<n>[A-Za-z]?\d{{1,5}}|[{NUMERALS}]{{1,7}})(?:室|房间|房|户)"),
 )  # fmt: skip

@@ -43,7 +43,8 @@ _NUMBER: Final = re.compile(
 )
 _ORDINAL: Final = re.compile(r"\d+(?:st|nd|rd|th|e|er|eme)")
 _FLAT: Final = re.compile(
-    rf"(?:\b({'|'.join(sorted(FLATS, key=len, reverse=True))})\.?\s*#?\s*([a-z]?\d{{1,5}}[a-z]?|[a-z])\b"
+    rf"(?:\b({'|'.join(sorted(FLATS, key=len, reverse=True))})"
+    r"\.?\s*#?\s*([a-z]?\d{1,5}[a-z]?|[a-z])\b"
     r"|#\s*([a-z]?\d{1,5}[a-z]?))"
 )  # fmt: skip
 _POSTCODE: Final = re.compile(r"\b(\d{5})(?:-\d{4})?$")
@@ -58,7 +59,7 @@ def folded(text: str) -> str:
 def street_key(name: str) -> str:
     """A street's name as it is compared: short forms written out, accents and signs left out.
 
-    ``N. Main St`` and ``North Main Street`` are alike; ``St`` is a saint where more of a name follows.
+    ``N. Main St`` and ``North Main Street`` are alike; ``St`` is a saint where a name follows.
     """
     words = re.findall(r"[a-z0-9]+", folded(name).replace("'", " ").replace("’", " "))
     out = []
@@ -75,6 +76,11 @@ def street_key(name: str) -> str:
         else:
             out.append(word)
     return " ".join(out)
+
+
+def bare(name: str) -> str:
+    """A key without the words for a street; the whole where nothing would be left."""
+    return " ".join(word for word in name.split() if word not in STREET_WORDS) or name
 
 
 def parse(text: str, lexicon: Lexicon) -> Address:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from grids.addresses.candidates import Candidate, distance_m, similarity
+from grids.addresses.candidates import Candidate, distance_m, likeness
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ OTHER_DIVISION: Final = 0.6
 OTHER_ESTATE: Final = 0.85
 UNKNOWN_ESTATE: Final = 0.93
 NO_GROUP: Final = 0.75
-OTHER_NUMBER: Final = 0.9
+OTHER_NUMBER: Final = 0.75
 STREET_ALONE: Final = 0.6
 SECOND_NAME: Final = 0.25
 """Weight of the second of two names that agree: a slip in one of them then counts less."""
@@ -111,13 +111,12 @@ def _at_number(asked: Asked, row: Any) -> Candidate:
     if row.number_tail != subject.tail:
         score *= OTHER_TAIL
     if subject.estate_key and row.estate_key:
-        likeness = max(
-            similarity(subject.estate_key, row.estate_key),
-            asked.estates.get(row.estate_key, 0.0),
+        alike = max(
+            likeness(subject.estate_key, row.estate_key), asked.estates.get(row.estate_key, 0.0)
         )
-        if likeness >= LEAST_LIKE:
+        if alike >= LEAST_LIKE:
             kinds.append("estate")
-            score = _of_two(score, likeness)
+            score = _of_two(score, alike)
         else:
             score *= OTHER_ESTATE
     elif subject.estate_key:
@@ -214,18 +213,18 @@ def by_name(asked: Asked, rows: Sequence[Row[Any]]) -> list[Candidate]:
     out = []
     for row in rows:
         names = asked.streets if row.kind == "street" else asked.estates
-        likeness = names.get(row.key, 0.0)
-        if not likeness:
+        score = names.get(row.key, 0.0)
+        if not score:
             continue
-        is_same, accuracy_m = likeness == 1.0, 300.0
+        is_same, accuracy_m = score == 1.0, 300.0
         if row.kind == "place":
             method = "place" if is_same else "trigram"
-            likeness *= NO_BUILDING if subject.building else 1.0
+            score *= NO_BUILDING if subject.building else 1.0
             accuracy_m = row.radius_m or 60.0
         else:
             method = "street" if is_same else "trigram"
             is_asked = subject.number is not None or subject.building is not None
-            likeness *= NO_NUMBER if is_asked else STREET_ALONE
+            score *= NO_NUMBER if is_asked else STREET_ALONE
         kind = "street" if row.kind == "street" else "estate"
-        out.append(asked.candidate(row, likeness, method, (kind,), accuracy_m=accuracy_m))
+        out.append(asked.candidate(row, score, method, (kind,), accuracy_m=accuracy_m))
     return out

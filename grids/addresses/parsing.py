@@ -31,7 +31,8 @@ def parse(text: str, lexicon: Lexicon = NO_LEXICON) -> Address:
 
     Returns
     -------
-    What was understood, part by part, and the rest. Nothing is an error: what no rule knows is rest.
+    What was understood, part by part, and the rest. Nothing is an error: what no rule knows is
+    the rest.
     """
     plain = half_width(text)
     if is_han(plain):
@@ -48,14 +49,14 @@ def name_key(name: str) -> str:
 def whole_key(text: str) -> str:
     """A whole address as it is compared: what a person's choice is remembered by."""
     plain = half_width(text)
-    return key(plain) if is_han(plain) else " ".join(latin.folded(plain).split())
+    return key(plain) if is_han(plain) else " ".join(re.findall(r"[^\W_]+", latin.folded(plain)))
 
 
 def short_forms(name: str) -> list[str]:
-    """What a unit is called besides its name: without the word for what it is, and banners in short.
+    """What a unit is called besides its name: without the word for what it is; banners in short.
 
-    ``锡林郭勒盟`` is 锡林郭勒, ``土默特左旗`` 土左旗, ``科尔沁左翼后旗`` 科左后旗. Names of one character are
-    never cut.
+    ``锡林郭勒盟`` is 锡林郭勒, ``土默特左旗`` 土左旗, ``科尔沁左翼后旗`` 科左后旗. Names of one
+    character are never cut.
     """
     forms = []
     for side in han.SIDES:

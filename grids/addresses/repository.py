@@ -46,8 +46,8 @@ def names(session: Session, keys: Sequence[str]) -> Sequence[Row[Any]]:
     return execute(
         session,
         """
-        SELECT n.kind, n.key, n.name AS label, n.area_code, ST_X(n.geom) AS lon, ST_Y(n.geom) AS lat,
-            n.place_id, p.radius_m
+        SELECT n.kind, n.key, n.name AS label, n.area_code, n.place_id, p.radius_m,
+            ST_X(n.geom) AS lon, ST_Y(n.geom) AS lat
         FROM address_names AS n LEFT JOIN places AS p ON p.id = n.place_id
         WHERE n.key = ANY(:keys)
         ORDER BY n.key, n.area_code, n.id LIMIT :most

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from boundaries.repository import units_covering
+from boundaries.repository import units_by_code, units_covering
 from gis.database import execute
 from gis.errors import BadInput, Problem
 
@@ -69,9 +69,7 @@ def reverse(session: Session, lon: float, lat: float, *, within_m: float = HOUSE
         The point or the distance is not on the earth, or not finite.
     """
     _check(lon, lat, within_m)
-    divisions = tuple(
-        (unit.code, unit.name) for unit in units_covering(session, lon, lat, datetime.now(UTC))
-    )
+    divisions = _divisions(session, lon, lat)
     house = _nearest(session, _HOUSES, lon, lat, within_m)
     place = _nearest(session, _PLACES, lon, lat, within_m)
     method, row = "address", house
@@ -86,6 +84,17 @@ def reverse(session: Session, lon: float, lat: float, *, within_m: float = HOUSE
         text=_written(divisions, name, method), method=method, name=name,
         distance_m=None if row is None else round(float(row.m), 1), divisions=divisions,
     )  # fmt: skip
+
+
+def _divisions(session: Session, lon: float, lat: float) -> tuple[tuple[str, str], ...]:
+    """The units that a point lies in; those above the finest by its code, drawn or not."""
+    now = datetime.now(UTC)
+    covering = units_covering(session, lon, lat, now)
+    if not covering:
+        return ()
+    finest = covering[-1].code
+    codes = [finest[:digits] for digits in (2, 4, 6, 9, 12) if digits <= len(finest)]
+    return tuple((unit.code, unit.name) for unit in units_by_code(session, codes, now))
 
 
 def _check(lon: float, lat: float, within_m: float) -> None:
@@ -139,8 +148,8 @@ WIDEST_M: Final = 100.0
 
 
 def _nearest(session: Session, sql: str, lon: float, lat: float, reach: float) -> Row[Any] | None:
-    # The box is wider than the circle everywhere: a degree of longitude is narrowest at its poleward
-    # edge.
+    # The box is wider than the circle everywhere: a degree of longitude is narrowest at its edge
+    # towards the pole.
     up = (reach + WIDEST_M) / METRES_PER_DEGREE * 1.01
     across = up / max(0.01, math.cos(math.radians(min(89.0, abs(lat) + up))))
     return execute(

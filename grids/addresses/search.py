@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from gis.errors import BadInput
 from grids.addresses import han, matching, repository
-from grids.addresses.candidates import Candidate, ranked, similarity
+from grids.addresses.candidates import Candidate, likeness, ranked
 from grids.addresses.matching import LEAST_LIKE, STREET_ALONE, Asked
 from grids.addresses.parsing import lexicon_of, name_key, parse, unit_stem, whole_key
 from grids.addresses.parts import Address, Lexicon, half_width, is_han, key
@@ -159,9 +159,7 @@ def _names(session: Session, wanted: str | None, kinds: tuple[str, ...]) -> dict
         return {}
     if any(row.kind in kinds for row in repository.names(session, [wanted])):
         return {wanted: 1.0}
-    likely = {
-        each: similarity(wanted, each) for each in repository.like_keys(session, wanted, kinds)
-    }
+    likely = {each: likeness(wanted, each) for each in repository.like_keys(session, wanted, kinds)}
     return {each: share for each, share in likely.items() if share >= LEAST_LIKE}
 
 

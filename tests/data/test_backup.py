@@ -116,7 +116,7 @@ INSERT INTO grid_lineage (edition_id, before_id, predecessor, successor, county_
 INSERT INTO places (county_code, kind, name, geom, source, external_id)
     VALUES ('990121', 'school', '一中', 'SRID=4326;POINT(117.01 45.01)', 's', '1');
 INSERT INTO addresses (county_code, label, street, street_key, number, geom, source, external_id)
-    VALUES ('990121', '格点街7号', '格点街', '格点街', 7, 'SRID=4326;POINT(117.01 45.01)', 's', '1');
+    VALUES ('990121', '格街7号', '格街', '格街', 7, 'SRID=4326;POINT(117.01 45.01)', 's', '1');
 INSERT INTO address_names (county_code, area_code, kind, key, name, geom)
     SELECT county_code, area_code, 'street', street_key, street, geom FROM addresses;
 INSERT INTO address_aliases (county_code, area_code, key, text, label, geom, author)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LEAST_SCORE: Final = 0.80
 LEAST_LEAD: Final = 0.10
 OTHER_NUMBER: Final = 0.6
+STREET_WORD: Final = 0.65
 SAME_PLACE_M: Final = 100.0
 """Candidates nearer to one another than this do not contradict each other."""
 SURE: Final = frozenset({"exact", "street_number", "place", "building"})
@@ -116,7 +117,18 @@ def likeness(one: str, other: str) -> float:
     whole = similarity(one, other)
     if " " not in one or " " not in other:
         return whole
-    return (whole + similarity(latin.bare(one), latin.bare(other))) / 2
+    return (whole + similarity(_bare(one), _bare(other))) / 2
+
+
+def _bare(key: str) -> str:
+    """A key without its word for a street, at its end or beginning, though it may have a slip."""
+    words = key.split()
+    for place in (-1, 0):
+        alike = (similarity(words[place], each) for each in latin.STREET_WORDS)
+        if len(words) > 1 and max(alike) >= STREET_WORD:
+            del words[place]
+            break
+    return " ".join(words)
 
 
 def ranked(

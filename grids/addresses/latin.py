@@ -78,11 +78,6 @@ def street_key(name: str) -> str:
     return " ".join(out)
 
 
-def bare(name: str) -> str:
-    """A key without the words for a street; the whole where nothing would be left."""
-    return " ".join(word for word in name.split() if word not in STREET_WORDS) or name
-
-
 def parse(text: str, lexicon: Lexicon) -> Address:
     """Take an address in Latin letters apart; what stands behind the street is the rest."""
     parts: list[Part] = []

@@ -86,7 +86,8 @@ def test_chinese_parts(text: str, wanted: dict[str, str]) -> None:
     ("text", "tail"),
     [("人民路12号之2", "2"), ("人民路12-3号", "3"), ("人民路12号附1号", "1"),
 
-     ("人民路甲12号", "甲"), ("人民路12甲号", "甲"), ("人民路12A号", "a"), ("样一村11号牧点", "牧点"), ("人民路12号", "")],
+     ("人民路甲12号", "甲"), ("人民路12甲号", "甲"), ("人民路12A号", "a"),
+     ("样一村11号牧点", "牧点"), ("人民路12号", "")],
 )  # fmt: skip
 def test_tails_of_numbers(text: str, tail: str) -> None:
     part = parse(text, lexicon_of(TOWN)).part("number")
@@ -186,7 +187,8 @@ def test_names_of_signs_alone_have_no_key() -> None:
     ("text", "number"),
     [("二十一", 21), ("十", 10), ("十二", 12), ("一百零五", 105), ("一百二十三", 123),
 
-     ("三千", 3000), ("一二三", 123), ("〇五", 5), ("27", 27), ("百", None), ("二二十", None), ("十百", None)],
+     ("三千", 3000), ("一二三", 123), ("〇五", 5), ("27", 27), ("百", None),
+     ("二二十", None), ("十百", None)],
 )  # fmt: skip
 def test_numerals(text: str, number: int | None) -> None:
     assert number_of(text) == number

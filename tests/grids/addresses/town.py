@@ -55,9 +55,9 @@ def build(session: Session, *, with_units: bool = True) -> dict[str, int]:
     execute(
         session,
         "INSERT INTO addresses (county_code, label, street, street_key, number, number_to, parity,"
-        " geom, source, external_id) VALUES "
-        "(:county, '人民路 2-20', '人民路', '人民路', 2, 20, 'even', ST_SetSRID(ST_MakeLine(ST_MakePoint(:west, :lat), ST_MakePoint(:east, :lat)), 4326), "
-        "'t', 'range')",
+        " geom, source, external_id) VALUES (:county, '人民路 2-20', '人民路', '人民路', 2, 20, "
+        "'even', ST_SetSRID(ST_MakeLine(ST_MakePoint(:west, :lat), ST_MakePoint(:east, :lat)), "
+        "4326), 't', 'range')",
         county=factories.COUNTY, west=RANGE[0], east=RANGE[1], lat=LAT,
     )  # fmt: skip
     execute(

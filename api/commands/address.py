@@ -134,7 +134,7 @@ def of_point(
     out.print(f"{found.text or 'no known unit'}{away}", markup=False)
 
 
-@app.command()
+@app.command(epilog="Example: wangge address reviews --limit 20")
 def reviews(
     limit: Annotated[int, typer.Option(min=1, max=review.MAX_PAGE)] = 100,
     data_dir: DataDir = None,
@@ -192,7 +192,7 @@ def alias(
     out.print(f"{text} is {unit}", markup=False)
 
 
-@app.command()
+@app.command(epilog="Example: wangge address refresh")
 def refresh(data_dir: DataDir = None) -> None:
     """Read the addresses of buildings and all names anew; imports do it by themselves."""
     with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:

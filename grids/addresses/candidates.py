@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from grids.addresses import latin
@@ -120,6 +121,7 @@ def likeness(one: str, other: str) -> float:
     return (whole + similarity(_bare(one), _bare(other))) / 2
 
 
+@lru_cache(maxsize=16_384)
 def _bare(key: str) -> str:
     """A key without its word for a street, at its end or beginning, though it may have a slip."""
     words = key.split()

@@ -22,6 +22,7 @@ from api.middleware import AtOnce, BodyLimit, LastResort, RequestLimits, Securit
 from api.refusals import Refusals
 from api.routes import (
     accounts,
+    addresses,
     audit,
     editions,
     exports,
@@ -112,6 +113,7 @@ def create_app(
         grants,
         meta,
         locate,
+        addresses,
         incidents,
         signs,
         people,

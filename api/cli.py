@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "people": ("api.commands.people:app", "Assign workers to grids, record leaves"),
     "duty": ("api.commands.duty:app", "Heads, leaders, departments; the emergency roster"),
     "audit": ("api.commands.audit:app", "Who saw and changed what; whether the log is whole"),
+    "address": ("api.commands.address:app", "Addresses to places and back; those to be decided"),
     "locate": ("api.commands.locate:app", "Which grid a place belongs to, and who answers"),
     "heatmap": ("api.commands.heatmap:app", "Density of incidents: HTML, PNG, GeoTIFF, contours"),
     "retention": ("api.commands.retention:app", "How long personal data is kept; what is due"),

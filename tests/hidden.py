@@ -16,7 +16,7 @@ CANARY: Final = "KANARIENVOGEL"
 
 
 def rows(session: Session, county: factories.County) -> uuid.UUID:
-    """An incident, a camera, a route and workers of the eastern village; the incident's id."""
+    """Incident, camera, route, workers and addresses of the eastern village; the incident's id."""
     lon, lat = factories.middle(3)
     stored = service.record(
         session,
@@ -47,4 +47,23 @@ def rows(session: Session, county: factories.County) -> uuid.UUID:
         " (:c, :n, 'foot', 7, ST_GeomFromText(:line, 4326), '[2026-01-01,)', :n, :n)",
         c=factories.COUNTY, n=CANARY, line=f"LINESTRING({lon} {lat}, {lon + 0.001} {lat})",
     )  # fmt: skip
+    for table, columns, values in (
+        ("places", "kind, name, source, external_id, geom", "'other', :n, :n, :n, {at}"),
+        (
+            "addresses",
+            "label, street, street_key, number, source, external_id, geom",
+            ":n, :n, 'main street', 12, :n, :n, {at}",
+        ),
+        ("address_names", "kind, key, name, geom", "'street', 'main street', :n, {at}"),
+        ("address_aliases", "key, text, label, author, geom", "'text', :n, :n, :n, {at}"),
+        ("address_reviews", "text, candidates, author", ":n, '[]', :n"),
+    ):
+        at = "ST_SetSRID(ST_MakePoint(:x, :y), 4326)"
+        execute(
+            session,
+            f"INSERT INTO {table} (county_code, area_code, {columns}) "
+            f"VALUES (:c, :a, {values.format(at=at)})",
+            c=factories.COUNTY, a=factories.VILLAGES[1], n=CANARY,
+            **({"x": lon, "y": lat} if "{at}" in values else {}),
+        )  # fmt: skip
     return stored.incident.id

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # By table: what one record is called, and the column that people know it by.
 _RECORDS: Final = {
+    "addresses": ("address", "external_id"),
     "admin_units": ("unit", "code"),
     "barriers": ("barrier", "external_id"),
     "border_lines": ("border", "external_id"),
@@ -30,6 +31,7 @@ _RECORDS: Final = {
     "checkpoints": ("checkpoint", "name"),
     "patrol_routes": ("route", "external_id"),
     "patrols": ("patrol", "external_id"),
+    "places": ("place", "external_id"),
     "persons": ("person", "external_id"),
 }
 # Columns that the file's fields are called otherwise.

@@ -14,6 +14,7 @@ import pandas as pd
 
 from data import schema
 from data.importers import (
+    addresses,
     barriers,
     borders,
     buildings,
@@ -23,6 +24,7 @@ from data.importers import (
     grids,
     guards,
     incidents,
+    places,
     placing,
     routes,
     tracks,
@@ -35,6 +37,7 @@ from data.importers.work import Kind, Options, Progress, Work
 from gis import audit
 from gis.database import execute
 from gis.errors import BadInput, Problem
+from grids.addresses import gazetteer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,8 +61,12 @@ KINDS: Final[dict[str, Kind]] = {
         incidents.KIND,
         tracks.KIND,
         grids.KIND,
+        places.KIND,
+        addresses.KIND,
     )
 }
+# What the gazetteer is made of: names and house numbers are read anew when these change.
+GAZETTEER: Final = frozenset({"buildings", "barriers", "places", "addresses"})
 # The report in the database keeps this many rows of each group; the rejected file has them all.
 STORED_ROWS: Final = 1_000
 
@@ -169,6 +176,7 @@ def run_import(
         if session is not None and commit:
             if report.kept == 0:
                 raise _DryRun  # there is nothing to write
+            _refresh(session, report, options)
             _record(session, path, report, options)
     say("done", 1.0)
     return report
@@ -338,6 +346,18 @@ def begin(
         np.full(len(frame), None, dtype=object), found.columns,
     )  # fmt: skip
     return work, table
+
+
+def _refresh(session: Session, report: Report, options: Options) -> None:
+    """Bring the gazetteer up to what was written."""
+    if report.kind not in GAZETTEER or not (report.new or report.changed or report.removed):
+        return
+    counties = [options.county] if options.county else execute(
+        session, "SELECT DISTINCT county_code FROM admin_units "
+        "WHERE county_code IS NOT NULL AND upper_inf(valid)",
+    ).scalars().all()  # fmt: skip
+    for county in counties:
+        gazetteer.refresh(session, county)
 
 
 def _record(session: Session, path: Path, report: Report, options: Options) -> None:

@@ -54,7 +54,8 @@ def write(place: DemoPlace, folder: Path) -> dict[str, Path]:
 
     Returns
     -------
-    The file of each importer kind: units, buildings, barriers (layers `lines` and `bridges`),
+    The file of each importer kind: units, buildings, places, barriers (layers `lines` and
+    `bridges`),
     borders, routes and checkpoints (layers of one file), cameras, incidents, tracks. The same
     place gives the same bytes.
     """
@@ -69,6 +70,7 @@ def write(place: DemoPlace, folder: Path) -> dict[str, Path]:
             "routes": _geopackage(
                 folder / "routes.gpkg", {"routes": place.routes, "checkpoints": place.checkpoints}
             ),
+            "places": _geopackage(folder / "places.gpkg", {"places": place.places}),
         }
         borders = folder / "borders.geojson"
         pyogrio.write_dataframe(place.borders, borders, driver="GeoJSON", layer="borders")

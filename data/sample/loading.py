@@ -87,6 +87,7 @@ def load(
         bring("borders", files["borders"])
         bring("buildings", files["buildings"])
         bring("barriers", files["barriers"])
+        bring("places", files["places"])
         _publish_grids(database, last, actor=actor, say=say)
         bring("routes", files["routes"])
         bring("cameras", files["cameras"])

@@ -19,6 +19,7 @@ from data.sample.countryside import settle
 from data.sample.county import Unit, divide, name_units, outline, upper_units
 from data.sample.frame import SNAP_M, Geometries, project, snap
 from data.sample.incidents import incidents
+from data.sample.key_places import key_places
 from data.sample.patrols import checkpoints, patrol_routes, tracks
 from data.sample.town import HOUSEHOLDS, Street, lay_out
 
@@ -46,6 +47,7 @@ class DemoPlace:
     tracks: pd.DataFrame
     cameras: pd.DataFrame
     incidents: pd.DataFrame
+    places: gpd.GeoDataFrame
 
 
 def build(seed: int = 1, until: date = DEFAULT_UNTIL) -> DemoPlace:
@@ -80,10 +82,11 @@ def build(seed: int = 1, until: date = DEFAULT_UNTIL) -> DemoPlace:
     units = _unit_frame([*upper_units(county), *county.villages])
     buildings = _building_frame([*homes, *country.buildings], county.villages, streets, until, rng)
     routes = patrol_routes(border, county, rng)
+    on_earth = _projected(buildings)
     return DemoPlace(
         until=until,
         units=units,
-        buildings=_projected(buildings),
+        buildings=on_earth,
         lines=_projected(lines),
         bridges=_projected(bridges),
         borders=_projected(_border_frame(border)),
@@ -92,6 +95,7 @@ def build(seed: int = 1, until: date = DEFAULT_UNTIL) -> DemoPlace:
         tracks=tracks(routes, until, rng),
         cameras=cameras(streets, bridges, town_built, buildings, routes, rng=rng),
         incidents=incidents(buildings, streets, edge, until, rng),
+        places=key_places(on_earth, units),
     )
 
 

@@ -32,7 +32,13 @@ from grids.incidents import reporters
 from grids.incidents import service as incidents
 from grids.people import service as people
 from tests import factories
-from tests.access.planned import duty_rows, lineage_rows, plan_rows, sign_row
+from tests.access.planned import (
+    address_rows,
+    duty_rows,
+    lineage_rows,
+    plan_rows,
+    sign_row,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -326,6 +332,10 @@ def _ground(session: Session, place: Place) -> None:
             "geom, source, external_id) VALUES (:county, :unit, :mark, :mark, 7, "
             "ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), 'test', :mark)",
             county=county, unit=village, mark=mark, lon=lon, lat=lat,
+        )  # fmt: skip
+        place.ids["address review", code] = address_rows(
+            session, code, (lon, lat),
+            lambda kind, table, code=code: place.add(Row(kind, code, (code,)), table=table),
         )  # fmt: skip
         row = Row("camera", code, (code,), (lon, lon), is_in_row=village is not None)
         mark = place.add(row, table="cameras")

@@ -1,4 +1,4 @@
-"""Rows of the marked place that stand in many columns: of plans, and signs."""
+"""Rows of the marked place that stand in many columns: of plans, signs, and addresses."""
 
 from __future__ import annotations
 
@@ -117,3 +117,47 @@ def sign_row(session: Session, village: str, code: str, at: tuple[float, float],
         {"code": code, "county": village[:6], "area": village, "name": name,
          "lon": at[0], "lat": at[1]},
     )  # fmt: skip
+
+
+# Kind of row, table, columns besides those of the area, values.
+ADDRESSES: Final = (
+    ("place", "places", "kind, name, source, external_id, geom", "'other', :mark, 't', :area, :at"),
+    (
+        "house number",
+        "addresses",
+        "label, street, street_key, number, source, external_id, geom",
+        ":mark, 'street', :area || ' street', 7, 't', :area, :at",
+    ),
+    (
+        "address name",
+        "address_names",
+        "kind, key, name, geom",
+        "'street', :area || ' street', :mark, :at",
+    ),
+    (
+        "address alias",
+        "address_aliases",
+        "key, text, label, author, geom",
+        "'k' || :area, :area, :mark, 'test', :at",
+    ),
+    ("address review", "address_reviews", "text, candidates, author", ":mark, '[]', 'test'"),
+)
+
+
+def address_rows(
+    session: Session, area: str, at: tuple[float, float], add: Callable[[str, str], str]
+) -> object:
+    """A row of each table of addresses, named and keyed by its area; the number of the review."""
+    for kind, table, columns, values in ADDRESSES:
+        place = "ST_SetSRID(ST_MakePoint(:lon, :lat), 4326)"
+        session.execute(
+            sa.text(
+                f"INSERT INTO {table} (county_code, area_code, {columns}) "
+                f"VALUES (:county, :area, {values.replace(':at', place)})"
+            ),
+            {"county": area[:6], "area": area, "mark": add(kind, table), "lon": at[0],
+             "lat": at[1]},
+        )  # fmt: skip
+    return session.scalar(
+        sa.text("SELECT max(id) FROM address_reviews WHERE area_code = :area"), {"area": area}
+    )

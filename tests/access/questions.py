@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pyogrio
 
 from maps import tiles
-from tests.access import administration, plans, rules
+from tests.access import addresses, administration, plans, rules
 from tests.access.place import A11, A12, A21, B11, MIDDLE, A, middle, overlapping, report
 from tests.access.place import span as span_of
 from tests.access.question import Question, marks_of, says
@@ -350,6 +350,7 @@ MAKERS: Final = {
     "GET:/api/v1/heatmaps.png": _picture,
     "GET:/tiles/{layer}": _tilejson,
     "GET:/tiles/{layer}/{z}/{x}/{y}": _tile,
+    **addresses.MAKERS,
     **administration.MAKERS,
     **plans.MAKERS,
 }

@@ -44,6 +44,11 @@ plan lock      -        -           -         -        -          -          aro
 plan comment   -        -           -         -        -          -          around  -             -       -          -            -              -
 save point     -        -           -         -        -          -          around  -             -       -          -            -              -
 building       -        -           in        in       -          in         in      -             -       -          -            -              -
+place          -        in          in        in       in         in         in      in            in      in         -            -              -
+house number   -        in          in        in       in         in         in      in            in      in         -            -              -
+address name   -        in          in        in       in         in         in      in            in      in         -            -              -
+address alias  -        in          in        in       in         in         -       -             -       in         -            -              -
+address review -        in          in        in       in         in         -       -             -       -          -            -              -
 person         -        in          in        in       in         in         in      in            in      in         -            -              -
 assignment     -        in          in        in       in         in         in      in            in      in         -            -              -
 leave          -        in          in        in       in         in         in      in            in      in         -            -              -
@@ -87,6 +92,10 @@ GET:/api/v1/accounts/{id}/sessions          -        -           -         -    
 DELETE:/api/v1/accounts/{id}/sessions       -        -           -         -        -          -          -       -             -       -          yes          -              -
 PUT:/api/v1/accounts/{id}/state             -        -           -         -        -          -          -       -             -       -          yes          -              -
 DELETE:/api/v1/accounts/{id}/totp           -        -           -         -        -          -          -       -             -       -          yes          -              -
+POST:/api/v1/addresses/search               -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
+GET:/api/v1/addresses/reverse               -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
+GET:/api/v1/addresses/reviews               -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
+POST:/api/v1/addresses/reviews/{id}         -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 GET:/api/v1/audit                           -        -           -         -        -          -          -       -             -       -          -            -              yes
 GET:/api/v1/exports                         -        -           -         yes      -          yes        yes     -             yes     -          -            yes            -
 POST:/api/v1/exports                        -        -           -         yes      -          yes        yes     -             yes     -          -            -              -
@@ -194,6 +203,11 @@ TABLES: Final = {
     "plan_comments": "words",
     "plan_save_points": "name",
     "buildings": "name",
+    "places": "name",
+    "addresses": "label",
+    "address_names": "name",
+    "address_aliases": "label",
+    "address_reviews": "text",
     "barriers": "name",
     "persons": "id",
     "assignments": "author",

@@ -119,6 +119,16 @@ INSERT INTO grid_lineage (edition_id, before_id, predecessor, successor, county_
     SELECT g.edition_id, (SELECT min(id) FROM editions WHERE id <> g.edition_id), g.grid_id,
         g.grid_id, g.county_code, g.unit_code, g.code, g.code, 1, 1, 1 FROM grid_shapes AS g
     WHERE (SELECT count(*) FROM editions) > 1 LIMIT 1;
+INSERT INTO places (county_code, kind, name, geom, source, external_id)
+    VALUES ('990121', 'school', '一中', 'SRID=4326;POINT(117.01 45.01)', 's', '1');
+INSERT INTO addresses (county_code, label, street, street_key, number, geom, source, external_id)
+    VALUES ('990121', '格街7号', '格街', '格街', 7, 'SRID=4326;POINT(117.01 45.01)', 's', '1');
+INSERT INTO address_names (county_code, area_code, kind, key, name, geom)
+    SELECT county_code, area_code, 'street', street_key, street, geom FROM addresses;
+INSERT INTO address_aliases (county_code, area_code, key, text, label, geom, author)
+    SELECT county_code, area_code, '老裴家', '老裴家', label, geom, 't' FROM addresses;
+INSERT INTO address_reviews (county_code, area_code, text, candidates, author)
+    SELECT county_code, area_code, '格街7号', '[]', 't' FROM addresses;
 INSERT INTO retention_runs (actor, report) VALUES ('t', '{}');
 """
 

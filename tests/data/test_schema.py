@@ -16,6 +16,7 @@ from data import schema
 from gis import audit
 from gis.database import Base, Database, execute
 from grids import models as _grids
+from grids.addresses import models as _addresses
 from grids.cameras import models as _cameras
 from grids.incidents import models as _incidents
 from grids.patrols import models as _patrols
@@ -30,6 +31,7 @@ ALL_MODELS = (
     _accounts,
     audit,
     _grids,
+    _addresses,
     _cameras,
     _incidents,
     _patrols,

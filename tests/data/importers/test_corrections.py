@@ -226,7 +226,9 @@ def test_what_no_update_corrects(csv: Writer, place: Database, kind: str, words:
         _run(kind, csv("x.csv", "id,lon,lat\n1,110,40\n"), place, update=True)
     assert f"{kind} are not corrected by --update" in str(refused.value)
     assert words in str(refused.value)
-    assert "It corrects units, buildings, borders, cameras, routes, workers." in str(refused.value)
+    assert "It corrects units, buildings, borders, cameras, routes, workers, places." in str(
+        refused.value
+    )
 
 
 # ---------------------------------------------------------------- --complete

@@ -16,7 +16,7 @@ from data.sample.files import CAMERA_HEADERS, NOTE, WORKER_HEADERS
 
 KINDS = {
     "units", "buildings", "barriers", "borders", "routes", "checkpoints", "cameras", "incidents",
-    "tracks",
+    "tracks", "places",
 }  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def test_another_seed_gives_another_place_of_the_same_kind(place):
 
 @pytest.mark.parametrize(
     ("kind", "layer"),
-    [("units", "units"), ("buildings", "buildings"), ("barriers", "lines"),
+    [("units", "units"), ("buildings", "buildings"), ("places", "places"), ("barriers", "lines"),
      ("barriers", "bridges"), ("routes", "routes"), ("checkpoints", "checkpoints")],
 )  # fmt: skip
 def test_geopackages_read_back(files, place, kind, layer):

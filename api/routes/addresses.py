@@ -1,0 +1,84 @@
+"""Addresses: texts to places and back, and those that a person has to decide."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from api.auth import Access, needs
+from api.schemas.addresses import (
+    ChoiceIn,
+    ReverseOut,
+    ReviewOut,
+    ReviewsOut,
+    SearchIn,
+    SearchOut,
+)
+from gis import audit
+from grids.addresses import review, search
+from grids.addresses.reverse import HOUSE_M, reverse
+
+router = APIRouter(prefix="/api/v1/addresses", tags=["addresses"])
+MAX_ID = 2**63 - 1
+
+
+@router.post("/search", summary="Places that an address may mean")
+def find(body: SearchIn, access: Annotated[Access, needs("grids.read")]) -> SearchOut:
+    """Asked in the body: the addresses of requests are written down by others.
+
+    Take the first candidate where `confident` is true; else show the candidates to a person.
+    Only what lies in the caller's area is found. Changes nothing; entered in the audit log where
+    the answer is what a person once said of this very text.
+    """
+    address = search.understand(access.session, body.text)
+    near = None if body.near is None else (body.near.lon, body.near.lat)
+    found = search.found(access.session, address, near=near, limit=body.limit)
+    said = Counter(each.area_code for each in found if each.method == "exact")
+    if said:
+        audit.read(
+            access.session, object_kind="address", action="search", fields=("label", "place"),
+            counts=said,
+        )  # fmt: skip
+    return SearchOut.of(address, found)
+
+
+@router.get("/reverse", summary="The address of a point")
+def name(
+    access: Annotated[Access, needs("grids.read")],
+    lon: Annotated[float, Query(ge=-180, le=180, description="WGS 84 degrees", examples=[117.01])],
+    lat: Annotated[float, Query(ge=-90, le=90, description="WGS 84 degrees", examples=[45.01])],
+    within_m: Annotated[
+        float, Query(ge=1, le=1000, description="How far the house may be, metres")
+    ] = HOUSE_M,
+) -> ReverseOut:
+    """The nearest house number within reach, else the street, else the units."""
+    return ReverseOut.of(reverse(access.session, lon, lat, within_m=within_m))
+
+
+@router.get("/reviews", summary="Addresses that wait for a person")
+def waiting(
+    access: Annotated[Access, needs("incidents.step")],
+    limit: Annotated[int, Query(ge=1, le=review.MAX_PAGE)] = 100,
+) -> ReviewsOut:
+    """Of the caller's area, the oldest first, each with its candidates. Logged."""
+    rows = review.waiting(access.session, limit=limit)
+    return ReviewsOut(items=[ReviewOut.of(each) for each in rows])
+
+
+@router.post(
+    "/reviews/{review_id}",
+    summary="Decide an address",
+    responses={
+        404: {"description": "There is no such review in the caller's area"},
+        409: {"description": "It was decided before"},
+    },
+)
+def decide(
+    review_id: Annotated[int, Path(ge=1, le=MAX_ID)],
+    body: ChoiceIn,
+    access: Annotated[Access, needs("incidents.step")],
+) -> ReviewOut:
+    """The same text is found there from now on. Logged."""
+    return ReviewOut.of(review.decide(access.session, review_id, body.choice, actor=access.actor))

@@ -1,0 +1,237 @@
+"""Addresses that no search was sure of: kept for a person, whose choice is remembered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+
+from boundaries.repository import point
+from gis import audit
+from gis.database import execute
+from gis.errors import BadInput, Problem
+from grids.addresses.errors import ReviewDecided, ReviewNotFound
+from grids.addresses.models import AddressReview
+from grids.addresses.parsing import whole_key
+from grids.addresses.parts import half_width
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+    from grids.addresses.candidates import Candidate
+
+MAX_PAGE: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a person made of an address.
+
+    Attributes
+    ----------
+    candidate
+        Its place in the list of candidates, from 0.
+    lon, lat
+        Where it is instead, WGS 84 degrees; given together.
+    label
+        What to call that place; the text itself when left out.
+
+    With none of them the address is nowhere to be found, and nothing is remembered.
+    """
+
+    candidate: int | None = None
+    lon: float | None = None
+    lat: float | None = None
+    label: str | None = None
+
+
+def enqueue(
+    session: Session,
+    text: str,
+    candidates: Sequence[Candidate],
+    *,
+    county_code: str,
+    actor: str,
+    area_code: str | None = None,
+    incident_id: uuid.UUID | None = None,
+) -> AddressReview:
+    """Keep an address for a person to decide; flushed, not committed.
+
+    Parameters
+    ----------
+    candidates
+        As `search.search` gave them; none is a question, too.
+    area_code
+        Unit whose people are asked; that of the first candidate when left out, else the county.
+
+    Raises
+    ------
+    BadInput
+        The text is empty.
+    """
+    plain = half_width(text)
+    if not plain or not whole_key(plain):
+        raise BadInput(Problem("the address is empty", "Leave it out.", field="address"))
+    inside = [each.area_code for each in candidates if each.area_code.startswith(county_code)]
+    review = AddressReview(
+        county_code=county_code,
+        area_code=area_code or (inside[0] if inside else county_code),
+        text=plain,
+        candidates=[each.as_json() for each in candidates],
+        incident_id=incident_id,
+        author=actor,
+    )
+    session.add(review)
+    session.flush()
+    return review
+
+
+def waiting(session: Session, *, limit: int = 100) -> Sequence[AddressReview]:
+    """Reviews that nobody has decided, the oldest first; reading them is entered in the log."""
+    rows = session.scalars(
+        sa.select(AddressReview)
+        .where(AddressReview.outcome.is_(None))
+        .order_by(AddressReview.at, AddressReview.id)
+        .limit(min(limit, MAX_PAGE))
+    ).all()
+    audit.read(
+        session,
+        object_kind="address_review",
+        action="search",
+        fields=("text", "candidates"),
+        seen=[(str(each.id), each.county_code) for each in rows],
+    )
+    return rows
+
+
+def decide(session: Session, review_id: int, choice: Choice, *, actor: str) -> AddressReview:
+    """Settle a review; the same text is found by it from now on. Flushed, not committed.
+
+    Whoever said before what the text means in this county is overruled.
+
+    Raises
+    ------
+    ReviewNotFound
+        There is none of this number in the caller's area.
+    ReviewDecided
+        It was decided before.
+    BadInput
+        The choice names no candidate of the list, or half a position, or both; nothing is changed.
+    """
+    review = session.scalars(
+        sa.select(AddressReview).where(AddressReview.id == review_id).with_for_update()
+    ).one_or_none()
+    if review is None:
+        raise ReviewNotFound(f"there is no address review {review_id}")
+    if review.outcome is not None:
+        raise ReviewDecided(f"address review {review_id} was decided by {review.decided_by}")
+    outcome, label, place = _meant(review, choice)
+    values: dict[str, Any] = {"outcome": outcome, "label": label, "decided_by": actor}
+    if place is not None:
+        values["geom"] = point(*place)
+    session.execute(
+        sa.update(AddressReview)
+        .where(AddressReview.id == review_id)
+        .values(decided_at=sa.func.now(), **values)
+    )
+    session.refresh(review)
+    if place is not None:
+        _remember(session, review, str(label), place, actor)
+    audit.record(
+        session,
+        actor=actor,
+        action="address.decide",
+        object_kind="address_review",
+        object_id=review_id,
+        county_code=review.county_code,
+        outcome=outcome,
+    )
+    return review
+
+
+def _meant(
+    review: AddressReview, choice: Choice
+) -> tuple[str, str | None, tuple[float, float] | None]:
+    problems = []
+    has_place = choice.lon is not None or choice.lat is not None
+    if choice.candidate is not None and has_place:
+        problems.append(Problem("a candidate and a position were given", "Give one of them."))
+    if (choice.lon is None) != (choice.lat is None):
+        problems.append(Problem("half a position was given", "Give lon and lat.", field="lon"))
+    for name, value, most in (("lon", choice.lon, 180.0), ("lat", choice.lat, 90.0)):
+        if value is not None and not -most <= value <= most:  # NaN, too
+            problems.append(Problem(f"{value} is no {name}", "Give degrees of WGS 84.", field=name))
+    count = len(review.candidates)
+    if choice.candidate is not None and not 0 <= choice.candidate < count:
+        held = f"it has {count} of them, counted from 0" if count else "it has none"
+        problems.append(
+            Problem(f"there is no candidate {choice.candidate}: {held}", field="candidate")
+        )
+    if problems:
+        raise BadInput(problems)
+    if choice.candidate is not None:
+        chosen = review.candidates[choice.candidate]
+        return "candidate", str(chosen["label"]), (float(chosen["lon"]), float(chosen["lat"]))
+    if choice.lon is not None and choice.lat is not None:
+        return "elsewhere", choice.label or review.text, (choice.lon, choice.lat)
+    return "nowhere", None, None
+
+
+def _remember(
+    session: Session, review: AddressReview, label: str, place: tuple[float, float], actor: str
+) -> None:
+    execute(
+        session,
+        "INSERT INTO address_aliases (county_code, area_code, key, text, label, geom, author) "
+        "VALUES (:county, :area, :key, :text, :label, "
+        "ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), :actor) "
+        "ON CONFLICT (county_code, key) DO UPDATE SET area_code = EXCLUDED.area_code, "
+        "text = EXCLUDED.text, label = EXCLUDED.label, unit_code = NULL, geom = EXCLUDED.geom, "
+        "author = EXCLUDED.author, at = now()",
+        county=review.county_code, area=review.area_code, key=whole_key(review.text),
+        text=review.text, label=label, lon=place[0], lat=place[1], actor=actor,
+    )  # fmt: skip
+
+
+def name_unit(session: Session, text: str, unit_code: str, *, actor: str) -> None:
+    """Let a text stand for a unit: 土左 for 土默特左旗. Flushed, not committed.
+
+    Raises
+    ------
+    BadInput
+        The text is empty, or the unit is above the county or unknown.
+    """
+    plain = half_width(text)
+    known = execute(
+        session,
+        "SELECT name FROM admin_units WHERE code = :code AND level >= 6 AND valid @> now()",
+        code=unit_code,
+    ).scalar()
+    problems = []
+    if not whole_key(plain):
+        problems.append(Problem("the name is empty", field="text"))
+    if known is None:
+        problems.append(Problem(f"there is no unit {unit_code} of a county or below", field="unit"))
+    if problems:
+        raise BadInput(problems)
+    execute(
+        session,
+        "INSERT INTO address_aliases (county_code, area_code, key, text, label, unit_code, author) "
+        "VALUES (left(:code, 6), :code, :key, :text, :label, :code, :actor) "
+        "ON CONFLICT (county_code, key) DO UPDATE SET area_code = EXCLUDED.area_code, "
+        "text = EXCLUDED.text, label = EXCLUDED.label, unit_code = EXCLUDED.unit_code, "
+        "geom = NULL, author = EXCLUDED.author, at = now()",
+        code=unit_code, key=whole_key(plain), text=plain, label=known, actor=actor,
+    )  # fmt: skip
+    audit.record(
+        session,
+        actor=actor,
+        action="address.alias",
+        object_kind="unit",
+        object_id=unit_code,
+        county_code=unit_code[:6],
+    )

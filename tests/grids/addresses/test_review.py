@@ -1,0 +1,102 @@
+"""What no search is sure of waits for a person, and what that one says is remembered."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gis.errors import BadInput
+from grids.addresses import review
+from grids.addresses.errors import ReviewDecided, ReviewNotFound
+from grids.addresses.review import Choice
+from grids.addresses.search import search, understand
+from tests import factories
+from tests.grids.addresses import town
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+TEXT = "人名路11号老裴家"
+
+
+@pytest.fixture
+def place(session: Session) -> Session:
+    town.build(session)
+    return session
+
+
+def kept(session: Session, text: str = TEXT) -> int:
+    found = search(session, text)
+    assert not (found and found[0].is_confident)
+    return review.enqueue(
+        session, text, found, county_code=factories.COUNTY, actor="caller"
+    ).id  # fmt: skip
+
+
+def test_a_choice_is_remembered(place: Session) -> None:
+    number = kept(place)
+    waiting = review.waiting(place)
+    assert [(each.id, each.text) for each in waiting] == [(number, TEXT)]
+    assert waiting[0].area_code == town.WEST_VILLAGE
+    labels = [each["label"] for each in waiting[0].candidates]
+    chosen = labels.index("示范旗示范镇人民路11号")
+    done = review.decide(place, number, Choice(candidate=chosen), actor="clerk")
+    assert (done.outcome, done.label, done.decided_by) == ("candidate", labels[chosen], "clerk")
+    assert review.waiting(place) == []
+    # However it is spaced and signed.
+    for text in (TEXT, "人名路 11号，老裴家", "人名路１１号老裴家"):
+        (found, *_) = search(place, text)
+        assert (found.method, found.label) == ("exact", labels[chosen])
+        assert found.is_confident
+
+
+def test_another_place_and_nowhere(place: Session) -> None:
+    number = kept(place)
+    done = review.decide(place, number, Choice(lon=117.03, lat=45.005), actor="clerk")
+    assert (done.outcome, done.label) == ("elsewhere", TEXT)
+    assert search(place, TEXT)[0].lon == 117.03
+    # The next to say so overrules.
+    again = review.enqueue(place, TEXT, [], county_code=factories.COUNTY, actor="caller")
+    choice = Choice(lon=117.05, lat=45.005, label="老裴家")
+    review.decide(place, again.id, choice, actor="other")
+    assert [(each.lon, each.label) for each in search(place, TEXT)] == [(117.05, "老裴家")]
+    lost = review.enqueue(place, "天上人间", [], county_code=factories.COUNTY, actor="caller")
+    assert lost.area_code == factories.COUNTY
+    assert review.decide(place, lost.id, Choice(), actor="clerk").outcome == "nowhere"
+    assert search(place, "天上人间") == []
+
+
+def test_what_cannot_be_decided(place: Session) -> None:
+    number = kept(place)
+    for choice, words in (
+        (Choice(candidate=99), "there is no candidate 99"),
+        (Choice(candidate=-1), "there is no candidate -1"),
+        (Choice(candidate=0, lon=117.0, lat=45.0), "a candidate and a position"),
+        (Choice(lon=117.0), "half a position"),
+        (Choice(lon=math.nan, lat=95.0), "nan is no lon.*\n.*95.0 is no lat"),
+    ):
+        with pytest.raises(BadInput, match=words):
+            review.decide(place, number, choice, actor="clerk")
+    assert [each.id for each in review.waiting(place)] == [number]
+    with pytest.raises(ReviewNotFound, match="999999"):
+        review.decide(place, 999_999, Choice(), actor="clerk")
+    review.decide(place, number, Choice(), actor="clerk")
+    with pytest.raises(ReviewDecided, match="by clerk"):
+        review.decide(place, number, Choice(), actor="other")
+
+
+def test_nothing_cannot_be_asked(session: Session) -> None:
+    with pytest.raises(BadInput, match="empty"):
+        review.enqueue(session, " ？ ", [], county_code=factories.COUNTY, actor="caller")
+
+
+def test_a_unit_has_another_name(place: Session) -> None:
+    assert understand(place, "老二村人民路2号").codes == ()
+    review.name_unit(place, "老二村", town.EAST_VILLAGE, actor="clerk")
+    assert understand(place, "老二村人民路2号").codes == (town.EAST_VILLAGE,)
+    review.name_unit(place, "老二村", town.WEST_VILLAGE, actor="clerk")
+    assert understand(place, "老二村人民路2号").codes == (town.WEST_VILLAGE,)
+    with pytest.raises(BadInput, match=r"the name is empty.*\n.*no unit 99 of a county"):
+        review.name_unit(place, "?", "99", actor="clerk")

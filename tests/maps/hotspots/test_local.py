@@ -35,13 +35,15 @@ def test_moments_are_those_of_all_permutations() -> None:
     made, gi = local_moran(values, neighbours), gi_star(values, neighbours)
     for row in range(6):
         others = np.delete(np.arange(6), row)
-        seen, windows = [], []
+        seen = []
         for order in itertools.permutations(others):
             laid = values.copy()
             laid[others] = values[list(order)]
             seen.append(local_moran(laid, neighbours).i[row])
-        for order in itertools.permutations(range(6)):
-            windows.append(neighbours.windows(values[list(order)])[row])
+        windows = [
+            neighbours.windows(values[list(order)])[row]
+            for order in itertools.permutations(range(6))
+        ]
         assert np.mean(seen) == pytest.approx(made.expected[row])
         assert np.var(seen) == pytest.approx(made.variance[row])
         window = neighbours.windows(values)[row]
@@ -51,9 +53,7 @@ def test_moments_are_those_of_all_permutations() -> None:
 def test_permutation_p_is_the_exhaustive_one() -> None:
     neighbours = Neighbours(7, [(0, 1), (0, 2), (1, 2), (3, 4), (2, 3)])
     values = np.array([5, 0, 2, 7, 1, 1, 3.0])
-    drawn = permutation_p(
-        values, neighbours, alternative="greater", permutations=20_000, seed=4
-    )
+    drawn = permutation_p(values, neighbours, alternative="greater", permutations=20_000, seed=4)
     observed = neighbours.sums(values)
     for row in range(7):
         others = np.delete(values, row)

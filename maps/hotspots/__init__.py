@@ -1,0 +1,28 @@
+"""Hot spots: tests of where, and forecasts of where next. Arrays in, arrays out; no database.
+
+``neighbours_of`` says which grids touch. ``hot_grids`` is the test that is shown; ``gi_star`` and
+``local_moran`` are there to compare with other programs.
+
+All counts are per grid, in the order of the grids; times are whole weeks or days counted from any
+origin; coordinates are metres in a local CRS, easting and northing.
+"""
+
+from maps.hotspots.discovery import HotGrids, adjusted, alarms, binomial_p, hot_grids, poisson_p
+from maps.hotspots.local import GiStar, LocalMoran, gi_star, local_moran, permutation_p
+from maps.hotspots.neighbours import Neighbours, neighbours_of
+
+__all__ = [
+    "GiStar",
+    "HotGrids",
+    "LocalMoran",
+    "Neighbours",
+    "adjusted",
+    "alarms",
+    "binomial_p",
+    "gi_star",
+    "hot_grids",
+    "local_moran",
+    "neighbours_of",
+    "permutation_p",
+    "poisson_p",
+]

@@ -47,6 +47,7 @@ class Wishes(TypedDict, total=False):
     second_weight: float
     compactness_floor: float
     walk_m: float
+    travel_min: float
 
 
 @dataclass(frozen=True, slots=True)

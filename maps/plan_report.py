@@ -142,7 +142,8 @@ def write_comparison(
         f"<td class='number'>{escape(flow.to_code or '—')}</td>"
         f"<td>{escape(flow.worker_after or '—')}</td><td class='number'>{flow.households:,}</td>"
         f"<td class='number'>{flow.buildings:,}</td>"
-        f"<td class='number'>{'—' if flow.incidents is None else flow.incidents}</td></tr>"
+        f"<td class='number'>{'—' if flow.incidents is None else flow.incidents}</td>"
+        f"<td class='number'>{flow.places:,}</td></tr>"
         for flow in found.flows
     )
     maps_ = "".join(
@@ -155,6 +156,7 @@ def write_comparison(
         for zh, en in (
             ("原网格", "From"), ("原网格员", "Worker"), ("新网格", "To"), ("新网格员", "Worker"),
             ("户数", "Households"), ("楼栋", "Buildings"), ("未结事件", "Open incidents"),
+            ("重点场所", "Key places"),
         )
     )  # fmt: skip
     _write(

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from grids.redistricting import Plan
 
 SHOWN_OF_A_RULE = 3
+MOVED_BY_NOTHING = frozenset({"locked", "exclusive", "pinned", "camps"})
+"""Layers that the curve of changes does without."""
 FATES = {
     "kept": "keep their code and their core",
     "split": "divided",
@@ -85,6 +87,20 @@ def draw(
     locked: Annotated[
         Path | None, typer.Option(help="Grids with 'code' that stay as they are (files)")
     ] = None,
+    pinned: Annotated[
+        Path | None,
+        typer.Option(
+            help="Buildings that must lie in a grid of --before: a .csv with 'building_id' and "
+            "'code', or points with 'code' (files)"
+        ),
+    ] = None,
+    camps: Annotated[
+        Path | None,
+        typer.Option(
+            help="Points with 'building_id' where its households live part of the year, and "
+            "'season' (files)"
+        ),
+    ] = None,
     exclusive: Annotated[
         Path | None, typer.Option(help="Ground that is no part of the plan (files)")
     ] = None,
@@ -111,6 +127,9 @@ def draw(
     walk_m: Annotated[
         float | None, typer.Option(help="Longest way on foot across a grid, metres")
     ] = None,
+    travel_min: Annotated[
+        float | None, typer.Option(help="Longest time between two households of a grid, minutes")
+    ] = None,
     out_file: Annotated[
         Path | None, typer.Option("--out", help="grids: .gpkg, .geojson, .parquet")
     ] = None,
@@ -130,10 +149,11 @@ def draw(
         raise typer.BadParameter(
             "give either --area, --buildings and --out for files, or --unit CODE for the database"
         )
-    if unit is not None and (locked is not None or exclusive is not None):
+    layers = (locked, exclusive, pinned, camps)
+    if unit is not None and any(each is not None for each in layers):
         raise typer.BadParameter(
-            "--locked and --exclusive are for files; on the database --before NUMBER keeps what is "
-            "locked in that plan"
+            "--locked, --exclusive, --pinned and --camps are for files; on the database --before "
+            "NUMBER keeps what is locked in that plan"
         )
     if curve and before is None:
         raise typer.BadParameter("--curve compares with an older plan: give --before as well")
@@ -142,6 +162,7 @@ def draw(
         prices=prices, effort=_effort(effort), keep=keep, count=count, minimum=minimum,
         maximum=maximum, second=second, second_weight=second_weight,
         compactness_floor=compactness_floor, walk_m=np.inf if walk_m is None else walk_m,
+        travel_min=np.inf if travel_min is None else travel_min,
     )  # fmt: skip
     figures = {"target": target, "tolerance": tolerance, "seed": seed}
     with Progress(
@@ -162,6 +183,7 @@ def draw(
             files = {
                 "area": area, "buildings": buildings, "barriers": barriers, "locked": locked,
                 "before": None if before is None else Path(before), "exclusive": exclusive,
+                "pinned": pinned, "camps": camps,
             }  # fmt: skip
             done = _from_files(files, wishes, figures, tell, curve=curve)
             if out_file is not None:
@@ -209,7 +231,7 @@ def _from_files(
         plan = draw_plan(**layers.frames, **asked, **wishes, progress=tell)
         drawn = None
         if curve:
-            frames = {n: f for n, f in layers.frames.items() if n not in {"locked", "exclusive"}}
+            frames = {n: f for n, f in layers.frames.items() if n not in MOVED_BY_NOTHING}
             drawn = moved_curve(
                 **frames, **asked, prices=wishes["prices"], effort=wishes["effort"], progress=tell
             )

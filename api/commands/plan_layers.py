@@ -102,16 +102,20 @@ def read_plan_layers(**files: Path | Sequence[Path] | None) -> PlanLayers:
                 problems += error.problems
             else:
                 parts.setdefault(what, []).append((path.name, len(layers[-1])))
-        if layers:
+        if len(layers) == 1:
+            frames[what] = layers[0]
+        elif layers:
             crs = layers[0].crs
             same = [layer if layer.crs == crs else layer.to_crs(crs) for layer in layers]
-            frames[what] = same[0] if len(same) == 1 else _one_after_another(same)
+            frames[what] = _one_after_another(same)
     if problems:
         raise BadInput(problems)
     return PlanLayers(frames, parts)
 
 
 def _layer(path: Path, what: str) -> gpd.GeoDataFrame:
+    if what == "pinned" and path.suffix.lower() == ".csv":
+        return _table(path)
     layer = read_layer(path)
     if what == "barriers" and "kind" not in layer:
         raise BadInput(
@@ -124,6 +128,14 @@ def _layer(path: Path, what: str) -> gpd.GeoDataFrame:
             )
         )
     return layer
+
+
+def _table(path: Path) -> gpd.GeoDataFrame:
+    try:
+        return gpd.GeoDataFrame(pd.read_csv(path, dtype={"code": str}))
+    except (OSError, ValueError) as error:
+        problem = Problem(f"it cannot be read: {error}", "Give a table with commas", path.name)
+        raise BadInput(problem) from error
 
 
 def _one_after_another(layers: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:

@@ -110,8 +110,9 @@ def _tell_comparison(found: comparison.Comparison) -> None:
     )
     out.print(
         f"{found.households_moved:,} households in {found.buildings_moved:,} buildings get another "
-        f"grid; {found.incidents_moved or 0:,} open incidents and {found.cameras_moved or 0:,} "
-        f"cameras lie there; {found.workers_concerned:,} workers are concerned"
+        f"grid; {found.incidents_moved or 0:,} open incidents, {found.cameras_moved or 0:,} "
+        f"cameras and {found.places_moved:,} key places lie there; {found.workers_concerned:,} "
+        "workers are concerned"
     )
     for flow in found.flows[:SHOWN]:
         who = f" ({flow.worker_before or 'nobody'} -> {flow.worker_after or 'nobody'})"

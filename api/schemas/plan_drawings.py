@@ -56,6 +56,9 @@ class DrawIn(BaseModel):
     walk_m: float | None = Field(
         default=None, gt=0, le=1e6, description="Longest way on foot across a grid, metres"
     )
+    travel_min: float | None = Field(
+        default=None, gt=0, le=1e5, description="Longest time between two households, minutes"
+    )
 
     def wishes(self) -> Wishes:
         """What else is asked, as the planner takes it."""
@@ -70,6 +73,7 @@ class DrawIn(BaseModel):
             second_weight=self.second_weight,
             compactness_floor=self.compactness_floor,
             walk_m=np.inf if self.walk_m is None else self.walk_m,
+            travel_min=np.inf if self.travel_min is None else self.travel_min,
         )
 
 

@@ -107,6 +107,7 @@ class FlowOut(BaseModel):
     cameras: int | None
     worker_before: str | None
     worker_after: str | None
+    places: int = Field(description="Key places: schools, police rooms, markets...")
 
     @classmethod
     def of(cls, flow: Flow) -> Self:
@@ -138,6 +139,7 @@ class ComparisonOut(BaseModel):
     buildings_moved: int
     incidents_moved: int | None
     cameras_moved: int | None
+    places_moved: int
     workers_concerned: int
     flows: list[FlowOut]
     lineage: list[LineOut]
@@ -149,7 +151,8 @@ class ComparisonOut(BaseModel):
             first=found.first, second=found.second, before=LoadOut.of(found.loads[0]),
             after=LoadOut.of(found.loads[1]), households_moved=found.households_moved,
             buildings_moved=found.buildings_moved, incidents_moved=found.incidents_moved,
-            cameras_moved=found.cameras_moved, workers_concerned=found.workers_concerned,
+            cameras_moved=found.cameras_moved, places_moved=found.places_moved,
+            workers_concerned=found.workers_concerned,
             flows=[FlowOut.of(each) for each in found.flows],
             lineage=[LineOut.of(each) for each in found.lineage],
         )  # fmt: skip

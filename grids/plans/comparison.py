@@ -63,7 +63,8 @@ class Load:
 class Flow:
     """What goes from one grid to another; a code is None for ground without a grid.
 
-    ``incidents`` (open ones) and ``cameras`` are None for who may not see them.
+    ``incidents`` (open ones) and ``cameras`` are None for who may not see them; ``places`` are key
+    places, such as schools and police rooms.
     """
 
     from_code: str | None
@@ -74,6 +75,7 @@ class Flow:
     cameras: int | None
     worker_before: str | None
     worker_after: str | None
+    places: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Comparison:
     cameras_moved: int | None
     workers_concerned: int
     grid_of: Mapping[int, int] = field(default_factory=dict, repr=False)
+    places_moved: int = 0
 
 
 def compare(session: Session, first: int, second: int, *, at: datetime) -> Comparison:
@@ -145,6 +148,11 @@ def compare(session: Session, first: int, second: int, *, at: datetime) -> Compa
             "SELECT geom, 1 AS weight FROM cameras WHERE county_code = :county", old.county_code,
         ):  # fmt: skip
             counted[a, b]["cameras"] += rows
+    for a, b, rows, _ in _joined(
+        session, old.id, new.id,
+        "SELECT geom, 1 AS weight FROM places WHERE county_code = :county", old.county_code,
+    ):  # fmt: skip
+        counted[a, b]["places"] += rows
     workers = _workers(session, at)
     heir = {b: a for a, b in same.items()}  # identity that a grid of the second has on publishing
     flows = []
@@ -157,7 +165,7 @@ def compare(session: Session, first: int, second: int, *, at: datetime) -> Compa
                 numbers["households"], numbers["buildings"],
                 numbers["incidents"] if seen["incidents"] else None,
                 numbers["cameras"] if seen["cameras"] else None,
-                workers.get(a), workers.get(heir.get(b, 0)),
+                workers.get(a), workers.get(heir.get(b, 0)), numbers["places"],
             )
         )  # fmt: skip
     flows.sort(key=lambda flow: (-flow.households, flow.from_code or "", flow.to_code or ""))
@@ -174,6 +182,7 @@ def compare(session: Session, first: int, second: int, *, at: datetime) -> Compa
         sum(flow.cameras or 0 for flow in flows) if seen["cameras"] else None,
         len(concerned),
         same,
+        sum(flow.places for flow in flows),
     )
 
 

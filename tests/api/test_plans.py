@@ -164,6 +164,13 @@ def test_a_plan_from_its_opening_to_its_edition(desk: Desk) -> None:
 def test_a_branch_beside_what_it_came_from(desk: Desk) -> None:
     with desk.database.transaction() as session:
         planning.service.publish(session, desk.edition, approver="zhao")
+        # A key place beside each building, so that as many of both move.
+        session.execute(
+            sa.text(
+                "INSERT INTO places (county_code, area_code, kind, name, geom, source, external_id)"
+                " SELECT county_code, county_code, 'shop', 'p', point, 't', id::text FROM buildings"
+            )
+        )
     lon, lat = factories.middle(0)
     body = {"id": str(uuid.uuid4()), "category": "neighbour", "lon": lon, "lat": lat}
     assert desk.client.post("/api/v1/incidents", json=body).status_code == 201
@@ -186,6 +193,7 @@ def test_a_branch_beside_what_it_came_from(desk: Desk) -> None:
     )  # fmt: skip
     found = desk.get("/comparison", beside=before)
     assert found["households_moved"] == sum(flow["households"] for flow in found["flows"]) > 0
+    assert found["places_moved"] == found["buildings_moved"] > 0
     ground = desk.get("/difference")
     assert ground["features"]
     assert {f["properties"]["from_grid"] for f in ground["features"]} == {

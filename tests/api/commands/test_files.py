@@ -256,6 +256,45 @@ def test_plan_draw_from_files(wangge: Run, tmp_path: Path) -> None:
     assert done.document["grids"] == len(drawn)
 
 
+def test_plan_draw_with_pins_and_camps(wangge: Run, tmp_path: Path) -> None:
+    west, south = factories.WEST, factories.SOUTH
+    gpd.GeoDataFrame(
+        {"code": [factories.VILLAGES[0]]}, geometry=[box(west, south, west + 0.02, 45.02)], crs=4326
+    ).to_file(tmp_path / "area.gpkg", driver="GPKG")
+    places = [(west + 0.0015 + 0.002 * i, south + 0.0015 + 0.002 * j) for i in range(9)
+              for j in range(9)]  # fmt: skip
+    homes = gpd.GeoDataFrame(
+        {"building_id": range(1, 82), "households": [3] * 81},
+        geometry=gpd.points_from_xy(*zip(*places, strict=True)), crs=4326,
+    )  # fmt: skip
+    homes.to_file(tmp_path / "homes.gpkg", driver="GPKG")
+    camps = homes.iloc[::9].copy()
+    camps["season"] = "summer"
+    camps[["building_id", "season", "geometry"]].to_file(tmp_path / "camps.gpkg", driver="GPKG")
+    given = ("plan", "draw", "--area", tmp_path / "area.gpkg", "--buildings",
+             tmp_path / "homes.gpkg", "--target", 25, "--tolerance", 0.2, "--prices",
+             "pastoral")  # fmt: skip
+    first = tmp_path / "first.gpkg"
+    done = wangge(*given, "--camps", tmp_path / "camps.gpkg", "--travel-min", 90, "--out", first)
+    assert done.code == 0, done.err
+    codes = sorted(gpd.read_file(first)["code"])
+    (tmp_path / "pins.csv").write_text(f"building_id,code\n1,{codes[-1]}\n", encoding="utf-8")
+    again = tmp_path / "again.parquet"
+    done = wangge(
+        *given, "--before", first, "--pinned", tmp_path / "pins.csv", "--out",
+        tmp_path / "second.gpkg", "--cells", again, "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    cells = gpd.read_parquet(again)
+    holder = cells[["1" in [str(each) for each in ids] for ids in cells["building_ids"]]]
+    told = [each["rule"] for each in done.document["findings"]]
+    assert list(holder["grid"]) == [codes[-1]] or any("pin" in rule for rule in told)
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    done = wangge(*given, "--before", first, "--pinned", tmp_path / "bad.csv", "--out", first)
+    assert done.code == 1
+    assert "code" in done.err
+
+
 def test_crs_check_tells_a_shifted_layer(wangge: Run, tmp_path: Path) -> None:
     known = factories.squares()
     known.to_file(tmp_path / "known.gpkg", driver="GPKG")

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import geopandas as gpd
 import numpy as np
@@ -132,7 +132,7 @@ def _layer(path: Path, what: str) -> gpd.GeoDataFrame:
 
 def _table(path: Path) -> gpd.GeoDataFrame:
     try:
-        return gpd.GeoDataFrame(pd.read_csv(path, dtype={"code": str}))
+        return cast("gpd.GeoDataFrame", pd.read_csv(path, dtype={"code": str}))
     except (OSError, ValueError) as error:
         problem = Problem(f"it cannot be read: {error}", "Give a table with commas", path.name)
         raise BadInput(problem) from error

@@ -199,10 +199,10 @@ def peers(python: str) -> None:
         "texts = json.load(sys.stdin); out = {}\n"
         "import cpca\n"
         "frame = cpca.transform(texts)\n"
-        "out['cpca'] = [[r['区'], None] for _, r in frame.iterrows()]\n"
+        "out['cpca'] = [[r['区'], None, None] for _, r in frame.iterrows()]\n"
         "import jionlp\n"
         "found = [jionlp.parse_location(t, town_village=True) for t in texts]\n"
-        "out['jionlp'] = [[f['county'], f['town']] for f in found]\n"
+        "out['jionlp'] = [[f['county'], f['town'], f['village']] for f in found]\n"
         "sys.__stdout__.write('\\n' + json.dumps(out))\n"
     )
     done = subprocess.run(
@@ -213,10 +213,13 @@ def peers(python: str) -> None:
         print("peers: ", done.stderr.strip().splitlines()[-1])
         return
     for peer, found in json.loads(done.stdout.splitlines()[-1]).items():
-        counties = sum(f[0] == case.county for f, case in zip(found, cases.CASES, strict=True))
-        towns = sum(f[1] == case.town for f, case in zip(found, cases.CASES, strict=True))
-        print(f"{peer:10} county {counties} of {len(cases.CASES)}, town {towns}, "
-              "village 0, street/number/building/unit 0")  # fmt: skip
+        both = list(zip(found, cases.CASES, strict=True))
+        counties = sum(f[0] == case.county for f, case in both)
+        towns = sum(f[1] == case.town for f, case in both)
+        villages = sum(f[2] == case.village for f, case in both if case.village)
+        named = sum(bool(case.village) for case in cases.CASES)
+        print(f"{peer:10} county {counties} of {len(both)}, town {towns}, "
+              f"village {villages} of {named}, the rest left in one piece")  # fmt: skip
 
 
 def ours() -> None:

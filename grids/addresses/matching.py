@@ -30,6 +30,7 @@ UNKNOWN_ESTATE: Final = 0.93
 NO_GROUP: Final = 0.75
 OTHER_NUMBER: Final = 0.75
 STREET_ALONE: Final = 0.6
+DOUBTFUL: Final = 0.75
 SECOND_NAME: Final = 0.25
 """Weight of the second of two names that agree: a slip in one of them then counts less."""
 LEAST_LIKE: Final = 0.5
@@ -65,6 +66,7 @@ class Asked:
     ) -> Candidate:
         """A row that agrees in these kinds of parts; its area is judged here."""
         agreed = self.agrees(row.area_code)
+        score *= DOUBTFUL if has_slip(self.address) else 1.0
         matched = (("division",) if self.address.codes and agreed == 1.0 else ()) + tuple(kinds)
         return Candidate(
             label=row.label, lon=row.lon, lat=row.lat, score=score * agreed, method=method,
@@ -83,6 +85,27 @@ class Asked:
             used.add("lane")
         unused = [each.text for each in self.address.parts if each.kind not in used]
         return (*unused, *self.address.rest)
+
+
+def has_slip(address: Address) -> bool:
+    """Whether a Chinese address bears the marks of a slip, so that its number may be another.
+
+    A figure or a single character left over (11号3 for 113号, 等距巷东13号), a number that begins
+    with 0, or figures within a name that nobody knows (嘎2查4号).
+    """
+    if not address.is_han:
+        return False
+    number = address.part("number")
+    return (
+        any(len(each) == 1 or each.isdigit() for each in address.rest)
+        or (number is not None and number.text.startswith("0"))
+        or any(
+            each.kind in {"street", "estate"}
+            and not each.is_known
+            and any(c.isdigit() for c in each.text)
+            for each in address.parts
+        )
+    )
 
 
 def at_numbers(asked: Asked, rows: Sequence[Row[Any]]) -> list[Candidate]:

@@ -98,6 +98,11 @@ def test_methods(
         ("和平小区7栋", False),
         ("人民路3号和平小区2栋", False),
         ("人民路99号", False),
+        # The marks of a slip: 13号, 30号, 人民东路3号 may have been meant.
+        ("人民路1号3", False),
+        ("人民路03号", False),
+        ("人民路东3号", False),
+        ("人民路3号老李家", True),
     ],
 )
 def test_only_what_is_there_is_sure(place: Session, text: str, is_sure: bool) -> None:

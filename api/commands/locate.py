@@ -17,8 +17,8 @@ from api.commands.shared import AsJson, DataDir, moment, open_database, out, pri
 from api.schemas.places import LocateOut
 from gis.errors import BadInput, Problem
 from gis.locator import CHUNK, Locator
+from grids.incidents.categories import check_category
 from grids.incidents.responsibility import REASONS, Answer, Nearest, answer, position, told
-from grids.incidents.service import check_category
 from grids.people.roster import VERDICTS
 
 if TYPE_CHECKING:

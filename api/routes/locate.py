@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 from api.auth import Access, needs
 from api.dependencies import MomentIn
 from api.schemas.places import LocateOut
+from grids.incidents.categories import check_category
 from grids.incidents.responsibility import answer, position, told
-from grids.incidents.service import check_category
 
 router = APIRouter(prefix="/api/v1", tags=["locate"])
 

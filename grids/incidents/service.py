@@ -21,16 +21,15 @@ from boundaries.models import AdminUnit
 from gis import audit
 from gis.crs import parse_crs
 from gis.errors import BadInput, Problem
+from grids.incidents.categories import check_category
 from grids.incidents.errors import (
     IncidentConflict,
     IncidentNotFound,
     PlaceOutsideArea,
     StepNotAllowed,
-    UnknownCategory,
 )
 from grids.incidents.models import (
     Incident,
-    IncidentCategory,
     IncidentEvent,
     IncidentTransition,
 )
@@ -272,25 +271,6 @@ def _position(report: Report) -> tuple[float | None, float | None]:
             )
         return None, None
     return position(report.x, report.y, report.crs)
-
-
-def check_category(session: Session, code: str) -> None:
-    """Refuse a category that is not kept.
-
-    Raises
-    ------
-    UnknownCategory
-        With those that are.
-    """
-    if session.get(IncidentCategory, code) is None:
-        known = session.scalars(sa.select(IncidentCategory.code).order_by(IncidentCategory.code))
-        raise UnknownCategory(
-            Problem(
-                f"unknown category '{code}'",
-                f"One of: {', '.join(known)}",
-                field="category",
-            )
-        )
 
 
 def _county(session: Session, report: Report, found: Answer | None, at: datetime) -> str:

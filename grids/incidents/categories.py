@@ -1,0 +1,33 @@
+"""Categories of incidents: that one is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from gis.errors import Problem
+from grids.incidents.errors import UnknownCategory
+from grids.incidents.models import IncidentCategory
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+def check_category(session: Session, code: str) -> None:
+    """Refuse a category that is not kept.
+
+    Raises
+    ------
+    UnknownCategory
+        With those that are.
+    """
+    if session.get(IncidentCategory, code) is None:
+        known = session.scalars(sa.select(IncidentCategory.code).order_by(IncidentCategory.code))
+        raise UnknownCategory(
+            Problem(
+                f"unknown category '{code}'",
+                f"One of: {', '.join(known)}",
+                field="category",
+            )
+        )

@@ -1,0 +1,107 @@
+"""What the attention list and its back-test say in words, in Chinese and English."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from maps.hotspots.attention import LOOK_BACK_WEEKS
+from maps.hotspots.backtest import METHODS, Method, Verdict
+from maps.hotspots.forecast import Part
+
+if TYPE_CHECKING:
+    from maps.hotspots.attention import Reason
+    from maps.hotspots.backtest import BackTest
+
+Language: TypeAlias = Literal["zh", "en"]
+
+_KEYS: dict[Part, tuple[str, str]] = {
+    Part.STEADY: ("长期以来事件偏多", "events are many here over the long run"),
+    Part.RECENT: ("最近几周本网格事件增多", "events have been many here in the last weeks"),
+    Part.MONTHS: ("近几个月本网格事件偏多", "events have been many here in the last months"),
+    Part.NEARBY: ("最近几周相邻网格事件偏多", "events have been many next door in the last weeks"),
+    Part.FLARE: (
+        "最近几周本网格及相邻网格事件明显多于平常",
+        "events here and next door are well above their usual number",
+    ),
+}
+
+_METHODS: dict[Method, tuple[str, str]] = {
+    Method.ATTENTION: ("关注清单", "attention list"),
+    Method.NAIVE: ("历史总数排序", "naive count of all history"),
+    Method.LAST_WEEKS: ("最近四周计数", "count of the last four weeks"),
+}
+
+
+def reason(why: Reason, language: Language) -> str:
+    """Why a grid is on the list, in two sentences."""
+    at = 0 if language == "zh" else 1
+    key = _KEYS[why.key][at]
+    if language == "zh":
+        homes = "" if why.households is None else f"（{why.households:,.0f}户）"
+        return (
+            f"{key}：近{LOOK_BACK_WEEKS}周{why.last_weeks}件（平常{why.usual:.1f}件），"
+            f"相邻网格{why.nearby_last_weeks}件。"
+            f"本周预计{why.expected:.1f}件（{why.low}至{why.high}件），"
+            f"全域每网格平均{why.average:.2f}件{homes}。"
+        )
+    homes = "" if why.households is None else f"; {why.households:,.0f} households"
+    return (
+        f"{key[0].upper()}{key[1:]}: {why.last_weeks} in the last {LOOK_BACK_WEEKS} weeks "
+        f"(usually {why.usual:.1f}), {why.nearby_last_weeks} next door. "
+        f"Expected this week: {why.expected:.1f} ({why.low} to {why.high}), "
+        f"against {why.average:.2f} per grid on the whole map{homes}."
+    )
+
+
+def method(which: Method, language: Language) -> str:
+    """Name of a way of choosing where to look."""
+    return _METHODS[which][0 if language == "zh" else 1]
+
+
+def verdict(test: BackTest, language: Language) -> list[str]:
+    """What the back-test comes to: a sentence for each share of the area and each other way.
+
+    It says so where the other way is better, and where the weeks do not tell them apart.
+    """
+    if not test.events.sum():
+        return [
+            "回测期间没有事件，无从比较。"
+            if language == "zh"
+            else "There were no events in the weeks tested: nothing can be compared."
+        ]
+    lines = []
+    for s, share in enumerate(test.shares.tolist()):
+        ours = test.pai[0, s]
+        for other in (Method.NAIVE, Method.LAST_WEEKS):
+            theirs = test.pai[METHODS.index(other), s]
+            found = test.verdict(other, s)
+            lines.append(_sentence(found, other, language, share=share, ours=ours, theirs=theirs))
+    return lines
+
+
+def _sentence(
+    found: Verdict,
+    other: Method,
+    language: Language,
+    *,
+    share: float,
+    ours: float,
+    theirs: float,
+) -> str:
+    name = method(other, language)
+    if language == "zh":
+        close = {
+            Verdict.BETTER: "关注清单更好。",
+            Verdict.LEVEL: "两者分不出高下。",
+            Verdict.WORSE: f"{name}更好：请直接使用{name}。",
+        }[found]
+        return f"查看面积的{share:.0%}：关注清单PAI为{ours:.2f}，{name}为{theirs:.2f}，{close}"
+    close = {
+        Verdict.BETTER: "the attention list is better.",
+        Verdict.LEVEL: "these weeks do not tell the two apart.",
+        Verdict.WORSE: f"the {name} is better. Use that.",
+    }[found]
+    return (
+        f"Looking at {share:.0%} of the area, the attention list has PAI {ours:.2f}, "
+        f"the {name} {theirs:.2f}: {close}"
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from gis.database import Database
     from grids.locating.facts import EditionFacts, UnitFacts
     from grids.locating.snapshot import Hit, Snapshot
+
+log = logging.getLogger("wangge.api")
 
 PATH: Final = "/api/v1/locate"
 KNOWN: Final = frozenset({"lon", "lat", "at", "accuracy_m", "crs", "category"})
@@ -334,10 +337,19 @@ def _written(moment: datetime) -> str:
 
 
 def begin(state: Any, database: Database, stopping: Event) -> list[Thread]:
-    """Answer from memory as soon as there is a snapshot; the threads that see to it."""
+    """Answer from memory as soon as there is a snapshot; the threads that see to it.
+
+    Where the data folder cannot be written (a foreign database needs none) there are none, and the
+    database is asked each time.
+    """
     folder = database.settings.data_dir
+    try:
+        journal = Journal(database, folder / "journal")
+    except OSError as error:
+        log.warning("locate asks the database each time: %s: %s", folder, error.strerror)
+        return []
     keeper = Keeper(database, folder / "index")
-    located = Located(keeper, Journal(database, folder / "journal"))
+    located = Located(keeper, journal)
     keeper.on_access = located.forget
     state.located = located
     threads = [

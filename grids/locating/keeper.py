@@ -108,6 +108,10 @@ class Keeper:
         while not stopping.is_set():
             try:
                 self._listen(stopping)
+            except OSError as error:
+                log.warning("nothing is compiled, %s: %s", self._folder, error.strerror)
+                self.snapshot = None
+                stopping.wait(60 * LOOK_S)
             except (DBAPIError, psycopg.Error, WanggeError) as error:
                 if not self.is_cut_off:
                     log.warning(

@@ -258,3 +258,14 @@ def test_a_leave_begins_while_answers_are_kept(service: Service) -> None:
             actor="t",
         )
     wait_for(lambda: service.thinly().json()["reason"]["code"] == "nobody", within_s=10)
+
+
+def test_a_folder_that_cannot_be_written_is_no_reason_to_fail(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    settings = database.settings.model_copy(update={"data_dir": tmp_path / "file"})
+    monkeypatch.setattr(database, "settings", settings)
+    app = create_app(ServerSettings(), database)
+    assert thin.begin(app.state, database, threading.Event()) == []
+    assert app.state.located is None

@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "address": ("api.commands.address:app", "Addresses to places and back; those to be decided"),
     "locate": ("api.commands.locate:app", "Which grid a place belongs to, and who answers"),
     "heatmap": ("api.commands.heatmap:app", "Density of incidents: HTML, PNG, GeoTIFF, contours"),
+    "hotspots": ("api.commands.hotspots:app", "Hot grids, what they do over weeks, where to look"),
     "retention": ("api.commands.retention:app", "How long personal data is kept; what is due"),
     "secrets": ("api.commands.secrets:app", "Keys that phones and id numbers are encrypted with"),
     "accounts": ("api.commands.accounts:app", "Who may sign in, as what and where"),

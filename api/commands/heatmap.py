@@ -6,14 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 import typer
 
-from api.commands.layers import read_layer, read_points, write_layer
+from api.commands.layers import read_layer, read_points, read_times, write_layer
 from api.commands.shared import DataDir, moment, open_database, out, server_settings
-from data.importers import columns
-from data.importers.moments import times
-from data.importers.report import Report
 from gis.errors import BadInput, Problem
 from grids.incidents.repository import Filter
 from maps import heatmap_text, raster
@@ -28,7 +24,6 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 app = typer.Typer(rich_markup_mode=None)
-TIMES = ("reported_at", "occurred_at")
 
 
 @app.command(
@@ -118,7 +113,7 @@ def _of_file(
     **options: Any,
 ) -> Heatmap:
     frame, lon, lat = read_points(points, lon=names[0], lat=names[1], crs=crs)
-    moments = _times(frame, points, names[2], timezone or server_settings().timezone)
+    moments = read_times(frame, points, names[2], timezone or server_settings().timezone)
     known = moments.notna()
     if not known.any():
         raise BadInput(
@@ -148,23 +143,6 @@ def _of_file(
         source=points.name,
         **options,
     )
-
-
-def _times(frame: pd.DataFrame, path: Path, name: str | None, timezone: str) -> pd.Series:
-    told = {"reported_at": name} if name is not None else {}
-    present = [str(column) for column in frame.columns]
-    found = columns.resolve("incidents", TIMES, present, told, file=path.name).columns
-    column = found.get("reported_at") or found.get("occurred_at")
-    if column is None:
-        raise BadInput(
-            Problem(
-                "there is no column of times",
-                f"Name it with --time; there are: {', '.join(present)}",
-                source=path.name,
-            )
-        )
-    report = Report("incidents", path.name, path.stem)
-    return pd.to_datetime(times(frame[column], report, column, timezone=timezone), utc=True)
 
 
 def _write(made: Heatmap, path: Path, outlines: gpd.GeoDataFrame | None, language: str) -> None:

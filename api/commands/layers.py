@@ -16,6 +16,7 @@ import shapely
 
 from data.importers import columns, placing, values
 from data.importers.layers import LayerNotChosen
+from data.importers.moments import times
 from data.importers.reading import Geometries, Table, read
 from data.importers.report import Report
 from gis.crs import to_wgs84
@@ -25,6 +26,7 @@ from maps.output import replacing
 WRITERS: Final = (".gpkg", ".geojson", ".shz", ".parquet", ".csv")
 # Of a Shapefile, whose names have ten letters at the most.
 SHORT_NAMES: Final = {"compactness": "compact", "building_ids": "buildings_"}
+TIMES: Final = ("reported_at", "occurred_at")
 PLACES: Final = {"lon": "longitudes", "lat": "latitudes"}
 
 
@@ -154,6 +156,37 @@ def _of_columns(
     if report.problems:
         raise BadInput(report.problems)
     return x, y
+
+
+def read_times(frame: pd.DataFrame, path: Path, name: str | None, timezone: str) -> pd.Series:
+    """When each row of a file of points was reported, else when it happened, in UTC; NaT: unknown.
+
+    Parameters
+    ----------
+    name
+        Column; None takes one of the usual names.
+    timezone
+        Of times without a zone.
+
+    Raises
+    ------
+    BadInput
+        There is no such column.
+    """
+    told = {"reported_at": name} if name is not None else {}
+    present = [str(column) for column in frame.columns]
+    found = columns.resolve("incidents", TIMES, present, told, file=path.name).columns
+    column = found.get("reported_at") or found.get("occurred_at")
+    if column is None:
+        raise BadInput(
+            Problem(
+                "there is no column of times",
+                f"Name it with --time; there are: {', '.join(present)}",
+                source=path.name,
+            )
+        )
+    report = Report("incidents", path.name, path.stem)
+    return pd.to_datetime(times(frame[column], report, column, timezone=timezone), utc=True)
 
 
 def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str) -> None:

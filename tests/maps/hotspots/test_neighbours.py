@@ -93,3 +93,16 @@ def test_vertices_and_ground_agree_on_a_tiling(
     table = by_vertex.matrix.toarray()
     assert (table == table.T).all()
     assert not table.diagonal().any()
+
+
+def test_on_the_ground_rounding_parts_no_neighbours() -> None:
+    row, column = np.divmod(np.arange(144), 12)
+    x, y = 117 + column * 0.002, 45 + row * 0.002
+    # The far sides are computed anew, so they miss the next grid's near side by the last bit.
+    rounded = shapely.box(x, y, x + 0.002, y + 0.002)
+    wanted = 2 * 12 * 11 + 2 * 11 * 11
+    assert len(neighbours_of(rounded).pairs()) < wanted
+    assert len(neighbours_of(rounded, contact="ground").pairs()) == wanted
+    # A lane of a metre is no rounding.
+    apart = shapely.box(x, y, x + 0.00199, y + 0.00199)
+    assert not len(neighbours_of(apart, contact="ground").pairs())

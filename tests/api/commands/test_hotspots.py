@@ -1,0 +1,159 @@
+"""``wangge hotspots`` on files: hot grids, weeks, the list; and what it refuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from shapely import box
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.api.commands.conftest import Done
+
+    Run = Callable[..., Done]
+
+WEST, SOUTH, STEP = 117.0, 45.0, 0.002
+HOT = 44
+WEEKS = 26
+
+
+@pytest.fixture
+def grids(tmp_path: Path) -> Path:
+    """A town of 10 x 10 grids; the last is an island far off."""
+    y, x = np.divmod(np.arange(100), 10)
+    x[99] += 5
+    shapes = box(WEST + x * STEP, SOUTH + y * STEP, WEST + (x + 1) * STEP, SOUTH + (y + 1) * STEP)
+    path = tmp_path / "grids.gpkg"
+    frame = gpd.GeoDataFrame(
+        {"code": [f"g{place:02d}" for place in range(100)], "households": 300.0},
+        geometry=shapes,
+        crs=4326,
+    )
+    frame.loc[99, "households"] = None
+    frame.to_file(path, driver="GPKG")
+    return path
+
+
+@pytest.fixture
+def points(tmp_path: Path) -> Path:
+    """Half an event a week in each grid; in the last six weeks ten more in one. And oddities."""
+    random = np.random.default_rng(5)
+    rows = []
+    for week in range(WEEKS):
+        counts = random.poisson(0.5, 100)
+        counts[HOT] += 10 if week >= WEEKS - 6 else 0
+        place = np.repeat(np.arange(100), counts)
+        days = week * 7 + random.random(place.size) * 7
+        y, x = np.divmod(place, 10)
+        x[place == 99] += 5
+        rows.append(
+            pd.DataFrame(
+                {
+                    "lon": WEST + (x + random.random(place.size)) * STEP,
+                    "lat": SOUTH + (y + random.random(place.size)) * STEP,
+                    "time": pd.Timestamp("2026-01-01", tz="Asia/Shanghai")
+                    + pd.to_timedelta(days, unit="D"),
+                }
+            )
+        )
+    events = pd.concat(rows, ignore_index=True)
+    odd = events.iloc[:3].copy()
+    odd["lon"] = [WEST - 1, np.nan, WEST]
+    odd["time"] = [odd["time"].iloc[0], odd["time"].iloc[1], pd.NaT]
+    path = tmp_path / "points.csv"
+    pd.concat([events, odd]).to_csv(path, index=False)
+    return path
+
+
+def test_the_spot_is_hot_emerging_and_first_on_the_list(
+    wangge: Run, grids: Path, points: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "made.gpkg"
+    done = wangge(
+        "hotspots", "--grids", grids, "--points", points, "--households", "households",
+        "--from", "2026-01-01", "--to", "2026-07-02", "--out", out,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    total = len(pd.read_csv(points)) - 3
+    made = gpd.read_file(out).set_index("code")
+    assert made.events.sum() == total
+    assert f"{total:,} events in 100 grids" in done.out
+    assert "1 outside all grids, 2 without place or time" in done.out
+    assert "1 grids touch no other" in done.out
+    assert "1 grids with unknown or no households are not tested" in done.out
+    spot = made.loc[f"g{HOT}"]
+    assert spot.hot
+    assert spot.kind in {"emerging", "persisting"}
+    assert spot["rank"] == 1
+    assert spot.next_low <= spot.next_week <= spot.next_high
+    assert "近4周" in spot.reason_zh
+    assert spot.reason_en in done.out
+    assert not made.loc[["g00", "g99"]].hot.any()
+    # A twentieth of the area: the grids of the north are a little smaller than those of the south.
+    assert made["rank"].notna().sum() in {4, 5}
+    assert "the last 8 weeks, each forecast from those before it" in done.out
+    assert "naive count" in done.out
+
+
+def test_few_weeks_give_hot_grids_only(
+    wangge: Run, grids: Path, points: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "made.csv"
+    done = wangge(
+        "hotspots", "--grids", grids, "--points", points, "--from", "2026-06-01", "--out", out
+    )
+    assert done.code == 0, done.err
+    made = pd.read_csv(out)
+    assert made.set_index("code").hot[f"g{HOT}"]
+    assert "rank" not in made
+    assert "4 whole weeks: too few for a list" in done.out
+    assert "no households are given" in done.out
+    before = wangge(
+        "hotspots", "--grids", grids, "--points", points, "--to", "2025-12-31",
+        "--from", "2025-01-01", "--out", out,
+    )  # fmt: skip
+    assert before.code == 0, before.err
+    assert "0 events in 100 grids" in before.out
+    assert "0 hot grids" in before.out
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--households", "homes"), "there is no column 'homes'"),
+        (("--id", "number"), "Name it with --id"),
+        (("--time", "when"), "when"),
+        (("--from", "2027-01-01"), "before it begins"),
+        (("--to", "soon"), "'soon' is no time"),
+    ],
+)
+def test_refused(  # noqa: PLR0917 - a fixture each
+    wangge: Run, grids: Path, points: Path, tmp_path: Path, more: tuple[str, str], words: str
+) -> None:
+    out = tmp_path / "made.gpkg"
+    done = wangge("hotspots", "--grids", grids, "--points", points, "--out", out, *more)
+    assert done.code == 1
+    assert words in done.err
+    assert not out.exists()
+
+
+def test_negative_households_are_named_by_file_row_and_column(
+    wangge: Run, grids: Path, points: Path, tmp_path: Path
+) -> None:
+    frame = gpd.read_file(grids)
+    frame.loc[[3, 7], "households"] = -1
+    frame.to_file(grids, driver="GPKG")
+    done = wangge(
+        "hotspots", "--grids", grids, "--points", points, "--households", "households",
+        "--out", tmp_path / "made.gpkg",
+    )  # fmt: skip
+    assert done.code == 1
+    assert "grids.gpkg" in done.err
+    assert "households" in done.err
+    assert "negative" in done.err

@@ -24,6 +24,7 @@ from maps.hotspots import (
     BackTest,
     Neighbours,
     adjusted,
+    attention,
     backtest,
     gi_star,
     hot_grids,
@@ -76,6 +77,12 @@ def speed() -> None:
         return permutation_p(counts, neighbours, permutations=99)
 
     print(f"  99 permutations      wangge {best_ms(permuted, 1):10,.1f}")
+    weekly = np.random.default_rng(2).poisson(0.3, (len(shapes), 104))
+    print(
+        f"  104 weeks: list      wangge {best_ms(lambda: attention(weekly, neighbours), 1):10,.1f}"
+    )
+    tested = best_ms(lambda: backtest(weekly, neighbours, weeks=8), 1)
+    print(f"  back-test of 8 weeks wangge {tested:10,.1f}")
     if importlib.util.find_spec("esda") is None:
         print("  esda is not installed: left out")
         return

@@ -242,3 +242,17 @@ def test_every_mistake_is_said_at_once() -> None:
     assert fields_too == ["shares", "shares", "refit_weeks", "weeks"]
     with pytest.raises(BadInput, match="counts"):
         attention(np.zeros(400), TOWN)
+
+
+def test_two_years_give_a_season_and_less_does_not() -> None:
+    generator = np.random.default_rng(13)
+    weeks = np.arange(156)
+    wave = np.exp(0.6 * np.sin(2 * np.pi * weeks / (365.2425 / 7)))
+    counts = generator.poisson(0.5 * wave, (400, 156))
+    for end in (117, 143):  # a peak and a trough are ahead
+        made = attention(counts[:, :end], TOWN)
+        assert made.season == pytest.approx(wave[end], rel=0.1)
+        assert made.expected.sum() == pytest.approx(200 * wave[end], rel=0.15)
+    assert attention(counts[:, :103], TOWN).season == 1
+    level = attention(generator.poisson(0.5, (400, 120)), TOWN)
+    assert level.season == pytest.approx(1, abs=0.05)

@@ -29,8 +29,9 @@ SLACK = 0.06
 SLICES = 8
 """Pieces in which a pass over the whole plan is made; between them it can be stopped."""
 
-TIED = 6
-"""How many times as long a plan is refined in which cells are tied to others far away."""
+LONGER, COARSE = 6, 10
+"""How many times as long a plan is refined in which cells are tied to others far away, or in which
+so few cells make a grid that single moves hardly help."""
 
 INSIST = 10.0
 """How much dearer a grid beyond its band is while grids are being mended than while cooling."""
@@ -189,7 +190,7 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
             )
 
     if before is None:
-        polish(effort.sweeps * 7 // 10, 0.6, 0.02)
+        polish(effort.sweeps, 0.6, 0.02)
     steep[2] *= INSIST
     reluctance = wiring.priced(_reluctance(graph, steps), 0.0)
     is_elastic = counts is None
@@ -253,8 +254,8 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
     # What moves of single cells do not find: straighter borders, evener loads, camps joined. A
     # second measure would be forgotten, and an older plan left behind.
     again = effort.refine if before is None and not len(weight) else 0
-    if wiring.is_tie.any():
-        again *= TIED
+    if wiring.is_tie.any() or graph.size < COARSE * np.count_nonzero(division.members):
+        again *= LONGER
     for turn in range(again):
         tell("refining", 0.9 + 0.05 * turn / again)
         if over():

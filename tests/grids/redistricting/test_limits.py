@@ -221,15 +221,15 @@ def test_limits_that_are_kept_anyway_change_nothing():
     assert held.grids.to_wkb().equals(free.grids.to_wkb())
 
 
-@pytest.mark.parametrize("profile", ["urban", "high-rise"])
-def test_limits_of_shape_act_where_they_are_broken(profile):
+@pytest.mark.parametrize(("profile", "most"), [("urban", 0.75), ("high-rise", 0.9)])
+def test_limits_of_shape_act_where_they_are_broken(profile, most):
     area, buildings, barriers = made_town(40_000, 12, profile)
     free = draw(area, buildings, barriers)
     floor = 0.42
     held = draw(area, buildings, barriers, compactness_floor=floor)
     low = int((free.grids["compactness"] < floor).sum())
     assert low >= 4
-    assert len(list(held.broken("below_compactness"))) <= 0.75 * low
+    assert len(list(held.broken("below_compactness"))) <= most * low
     assert held.within_tolerance >= free.within_tolerance - 0.01
     # The most part of the plan is as it was, to the last vertex.
     assert held.grids.geometry.to_wkb().isin(free.grids.geometry.to_wkb()).mean() > 0.5

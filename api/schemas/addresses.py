@@ -115,10 +115,12 @@ class ReverseOut(BaseModel):
     @classmethod
     def of(cls, found: Reverse) -> ReverseOut:
         """From the service's answer."""
-        return cls(
-            text=found.text, method=found.method,  # type: ignore[arg-type]
-            name=found.name, distance_m=found.distance_m,
-            divisions=[DivisionOut(code=code, name=name) for code, name in found.divisions],
+        return cls.model_validate(
+            {
+                "text": found.text, "method": found.method, "name": found.name,
+                "distance_m": found.distance_m,
+                "divisions": [{"code": code, "name": name} for code, name in found.divisions],
+            }
         )  # fmt: skip
 
 
@@ -142,14 +144,15 @@ class ReviewOut(BaseModel):
     def of(cls, row: AddressReview) -> ReviewOut:
         """From the table's row."""
         place = None if row.geom is None else to_shape(row.geom)
-        return cls(
-            id=row.id, text=row.text,
-            candidates=[CandidateOut.model_validate(each) for each in row.candidates],
-            incident_id=row.incident_id, area_code=row.area_code, at=row.at,
-            outcome=row.outcome,  # type: ignore[arg-type]
-            label=row.label, lon=None if place is None else place.x,
-            lat=None if place is None else place.y, decided_at=row.decided_at,
-            decided_by=row.decided_by,
+        return cls.model_validate(
+            {
+                "id": row.id, "text": row.text, "candidates": row.candidates,
+                "incident_id": row.incident_id, "area_code": row.area_code, "at": row.at,
+                "outcome": row.outcome, "label": row.label,
+                "lon": None if place is None else place.x,
+                "lat": None if place is None else place.y, "decided_at": row.decided_at,
+                "decided_by": row.decided_by,
+            }
         )  # fmt: skip
 
 

@@ -87,6 +87,8 @@ def link(
         with session.begin_nested():
             session.add(assignment)
     except sa.exc.IntegrityError as error:
+        if _constraint(error) not in {"assignments_once_unit", "assignments_once_department"}:
+            raise
         raise AssignmentConflict(
             f"{person.name} is {role} of {where} in that time already"
         ) from error
@@ -101,6 +103,11 @@ def link(
         role=role,
     )
     return assignment
+
+
+def _constraint(error: sa.exc.IntegrityError) -> str | None:
+    """Name of what the database would not have."""
+    return error.orig.diag.constraint_name if error.orig else None  # type: ignore[attr-defined]
 
 
 def _link_problems(
@@ -292,6 +299,8 @@ def begin_emergency(
         with session.begin_nested():
             session.add(mode)
     except sa.exc.IntegrityError as error:
+        if _constraint(error) != "duty_modes_once":
+            raise
         raise DutyConflict(f"{area} is in emergency in that time already") from error
     _record_mode(session, mode, "duty.emergency_begun", actor)
     return mode

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from grids.redistricting.compiled import Flags, Floats, Ints, Labels, State, kernel, uniform
+from grids.redistricting.heap import pop, push
 
 
 @kernel
@@ -33,21 +34,8 @@ def walk_distances(
     heap_key[0], heap_cell[0] = 0.0, source
     size = 1
     while size > 0:
-        key, cell = heap_key[0], heap_cell[0]
+        key, cell = pop(heap_key, heap_cell, size)
         size -= 1
-        last_key, last_cell = heap_key[size], heap_cell[size]
-        at = 0
-        while True:
-            child = 2 * at + 1
-            if child >= size:
-                break
-            if child + 1 < size and heap_key[child + 1] < heap_key[child]:
-                child += 1
-            if heap_key[child] >= last_key:
-                break
-            heap_key[at], heap_cell[at] = heap_key[child], heap_cell[child]
-            at = child
-        heap_key[at], heap_cell[at] = last_key, last_cell
         if key > distance[cell]:
             continue
         for e in range(starts[cell], starts[cell + 1]):
@@ -57,15 +45,8 @@ def walk_distances(
             further = key + step[e]
             if further < distance[other]:
                 distance[other] = further
-                at = size
+                push(heap_key, heap_cell, size, further, other)
                 size += 1
-                while at > 0:
-                    parent = (at - 1) // 2
-                    if heap_key[parent] <= further:
-                        break
-                    heap_key[at], heap_cell[at] = heap_key[parent], heap_cell[parent]
-                    at = parent
-                heap_key[at], heap_cell[at] = further, other
 
 
 @kernel

@@ -18,6 +18,7 @@ import shapely
 
 from grids.redistricting.cells import Cells
 from grids.redistricting.compiled import Flags, Floats, Ints, Labels, kernel
+from grids.redistricting.heap import pop, push
 from grids.redistricting.inputs import Town, point_array
 from grids.redistricting.linework import Segments, closed, segments_between
 from grids.redistricting.rules import BARRIER_KINDS, BRIDGE_REACH_M, NODE_M, Speeds
@@ -122,21 +123,8 @@ def _reach(
     heap_key[0], heap_node[0] = 0.0, source
     size = 1
     while size > 0:
-        key, node = heap_key[0], heap_node[0]
+        key, node = pop(heap_key, heap_node, size)
         size -= 1
-        last_key, last_node = heap_key[size], heap_node[size]
-        at = 0
-        while True:
-            child = 2 * at + 1
-            if child >= size:
-                break
-            if child + 1 < size and heap_key[child + 1] < heap_key[child]:
-                child += 1
-            if heap_key[child] >= last_key:
-                break
-            heap_key[at], heap_node[at] = heap_key[child], heap_node[child]
-            at = child
-        heap_key[at], heap_node[at] = last_key, last_node
         if key > minutes[node]:
             continue
         for e in range(starts[node], starts[node + 1]):
@@ -145,15 +133,8 @@ def _reach(
             if further > limit or further >= minutes[other]:
                 continue
             minutes[other] = further
-            at = size
+            push(heap_key, heap_node, size, further, other)
             size += 1
-            while at > 0:
-                parent = (at - 1) // 2
-                if heap_key[parent] <= further:
-                    break
-                heap_key[at], heap_node[at] = heap_key[parent], heap_node[parent]
-                at = parent
-            heap_key[at], heap_node[at] = further, other
 
 
 def draw_ways(town: Town, cells: Cells, speeds: Speeds) -> Ways:

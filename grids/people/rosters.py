@@ -18,13 +18,20 @@ SELECT a.id, a.person_id, a.role, a.is_primary, a.mode, a.link_level, a.grid_id,
     a.department_id, extract(epoch FROM lower(a.valid))::float8 AS since,
     extract(epoch FROM upper(a.valid))::float8 AS until
 FROM assignments AS a
-WHERE num_nonnulls(a.grid_id, a.unit_code, a.department_id) = 1
-    AND (
-        CAST(:units AS text[]) IS NULL
-        OR a.grid_id = ANY(CAST(:grids AS bigint[])) OR a.unit_code = ANY(:units)
-        OR a.department_id IN (SELECT d.id FROM departments AS d WHERE d.area_code = ANY(:units))
-    )
 """
+_ALL: Final = _DUTIES + "WHERE num_nonnulls(a.grid_id, a.unit_code, a.department_id) = 1"
+# Each by its own index: with OR between them every assignment would be read.
+_NEAR: Final = " UNION ALL ".join(
+    _DUTIES + where
+    for where in (
+        "WHERE a.grid_id = ANY(CAST(:grids AS bigint[]))",
+        "WHERE a.unit_code = ANY(:units)",
+        (
+            "WHERE a.department_id IN "
+            "(SELECT d.id FROM departments AS d WHERE d.area_code = ANY(:units))"
+        ),
+    )
+)
 _LEAVES: Final = """
 SELECT person_id, deputy_id, extract(epoch FROM lower(during))::float8 AS since,
     extract(epoch FROM upper(during))::float8 AS until
@@ -56,6 +63,8 @@ def load(session: Session, *, grids: Sequence[int] = (), unit: str | None = None
         Only what concerns these grids, this unit and those above it; all where it is None.
     """
     units = None if unit is None else sorted({unit, unit[:9], unit[:6]})
+    near = {"units": units, "grids": list(grids)}
+    rows = execute(session, _ALL) if units is None else execute(session, _NEAR, **near)
     duties = [
         Duty(
             id=row.id,
@@ -70,7 +79,7 @@ def load(session: Session, *, grids: Sequence[int] = (), unit: str | None = None
             unit=row.unit_code,
             department=row.department_id,
         )
-        for row in execute(session, _DUTIES, units=units, grids=list(grids))
+        for row in rows
     ]
     people = None if unit is None else [each.person for each in duties]
     leaves = [

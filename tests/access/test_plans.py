@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from bench.access import QUERIES
 from boundaries.access import Credential, enter
 from gis import hardening
+from grids.people.answering import answering, explained
 from tests import conftest
 from tests.access import province
 
@@ -94,6 +96,22 @@ def test_without_the_leakproof_flag_it_would(
     with database.engine.connect() as connection:
         assert hardening.is_leakproof(connection)
     assert not scanned(database, keys[100], name, 100)
+
+
+def test_who_answers_is_looked_up(big: tuple[Database, dict[int, str]]) -> None:
+    """Within functions, whose plans nobody sees: no assignment is read that is not asked for."""
+    database, _ = big
+    read = sa.text(
+        "SELECT seq_scan, seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'assignments'"
+    )
+    with database.transaction() as session:
+        grid, unit = session.execute(
+            sa.text("SELECT grid_id, unit_code FROM grid_shapes LIMIT 1")
+        ).one()
+        at = datetime(2026, 6, 1, tzinfo=UTC)
+        assert answering(session, grid=grid, unit=unit, at=at, matter="tourism")
+        assert explained(session, grid=grid, unit=unit, at=at).considered
+        assert session.execute(read).one() == (0, 0)
 
 
 def test_a_point_that_is_no_plain_column_costs_the_index(

@@ -192,14 +192,18 @@ BEGIN
                     FROM concerned AS d WHERE d.id = a.department_id
                 )
             END AS standing
-        FROM assignments AS a
+        FROM (
+            -- Each by its own index: with OR between them every assignment would be read.
+            SELECT g.* FROM assignments AS g WHERE g.grid_id IN (exclusive, grid)
+            UNION ALL
+            SELECT u.* FROM assignments AS u
+            WHERE u.unit_code IN (unit, left(unit, 9), left(unit, 6))
+            UNION ALL
+            SELECT o.* FROM assignments AS o
+            WHERE o.department_id IN (SELECT d.id FROM concerned AS d)
+        ) AS a
         LEFT JOIN leaves AS l ON l.person_id = a.person_id AND l.during @> moment
         WHERE a.valid @> moment
-            AND (
-                a.grid_id IN (exclusive, grid)
-                OR a.unit_code IN (unit, left(unit, 9), left(unit, 6))
-                OR a.department_id IN (SELECT d.id FROM concerned AS d)
-            )
             AND a.mode IN ('any', CASE
                 WHEN wangge_is_emergency(unit, moment) THEN 'emergency' ELSE 'normal' END)
     ),

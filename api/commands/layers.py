@@ -12,12 +12,12 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
-import shapely
 
+from data.bulk import positions
 from data.importers import columns, placing, values
 from data.importers.layers import LayerNotChosen
 from data.importers.moments import times
-from data.importers.reading import Geometries, Table, read
+from data.importers.reading import Table, read
 from data.importers.report import Report
 from gis.crs import to_wgs84
 from gis.errors import BadInput, Problem
@@ -27,7 +27,6 @@ WRITERS: Final = (".gpkg", ".geojson", ".shz", ".parquet", ".csv")
 # Of a Shapefile, whose names have ten letters at the most.
 SHORT_NAMES: Final = {"compactness": "compact", "building_ids": "buildings_"}
 TIMES: Final = ("reported_at", "occurred_at")
-PLACES: Final = {"lon": "longitudes", "lat": "latitudes"}
 
 
 def read_layer(path: Path) -> gpd.GeoDataFrame:
@@ -64,13 +63,19 @@ def read_layer(path: Path) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(table.frame, geometry=table.geometry, crs=table.crs)
 
 
+def split_layer(path: Path) -> tuple[Path, str | None]:
+    """File and layer of ``FILE|LAYER``; the sign may be part of a file's name."""
+    file, _, layer = str(path).partition("|")
+    if not layer or path.exists():
+        return path, None
+    return Path(file), layer.removeprefix("layername=")
+
+
 def _read(path: Path) -> Table:
     """The table of ``FILE`` or ``FILE|LAYER``."""
-    file, _, layer = str(path).partition("|")
+    file, layer = split_layer(path)
     try:
-        if not layer or path.exists():  # the sign may be part of a file's name
-            return read(path)
-        return read(Path(file), layer=layer.removeprefix("layername="))
+        return read(file, layer=layer)
     except LayerNotChosen as error:
         raise BadInput(
             error.problems[0].reason,
@@ -98,7 +103,7 @@ def read_points(
     table = _read(path)
     points = table.geometry if lon is None and lat is None else None
     if points is not None:
-        x, y = _of_points(points, path)
+        x, y = positions.of_points(points, path.name)
     else:
         x, y = _of_columns(table, path, lon, lat)
     xy = np.column_stack([x, y])
@@ -123,35 +128,15 @@ def read_points(
     return table.frame, wgs_lon, wgs_lat
 
 
-def _of_points(points: Geometries, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    types = {shape.geom_type for shape in points if shape is not None}
-    if other := types - {"Point"}:
-        reason = f"points are wanted, there are {', '.join(sorted(other))}"
-        raise BadInput(Problem(reason, source=path.name))
-    return shapely.get_x(points), shapely.get_y(points)
-
-
 def _of_columns(
     table: Table, path: Path, lon: str | None, lat: str | None
 ) -> tuple[np.ndarray, np.ndarray]:
     present = [str(column) for column in table.frame.columns]
-    told = {name: column for name, column in (("lon", lon), ("lat", lat)) if column is not None}
-    found = columns.resolve("points", tuple(PLACES), present, told, file=path.name).columns
+    present = [str(column) for column in table.frame.columns]
+    found = positions.columns_of(present, lon=lon, lat=lat, file=path.name)
     report = Report("points", path.name, path.stem)
-    problems = [
-        Problem(
-            f"there is no column of {what}",
-            f"Name it with --{name}. {columns.nearest_text(name, present, 'The columns are')}",
-            path.name,
-        )
-        for name, what in PLACES.items()
-        if name not in found
-    ]
-    if problems:
-        raise BadInput(problems)
     x, y = (
-        values.numbers(table.frame[found[name]], report, found[name], unit="degrees or metres")
-        for name in PLACES
+        values.numbers(table.frame[name], report, name, unit="degrees or metres") for name in found
     )
     if report.problems:
         raise BadInput(report.problems)
@@ -229,17 +214,3 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str) -> None:
                         source=path.name,
                     )
                 )
-
-
-def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Write rows without geometry as CSV or Parquet, by the ending."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as fresh:
-        if path.suffix.lower() == ".csv":
-            frame.to_csv(fresh, index=False, encoding="utf-8-sig")
-        elif path.suffix.lower() == ".parquet":
-            frame.to_parquet(fresh, index=False)
-        else:
-            raise BadInput(
-                Problem(f"cannot write '{path.suffix}'", "Use .csv or .parquet", source=path.name)
-            )

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-import numpy as np
-import pandas as pd
 import typer
-from rich.progress import track
 
-from api.commands.layers import read_layer, read_points, write_table
-from api.commands.shared import AsJson, DataDir, moment, open_database, out, print_json, progress
+from api.commands.locate_files import locate_files
+from api.commands.shared import AsJson, DataDir, moment, open_database, out, print_json
 from api.schemas.places import LocateOut
-from gis.errors import BadInput, Problem
-from gis.locator import CHUNK, Locator
 from grids.incidents.categories import check_category
 from grids.incidents.responsibility import REASONS, Answer, Nearest, answer, position, told
 from grids.people.roster import VERDICTS
-
-if TYPE_CHECKING:
-    import geopandas as gpd
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -47,11 +38,22 @@ def _locate(
         bool, typer.Option("--explain", help="Also who could have been called, and why not")
     ] = False,
     grids: Annotated[Path | None, typer.Option(help="Layer of grids: FILE or 'FILE|LAYER'")] = None,
-    points: Annotated[Path | None, typer.Option(help="Points, the same")] = None,
-    out_file: Annotated[Path | None, typer.Option("--out", help=".csv or .parquet")] = None,
+    points: Annotated[
+        Path | None, typer.Option(help="Points: the same, or a folder of Parquet files")
+    ] = None,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help=".csv or .parquet, else a folder of Parquet files")
+    ] = None,
     id_column: Annotated[str, typer.Option("--id", help="Column of the grids")] = "code",
     lon_column: Annotated[str | None, typer.Option("--lon", help="Column of the points")] = None,
     lat_column: Annotated[str | None, typer.Option("--lat", help="Column of the points")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run on files that was ended")
+    ] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Files over Dask: tcp://HOST:8786, or local:N for N processes"),
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -67,7 +69,10 @@ def _locate(
             category=category, explain=explain, as_json=as_json,
         )  # fmt: skip
     elif grids is not None and points is not None and out_file is not None:
-        _many(grids, points, out_file, id_column, lon_column, lat_column, crs)
+        locate_files(
+            grids, points, out_file, id_column=id_column, lon=lon_column, lat=lat_column, crs=crs,
+            resumes=resume, scheduler=scheduler, as_json=as_json,
+        )  # fmt: skip
     else:
         raise typer.BadParameter("give either LON LAT, or --grids, --points and --out")
 
@@ -140,61 +145,3 @@ def _nearest(found: Nearest) -> str:
         names.append(f"{found.unit.name}{other}")
     words = " ".join([f"nearest grid {found.code}", ", ".join(names)]).rstrip()
     return f"{words}, {found.distance_m:,.0f} m away"
-
-
-def _many(
-    grids: Path,
-    points: Path,
-    out_file: Path,
-    id_column: str,
-    lon_column: str | None,
-    lat_column: str | None,
-    crs: str,
-) -> None:
-    layer = read_layer(grids).to_crs(4326)
-    if id_column not in layer:
-        raise BadInput(
-            Problem(
-                f"there is no column '{id_column}'",
-                f"Name it with --id; there are: {', '.join(map(str, layer.columns))}",
-                source=grids.name,
-            )
-        )
-    frame, lon, lat = read_points(points, lon=lon_column, lat=lat_column, crs=crs)
-    ids = _ids(layer, grids, id_column)
-    try:
-        locator = Locator.build(layer.geometry.to_numpy(), ids)
-    except BadInput as error:
-        raise BadInput(replace(each, source=grids.name) for each in error.problems) from None
-    found = np.empty(len(lon), dtype=np.int64)
-    for start in track(
-        range(0, len(lon), CHUNK), description="locating", console=progress, transient=True
-    ):
-        part = slice(start, start + CHUNK)
-        found[part] = locator.locate(lon[part], lat[part])
-    answers = pd.Series(ids[np.maximum(found, 0)], index=frame.index)
-    if answers.dtype == object:
-        answers = answers.where(found >= 0, "")
-    else:
-        answers = answers.astype("Int64").where(found >= 0)
-    name = id_column if id_column not in frame else f"grid_{id_column}"
-    write_table(frame.assign(**{name: answers}), out_file)
-    inside, placed = int((found >= 0).sum()), int(np.isfinite(lon).sum())
-    out.print(
-        f"{len(lon):,} points: {inside:,} in a grid, {placed - inside:,} outside all grids, "
-        f"{len(lon) - placed:,} without coordinates; written to {out_file}"
-    )
-
-
-def _ids(layer: gpd.GeoDataFrame, path: Path, name: str) -> np.ndarray:
-    """Ids of the grids: whole numbers, which sort as such, else text."""
-    column = layer[name]
-    empty = column.isna() | (column.astype(str).str.strip() == "")
-    if empty.any():
-        raise BadInput(
-            Problem("the grid has no id", "Give every grid one", path.name, int(row) + 1, name)
-            for row in np.flatnonzero(empty)
-        )
-    if pd.api.types.is_numeric_dtype(column) and (column == column.astype("int64")).all():
-        return column.to_numpy("int64")
-    return column.astype(str).to_numpy(object)

@@ -49,26 +49,53 @@ def _answer(request: dict[str, Any], out: Path) -> dict[str, Any]:
         options: dict[str, Any] = {"datetime_as_string": True, "where": request["where"]}
         if request["encoding"]:
             options["encoding"] = request["encoding"]
+        if request.get("stream"):
+            _stream(path, answer, options)
+            return {}
         meta, table = read_arrow(path, layer=chosen, **options)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError) as error:
         return {"error": str(error)}
     except (pa.ArrowException, MemoryError) as error:
         return {"error": f"{type(error).__name__}: {error}"}
-    answer["crs"] = meta["crs"]
-    answer["geometry"] = meta["geometry_name"] or (
-        "wkb_geometry" if "wkb_geometry" in table.column_names else None
-    )
-    answer["fid"] = meta.get("fid_column") or None
+    answer |= _told(meta, table.column_names)
     with pa.OSFile(str(out), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     return answer
+
+
+def _told(meta: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    return {
+        "crs": meta["crs"],
+        "geometry": meta["geometry_name"] or ("wkb_geometry" if "wkb_geometry" in names else None),
+        "fid": meta.get("fid_column") or None,
+    }
+
+
+def _stream(path: str, answer: dict[str, Any], options: dict[str, Any]) -> None:
+    """Write the answer in one line, then batches as an Arrow stream, to standard output."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyogrio  # noqa: PLC0415
+    from pyogrio.raw import open_arrow  # noqa: PLC0415
+
+    counted = pyogrio.read_info(path, layer=answer["layer"])["features"]
+    answer["rows"] = counted if counted >= 0 else None
+    with open_arrow(path, layer=answer["layer"], use_pyarrow=True, **options) as (meta, reader):
+        answer |= _told(meta, reader.schema.names)
+        sink = sys.stdout.buffer
+        sink.write(json.dumps(answer).encode() + b"\n")
+        with pa.ipc.new_stream(sink, reader.schema) as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+        sink.flush()
 
 
 def main(arguments: list[str]) -> int:
     """Read the request (JSON), limit this process, answer in JSON on standard output."""
     request = json.loads(arguments[0])
     _limit(request["memory"], request["cpu_s"], request["output"])
-    sys.stdout.write(json.dumps(_answer(request, Path(arguments[1]))))
+    answer = _answer(request, Path(arguments[1]))
+    if answer:
+        sys.stdout.write(json.dumps(answer))
     return 0
 
 

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,7 +32,9 @@ Geometries = NDArray[np.object_]
 CHILD_MEMORY: Final = 8 << 30
 CHILD_CPU_S: Final = 900
 CHILD_OUTPUT: Final = 8 << 30
+STREAM_CPU_S: Final = 86_400
 _REPOSITORY: Final = Path(__file__).resolve().parents[2]
+_CHILD: Final = (sys.executable, "-m", "data.importers.child")
 
 
 @dataclass
@@ -231,25 +235,14 @@ def ask_gdal(
     BadInput
         GDAL cannot read it, or died trying.
     """
-    address = str(checked.path.resolve())
-    if checked.gzipped:
-        address = f"/vsigzip/{address}"
-    elif checked.format == "zip":
-        address = f"/vsizip/{address}"
     with tempfile.TemporaryDirectory(prefix="wangge-import-") as folder:
         out = Path(folder) / "layer.arrow"
-        request = {
-            "path": address,
-            "layer": layer,
+        request = _request(checked, layer, encoding) | {
             "preferred": list(preferred),
             "where": where,
-            "encoding": encoding,
-            "memory": CHILD_MEMORY,
-            "cpu_s": CHILD_CPU_S,
-            "output": CHILD_OUTPUT,
         }
         done = subprocess.run(  # noqa: S603 - our own interpreter and module, no shell
-            [sys.executable, "-m", "data.importers.child", json.dumps(request), str(out)],
+            [*_CHILD, json.dumps(request), str(out)],
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
@@ -258,18 +251,10 @@ def ask_gdal(
             timeout=CHILD_CPU_S * 2,
         )
         if done.returncode != 0:
-            raise _died(checked.path.name, done)
+            raise _died(checked.path.name, done.returncode, done.stderr)
         answer: dict[str, Any] = json.loads(done.stdout)
         if "error" in answer:
-            # What GDAL adds helps a programmer, not the sender of the file.
-            reason = answer["error"].replace(address, checked.path.name).partition("; It might")[0]
-            if "not recognized as being in a supported file format" in reason:
-                reason = "it is damaged, or not what its name says"
-            reason = reason.rstrip(".")
-            raise BadInput(
-                f"{checked.path.name} cannot be read: {reason}",
-                "Open it in the program that made it and export it again.",
-            )
+            raise _refused(checked, answer["error"])
         table = None
         if "layer" in answer:
             with pa.OSFile(str(out)) as source:
@@ -284,14 +269,135 @@ def ask_gdal(
     )
 
 
-def _died(name: str, done: subprocess.CompletedProcess[bytes]) -> BadInput:
-    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-    if done.returncode < 0:
-        why = f"stopped by {signal.Signals(-done.returncode).name}"
-        if -done.returncode == signal.SIGXCPU:
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A layer as the child process hands it over, batch by batch.
+
+    Attributes
+    ----------
+    rows
+        How many there are; None where GDAL would have to read all of it to know.
+    """
+
+    layer: str
+    geometry: str | None
+    crs: str | None
+    rows: int | None
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+
+
+@contextmanager
+def stream(checked: guards.Checked, layer: str | None) -> Iterator[Stream]:
+    """Have the child process read a layer, in the memory that a batch takes.
+
+    Parameters
+    ----------
+    layer
+        Its name; None takes the only one.
+
+    Raises
+    ------
+    BadInput
+        GDAL cannot read it, or died trying; in the middle of the batches, if it comes to that.
+    """
+    encoding = None
+    if checked.format in ("shapefile", "zip"):
+        encoding, _ = tables.dbf_encoding(checked)
+    request = _request(checked, layer, encoding)
+    request |= {"preferred": [], "where": None, "stream": True, "cpu_s": STREAM_CPU_S}
+    with (
+        tempfile.TemporaryDirectory(prefix="wangge-import-") as folder,
+        tempfile.TemporaryFile() as words,
+        subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
+            [*_CHILD, json.dumps(request), ""],
+            stdout=subprocess.PIPE,
+            stderr=words,
+            stdin=subprocess.DEVNULL,
+            cwd=_REPOSITORY,
+            env=_child_environment(checked.driver, folder),
+        ) as child,
+    ):
+        assert child.stdout is not None
+
+        def ended() -> None:
+            """Look whether it came to its end as it should."""
+            rest = child.stdout.read() if child.stdout is not None else b""
+            if child.wait() != 0:
+                words.seek(0)
+                raise _died(checked.path.name, child.returncode, words.read())
+            if rest:
+                raise _refused(checked, json.loads(rest)["error"])
+
+        def batches(reader: Any) -> Iterator[pa.RecordBatch]:
+            try:
+                yield from reader
+            except pa.ArrowException:
+                ended()
+                raise
+            ended()
+
+        try:
+            line = child.stdout.readline()
+            answer: dict[str, Any] = json.loads(line) if line else {}
+            if not line:
+                ended()
+            if "error" in answer:
+                raise _refused(checked, answer["error"])
+            if "layer" not in answer:
+                names = [name for name, _ in answer["layers"]]
+                layers.choose(names, layer, (), file=checked.path.name)
+            reader = pa.ipc.open_stream(child.stdout)
+            kept = [f for f in reader.schema if f.name != answer["fid"] or f.name in ("id", "code")]
+            names = [field.name for field in kept]
+            yield Stream(
+                answer["layer"],
+                answer["geometry"],
+                answer["crs"],
+                answer["rows"],
+                pa.schema(kept),
+                (batch.select(names) for batch in batches(reader)),
+            )
+        finally:
+            child.kill()
+
+
+def _request(checked: guards.Checked, layer: str | None, encoding: str | None) -> dict[str, Any]:
+    address = str(checked.path.resolve())
+    if checked.gzipped:
+        address = f"/vsigzip/{address}"
+    elif checked.format == "zip":
+        address = f"/vsizip/{address}"
+    return {
+        "path": address,
+        "layer": layer,
+        "encoding": encoding,
+        "memory": CHILD_MEMORY,
+        "cpu_s": CHILD_CPU_S,
+        "output": CHILD_OUTPUT,
+    }
+
+
+def _refused(checked: guards.Checked, reason: str) -> BadInput:
+    # What GDAL adds helps a programmer, not the sender of the file.
+    plain = reason.replace(str(checked.path.resolve()), checked.path.name)
+    plain = plain.replace("/vsigzip/", "").replace("/vsizip/", "").partition("; It might")[0]
+    if "not recognized as being in a supported file format" in plain:
+        plain = "it is damaged, or not what its name says"
+    return BadInput(
+        f"{checked.path.name} cannot be read: {plain.rstrip('.')}",
+        "Open it in the program that made it and export it again.",
+    )
+
+
+def _died(name: str, code: int, words: bytes) -> BadInput:
+    last = words.decode(errors="replace").strip().splitlines()[-1:]
+    if code < 0:
+        why = f"stopped by {signal.Signals(-code).name}"
+        if -code == signal.SIGXCPU:
             why = f"took more than {CHILD_CPU_S} s"
     else:
-        why = last[0] if last else f"exit {done.returncode}"
+        why = last[0] if last else f"exit {code}"
     return BadInput(
         f"{name} cannot be read: the reader gave up on it ({why})",
         "It is damaged or too large for one import; export it again, in parts.",

@@ -78,7 +78,7 @@ def read_csv(checked: Checked, encoding: str | None) -> Sheet:
         text, notes = decode(file.read(), checked.path.name, encoding)
     header = text.lstrip("\n\r").split("\n", 1)[0]
     separator = max(",\t;|", key=header.count)
-    _refuse_doubles(next(csv.reader([header], delimiter=separator), []), checked.path.name)
+    refuse_doubles(next(csv.reader([header], delimiter=separator), []), checked.path.name)
     try:
         frame = pd.read_csv(
             io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, na_values=[""],
@@ -96,7 +96,14 @@ def read_csv(checked: Checked, encoding: str | None) -> Sheet:
     return Sheet(frame, notes=notes)
 
 
-def _refuse_doubles(names: list[str], file: str) -> None:
+def refuse_doubles(names: list[str], file: str) -> None:
+    """Refuse a header that has a column twice.
+
+    Raises
+    ------
+    BadInput
+        Naming them.
+    """
     seen = [name.strip() for name in names]
     doubles = sorted({name for name in seen if name and seen.count(name) > 1})
     if doubles:
@@ -125,7 +132,7 @@ def read_xlsx(checked: Checked, wanted: str | None, preferred: tuple[str, ...]) 
         title = layers.choose(filled, wanted, preferred, file=name)
         rows = book[title].iter_rows(values_only=True)
         names = ["" if v is None else str(v).strip() for v in next(rows)]
-        _refuse_doubles(names, name)
+        refuse_doubles(names, name)
         kept = [i for i, text in enumerate(names) if text]
         values = [
             [row[i] if i < len(row) else None for i in kept]
@@ -148,21 +155,38 @@ def read_parquet(checked: Checked) -> tuple[pa.Table, str | None, str | None]:
         Damaged, more rows or (unpacked) bytes than fit, or geometry not in WKB.
     """
     name = checked.path.name
+    _, column, crs, meta = parquet_head(checked)
+    unpacked = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
+    if meta.num_rows > MAX_ROWS or unpacked > 16_000_000_000:
+        raise BadInput(
+            f"{name} says it has {meta.num_rows} rows ({unpacked / 1e9:.1f} GB)",
+            f"Send at most {MAX_ROWS} rows at a time.",
+        )
     try:
         with pq.ParquetFile(checked.path) as file:
-            meta = file.metadata
-            unpacked = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
-            if meta.num_rows > MAX_ROWS or unpacked > 16_000_000_000:
-                raise BadInput(
-                    f"{name} says it has {meta.num_rows} rows ({unpacked / 1e9:.1f} GB)",
-                    f"Send at most {MAX_ROWS} rows at a time.",
-                )
             table = file.read()
     except (pa.ArrowException, OSError) as error:
-        raise BadInput(f"{name} is a damaged Parquet file: {error}", "Copy it again.") from error
-    geo = (table.schema.metadata or {}).get(b"geo")
+        raise _damaged(name, error) from error
+    return table, column, crs
+
+
+def parquet_head(checked: Checked) -> tuple[pa.Schema, str | None, str | None, pq.FileMetaData]:
+    """What a Parquet file says of itself: schema, column of geometry, declared CRS, its footer.
+
+    Raises
+    ------
+    BadInput
+        Damaged, or geometry not in WKB.
+    """
+    name = checked.path.name
+    try:
+        with pq.ParquetFile(checked.path) as file:
+            schema, meta = file.schema_arrow, file.metadata
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(name, error) from error
+    geo = (schema.metadata or {}).get(b"geo")
     if geo is None:
-        return table, None, None
+        return schema, None, None, meta
     if guards.fault(geo, "json") is not None:
         raise BadInput(f"{name} has a GeoParquet header that is too long or nested too deep")
     try:
@@ -176,7 +200,11 @@ def read_parquet(checked: Checked) -> tuple[pa.Table, str | None, str | None]:
         raise BadInput(f"{name} keeps geometry as {encoding}", "Write it with WKB geometry.")
     # No crs at all means OGC:CRS84 by the standard; a null one means unknown.
     crs = "OGC:CRS84" if "crs" not in details else _projjson(details["crs"])
-    return table, column, crs
+    return schema, column, crs, meta
+
+
+def _damaged(name: str, error: Exception) -> BadInput:
+    return BadInput(f"{name} is a damaged Parquet file: {error}", "Copy it again.")
 
 
 def _projjson(crs: Any) -> str | None:

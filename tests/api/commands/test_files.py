@@ -131,6 +131,29 @@ class TestLocate:
         assert "Traceback" not in done.err
         assert "file" in done.err
 
+    def test_rows_without_a_position_are_named_and_do_not_stop_it(
+        self, wangge: Run, grids: Path, tmp_path: Path
+    ) -> None:
+        points = tmp_path / "points.csv"
+        points.write_text(
+            "id,x,y\na,117.01,45.01\nb,500000,4930000\nc,,\nd,abc,45\ne,45.01,117.01\n",
+            encoding="utf-8",
+        )
+        out = tmp_path / "out.csv"
+        done = wangge("locate", "--grids", grids, "--points", points, "--out", out)
+        assert done.code == 0, done.err
+        assert (
+            "5 points: 1 in a grid, 0 outside all grids, 1 without coordinates, 3 that" in done.out
+        )
+        assert "without coordinates: rows 3\n" in done.err
+        assert "row 2: (500000, 4.93e+06) is no position in wgs84\n" in done.err
+        assert "row 4: x is text: 'abc'" in done.err
+        assert "row 5: (45.01, 117.01) is no position in wgs84; did you mean lon=117.01" in done.err
+        assert pd.read_csv(out, dtype=str)["code"].notna().tolist() == [True] + 4 * [False]
+        told = wangge("locate", "--grids", grids, "--points", points, "--out", out, "--json")
+        assert told.document["no_positions"]["count"] == 3
+        assert told.document["without_coordinates"] == {"count": 1, "first_rows": [3]}
+
     def test_one(self, wangge: Run, county: factories.County) -> None:
         lon, lat = factories.middle(1)
         done = wangge("locate", lon, lat, "--accuracy", 20, "--json")
@@ -314,12 +337,8 @@ def test_crs_check_tells_a_shifted_layer(wangge: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (
-            "id,x,y\na,117,45\nb,500000,4930000\nc,117.01,45.01\n",
-            r"row 2: .* no position in wgs84.*--crs EPSG",
-        ),
         ("id,x,y\na,500000,4930000\nb,500100,4930000\n", r"look like metres.*--crs.*EPSG"),
-        ("id,lon,lat\na,abc,44.5\n", r"row 1, field lon: is text: 'abc'"),
+        ("id,lon,lat\na,abc,44.5\n", r"row 1: lon is text: 'abc'.*--lon"),
         ("id,east,north\na,117.01,45.01\n", r"no column of longitudes.*--lon.*latitudes.*--lat"),
     ],
 )

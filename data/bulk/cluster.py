@@ -1,0 +1,232 @@
+"""The same over Dask distributed: pieces as tasks, the index sent once to each worker.
+
+A worker gets the index when it comes, also one that takes the place of another: by its path where
+the worker sees the file and its checksum fits, else its bytes. Pieces are read, and their results
+written, by the workers themselves where they see the same files; else they are handed over.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from data.bulk import pieces, work
+from gis.errors import BadInput, Missing, Problem
+from gis.locator import Locator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from data.bulk.output import Output
+    from data.bulk.pieces import Piece
+    from data.bulk.work import Done, Task
+
+RETRIES: Final = 2
+AHEAD: Final = 3
+"""Pieces in hand for each thread of a worker: enough that none waits, few to hold."""
+LOCAL: Final = "local:"
+CONNECT_S: Final = 20
+
+_opened: dict[str, Locator] = {}
+"""Locators of this worker, by the name that a run gave its index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The compiled grids as a worker gets them: a file that it sees, or the bytes of one."""
+
+    name: str
+    version: str
+    path: str
+    content: bytes | None
+
+    def come(self, folder: Path) -> None:
+        """Map the file, or write the bytes to one in the worker's folder and map that.
+
+        Raises
+        ------
+        BadInput
+            It is not what was sent.
+        """
+        path = Path(self.path)
+        if self.content is not None:
+            path = folder / f"{self.name}.locator"
+            path.write_bytes(self.content)
+        locator = Locator.open(path)
+        locator.verify()
+        if locator.version != self.version:
+            raise BadInput(f"{path} is another index than was sent", "Begin anew")
+        _opened[self.name] = locator
+
+    def go(self) -> None:
+        """Let go of it."""
+        _opened.pop(self.name, None)
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """A client of a scheduler, or of a cluster of this machine's own.
+
+    Parameters
+    ----------
+    address
+        ``tcp://host:8786``, or ``local:N`` for N processes.
+
+    Raises
+    ------
+    Missing
+        Dask distributed is not installed.
+    BadInput
+        No scheduler answers there, or it has no workers.
+    """
+    try:
+        distributed: Any = import_module("distributed")
+    except ImportError:
+        raise Missing(
+            "Dask distributed, which --scheduler needs, is not installed",
+            "pip install 'wangge[dask]'",
+        ) from None
+    if address.startswith(LOCAL):
+        with (
+            distributed.LocalCluster(
+                n_workers=_count(address), threads_per_worker=1, processes=True,
+                dashboard_address=None,
+            ) as cluster,
+            distributed.Client(cluster) as client,
+        ):  # fmt: skip
+            yield client
+        return
+    try:
+        client = distributed.Client(address, timeout=CONNECT_S)
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            Problem(
+                f"no scheduler answers at {address} ({type(error).__name__})",
+                "Start one with 'dask scheduler' and workers with 'dask worker ADDRESS', or say "
+                "local:2 for two processes of this machine",
+                field="--scheduler",
+            )
+        ) from None
+    with client:
+        if not client.scheduler_info()["workers"]:
+            raise BadInput(
+                Problem(
+                    f"the scheduler at {address} has no workers",
+                    f"Start some with 'dask worker {address}'",
+                    field="--scheduler",
+                )
+            )
+        yield client
+
+
+def _count(address: str) -> int:
+    text = address.removeprefix(LOCAL)
+    if not text.isdigit() or not 1 <= int(text) <= 1024:
+        raise BadInput(
+            Problem(f"'{address}' names no number of processes", "Say local:2", field="--scheduler")
+        )
+    return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Pieces spread over the workers of a client."""
+
+    client: Any
+    locator: Locator
+
+    def results(
+        self, todo: Iterator[Piece], task: Task, output: Output
+    ) -> Iterator[tuple[Piece, Done]]:
+        """See `data.bulk.run.Spread`."""
+        sees_files = self._is_shared(output.home)
+        index = self._index(output.home, is_shared=sees_files)
+        # New workers get it, too; a worker that cannot open it does not begin.
+        self.client.register_plugin(_plugin(index))
+        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        room = AHEAD * max(sum(each["nthreads"] for each in workers), 1)
+        in_hand: deque[tuple[Piece, Any]] = deque()
+        try:
+            for piece in todo:
+                sent = piece
+                if not sees_files:
+                    sent = pieces.with_content(
+                        piece, task.shape, with_folders=not task.keeps_folders
+                    )
+                target = str(output.target(piece).resolve()) if sees_files else None
+                future = self.client.submit(
+                    _work, sent, task, index.name, target, pure=False, retries=RETRIES
+                )
+                in_hand.append((replace(piece, content=None), future))
+                if len(in_hand) >= room:
+                    yield self._next(in_hand)
+            while in_hand:
+                yield self._next(in_hand)
+        finally:
+            self.client.cancel([future for _, future in in_hand])
+            self.client.unregister_worker_plugin(index.name)
+
+    def _next(self, in_hand: deque[tuple[Piece, Any]]) -> tuple[Piece, Done]:
+        piece, future = in_hand.popleft()
+        done: Done = future.result()
+        future.release()
+        return piece, done
+
+    def _is_shared(self, home: Path) -> bool:
+        """Whether every worker sees this machine's files under the same names."""
+        told = secrets.token_hex(16)
+        (home / "token").write_text(told)
+        seen = self.client.run(_sees, str((home / "token").resolve()), told)
+        return all(seen.values())
+
+    def _index(self, home: Path, *, is_shared: bool) -> Index:
+        path = (home / "index.locator").resolve()
+        self.locator.save(path)
+        content = None if is_shared else path.read_bytes()
+        name = f"wangge-index-{secrets.token_hex(8)}"
+        return Index(name, self.locator.version, str(path), content)
+
+
+def _plugin(index: Index) -> Any:
+    """The index as Dask's own kind of plugin, which is known only where Dask is installed."""
+    base: Any = import_module("distributed").WorkerPlugin
+
+    # It travels by value: what it names of this module it would take along as a copy.
+    class Plugin(base):  # type: ignore[misc]
+        name = index.name
+
+        def setup(self, worker: Any) -> None:
+            index.come(Path(worker.local_directory))
+
+        def teardown(self, worker: Any) -> None:  # noqa: ARG002 - Dask's signature
+            index.go()
+
+    return Plugin()
+
+
+def _sees(path: str, told: str) -> bool:
+    try:
+        return Path(path).read_text() == told
+    except OSError:
+        return False
+
+
+def _work(piece: Piece, task: Task, index: str, target: str | None) -> Done:
+    """Do a piece on a worker; a file that appears at its place is whole."""
+    locator = _opened[index]
+    if target is None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "piece"
+            done = work.locate_piece(piece, task, locator, path)
+            return replace(done, content=path.read_bytes())
+    fresh = Path(f"{target}.{os.getpid()}.{secrets.token_hex(4)}")
+    done = work.locate_piece(piece, task, locator, fresh)
+    fresh.replace(target)
+    return done

@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "audit": ("api.commands.audit:app", "Who saw and changed what; whether the log is whole"),
     "address": ("api.commands.address:app", "Addresses to places and back; those to be decided"),
     "locate": ("api.commands.locate:app", "Which grid a place belongs to, and who answers"),
+    "incidents": ("api.commands.incidents:app", "Incidents against the grids of a new edition"),
     "heatmap": ("api.commands.heatmap:app", "Density of incidents: HTML, PNG, GeoTIFF, contours"),
     "hotspots": ("api.commands.hotspots:app", "Hot grids, what they do over weeks, where to look"),
     "retention": ("api.commands.retention:app", "How long personal data is kept; what is due"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from data.importers.guards import Checked
 
-BLOCK: Final = 16 << 20
+BLOCK: Final = 8 << 20
 """Bytes of a block, about: it ends with a row."""
 LONGEST_ROW: Final = 256 << 20
 HEAD: Final = 1 << 20

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CSV: Final = ".csv"
 PARQUET: Final = ".parquet"
+SAMPLE: Final = 10_000
+"""Rows whose texts are looked at for a wrong encoding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def _located(piece: Piece, task: Task, locator: Locator, target: Path) -> Done:
             grid = ids.take(pa.array(found, mask=found < 0))
             result = _result(table, task, grid)
             if task.kind == CSV:
-                pa_csv.write_csv(_flat(result), sink, pa_csv.WriteOptions(include_header=False))
+                _write_csv(_flat(result), sink)
             else:
                 writer = writer or pq.ParquetWriter(sink, result.schema)
                 writer.write_table(result)
@@ -149,6 +151,23 @@ def _result(table: pa.Table, task: Task, grid: pa.Array) -> pa.Table:
         names, told = [each for each in names if each != task.shape.geometry], None
     columns = {name: table.column(name) for name in names} | {task.grid: grid}
     return pa.table(columns).replace_schema_metadata(told)
+
+
+def _write_csv(table: pa.Table, sink: Any) -> None:
+    # Arrow puts quotes around every text or none; most files need none.
+    for style in ("none", "needed"):
+        begins = sink.tell()
+        try:
+            pa_csv.write_csv(
+                table, sink, pa_csv.WriteOptions(include_header=False, quoting_style=style)
+            )
+        except pa.ArrowInvalid:
+            if style == "needed":
+                raise
+            sink.seek(begins)
+            sink.truncate()
+        else:
+            return
 
 
 def _flat(table: pa.Table) -> pa.Table:
@@ -238,6 +257,6 @@ def _refuse_wrong_encoding(table: pa.Table, shape: Shape) -> None:
     from data.importers import tables  # noqa: PLC0415 - as above
 
     texts = [n for n, each in enumerate(table.schema) if pa.types.is_string(each.type)]
-    frame = table.select(texts).to_pandas()
+    frame = table.select(texts).slice(0, SAMPLE).to_pandas()
     frame.index = frame.index + 1
     tables.refuse_wrong_encoding(frame, shape.name)

@@ -22,18 +22,19 @@ ON CONFLICT (patrol_id) DO UPDATE SET
     geom = ST_Multi(ST_Union(s.geom, excluded.geom)),
     reduced_at = now();
 
+-- Time is counted from the last event that people made: a new edition's does not prolong it.
 -- entity: reporters
 -- due:
 SELECT count(*) FROM reporters AS r WHERE r.incident_id IN (
     SELECT i.id FROM incidents AS i
-    JOIN incident_events AS e ON e.incident_id = i.id
+    JOIN incident_events AS e ON e.incident_id = i.id AND e.kind <> 'reassigned'
     WHERE i.state IN ('closed', 'rejected', 'merged')
     GROUP BY i.id HAVING max(e.recorded_at) < now() - make_interval(days => :days)
 );
 -- act:
 DELETE FROM reporters AS r WHERE r.incident_id IN (
     SELECT i.id FROM incidents AS i
-    JOIN incident_events AS e ON e.incident_id = i.id
+    JOIN incident_events AS e ON e.incident_id = i.id AND e.kind <> 'reassigned'
     WHERE i.state IN ('closed', 'rejected', 'merged')
     GROUP BY i.id HAVING max(e.recorded_at) < now() - make_interval(days => :days)
 );
@@ -42,13 +43,15 @@ DELETE FROM reporters AS r WHERE r.incident_id IN (
 -- due:
 SELECT count(*) FROM incidents AS i
 WHERE i.anonymised_at IS NULL AND i.state IN ('closed', 'rejected', 'merged')
-    AND (SELECT max(e.recorded_at) FROM incident_events AS e WHERE e.incident_id = i.id)
+    AND (SELECT max(e.recorded_at) FROM incident_events AS e
+         WHERE e.incident_id = i.id AND e.kind <> 'reassigned')
         < now() - make_interval(days => :days);
 -- act:
 WITH due AS (
     SELECT i.id FROM incidents AS i
     WHERE i.anonymised_at IS NULL AND i.state IN ('closed', 'rejected', 'merged')
-        AND (SELECT max(e.recorded_at) FROM incident_events AS e WHERE e.incident_id = i.id)
+        AND (SELECT max(e.recorded_at) FROM incident_events AS e
+         WHERE e.incident_id = i.id AND e.kind <> 'reassigned')
             < now() - make_interval(days => :days)
 ),
 emptied AS (

@@ -58,6 +58,16 @@ def load(session: Session, folder: Path, before: Snapshot | None = None) -> Snap
     folder
         Where compiled editions are kept; made when it is missing, for its owner only.
     """
+    compiled = editions(session, folder, before)
+    units: dict[str, list[UnitFacts]] = {}
+    for row in execute(session, _UNITS):
+        facts = row._asdict() | {"since": _open(row.since, -1), "until": _open(row.until, 1)}
+        units.setdefault(row.code, []).append(UnitFacts(**facts))
+    return Snapshot(compiled, units, rosters.load(session))
+
+
+def editions(session: Session, folder: Path, before: Snapshot | None = None) -> list[Compiled]:
+    """Every published edition, compiled; see `load`."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     known = {each.edition.id: each for each in before.compiled} if before else {}
     compiled, used = [], set()
@@ -76,11 +86,7 @@ def load(session: Session, folder: Path, before: Snapshot | None = None) -> Snap
         grids = [GridFacts(**each._asdict()) for each in execute(session, _GRIDS, edition=row.id)]
         compiled.append(Compiled(edition, locator, grids, tuple(locator.metadata["bounds"])))
     _clear(folder, used)
-    units: dict[str, list[UnitFacts]] = {}
-    for row in execute(session, _UNITS):
-        facts = row._asdict() | {"since": _open(row.since, -1), "until": _open(row.until, 1)}
-        units.setdefault(row.code, []).append(UnitFacts(**facts))
-    return Snapshot(compiled, units, rosters.load(session))
+    return compiled
 
 
 def _compiled(session: Session, edition: EditionFacts, path: Path, signature: str) -> Locator:

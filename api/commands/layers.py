@@ -5,6 +5,8 @@ A layer is named by its file, in a file of several as ``FILE|LAYER``, the way QG
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -74,8 +76,15 @@ def split_layer(path: Path) -> tuple[Path, str | None]:
 def _read(path: Path) -> Table:
     """The table of ``FILE`` or ``FILE|LAYER``."""
     file, layer = split_layer(path)
-    try:
+    with layer_named_so(path):
         return read(file, layer=layer)
+
+
+@contextmanager
+def layer_named_so(path: Path) -> Iterator[None]:
+    """Say how these commands are told which of several layers is meant."""
+    try:
+        yield
     except LayerNotChosen as error:
         raise BadInput(
             error.problems[0].reason,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from api.commands.layers import read_layer, split_layer
+from api.commands.layers import layer_named_so, read_layer, split_layer
 from api.commands.shared import out, print_json, progress
 from data.bulk import cluster
 from data.bulk.run import locate_file
@@ -28,6 +28,7 @@ from gis.errors import BadInput, Problem
 from gis.locator import Locator
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import geopandas as gpd
@@ -56,6 +57,8 @@ def locate_files(
         client = stack.enter_context(cluster.connected(scheduler)) if scheduler else None
         locator = _index(grids, id_column)
         bar = stack.enter_context(_Bar())
+        stack.enter_context(layer_named_so(points))
+        stack.enter_context(_hint(bar))
         path, layer = split_layer(points)
         totals = locate_file(
             path,
@@ -76,6 +79,19 @@ def locate_files(
         _tell(totals, out_file)
 
 
+@contextmanager
+def _hint(bar: _Bar) -> Iterator[None]:
+    """Say how to go on when something ends it that the points are not to blame for."""
+    try:
+        yield
+    except BadInput:
+        raise
+    except BaseException:
+        if bar.pieces:
+            progress.print("What is done is kept: the same command with --resume goes on.")
+        raise
+
+
 class _Bar(Progress):
     """How far it has come, how fast, and how long it will still take."""
 
@@ -86,6 +102,7 @@ class _Bar(Progress):
             disable=not progress.is_terminal,
         )  # fmt: skip
         self._task = self.add_task("locating", total=None, rows=0)
+        self.pieces = 0
 
     def begun(self, total: int | None, done: int) -> None:
         """See `data.bulk.run.Watcher`."""
@@ -93,6 +110,7 @@ class _Bar(Progress):
 
     def advanced(self, amount: int, rows: int) -> None:
         """See `data.bulk.run.Watcher`."""
+        self.pieces += 1
         rows += self.tasks[self._task].fields["rows"]
         self.update(self._task, advance=amount, rows=rows)
 

@@ -11,6 +11,7 @@ import os
 import secrets
 import tempfile
 from collections import deque
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from data.bulk import pieces, work
-from gis.errors import BadInput, Missing, Problem
+from gis.errors import BadInput, Missing, Problem, Unavailable
 from gis.locator import Locator
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def connected(address: str) -> Iterator[Any]:
         with (
             distributed.LocalCluster(
                 n_workers=_count(address), threads_per_worker=1, processes=True,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
             ) as cluster,
             distributed.Client(cluster) as client,
         ):  # fmt: skip
@@ -175,7 +176,16 @@ class Workers:
 
     def _next(self, in_hand: deque[tuple[Piece, Any]]) -> tuple[Piece, Done]:
         piece, future = in_hand.popleft()
-        done: Done = future.result()
+        distributed: Any = import_module("distributed")
+        try:
+            done: Done = future.result()
+        except (
+            distributed.KilledWorker, distributed.comm.CommClosedError, CancelledError,
+        ) as error:  # fmt: skip
+            raise Unavailable(
+                f"the workers are gone, or died of the rows of piece {piece.number} again and "
+                f"again ({type(error).__name__}): look at their logs and memory"
+            ) from error
         future.release()
         return piece, done
 
@@ -183,7 +193,12 @@ class Workers:
         """Whether every worker sees this machine's files under the same names."""
         told = secrets.token_hex(16)
         (home / "token").write_text(told)
-        seen = self.client.run(_sees, str((home / "token").resolve()), told)
+        try:
+            seen = self.client.run(_sees, str((home / "token").resolve()), told)
+        except ImportError as error:
+            raise Missing(
+                f"a worker does not have wangge ({error})", "pip install 'wangge[dask]'"
+            ) from error
         return all(seen.values())
 
     def _index(self, home: Path, *, is_shared: bool) -> Index:

@@ -221,6 +221,10 @@ class Output:
             merged, rows = self.home / "merged.parquet", self.home / "rows"
             _merge([rows / f"{each['piece']:06}.parquet" for each in self.done], merged)
             merged.replace(self.path)
+        self.discard()
+
+    def discard(self) -> None:
+        """Leave nothing of it."""
         self.close()
         shutil.rmtree(self.home)
 

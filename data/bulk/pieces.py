@@ -204,7 +204,7 @@ class Source:
                 kept = {b"geo": schema.metadata[b"geo"]} if geometry is not None else None
                 shape = Shape(
                     self.path.name, described.with_metadata(kept), geometry, crs, "parquet",
-                    folders=tuple(name for name, _ in folders),
+                    folders=tuple(each for each, _ in folders if each not in described.names),
                 )  # fmt: skip
             elif (described, geometry, crs) != (
                 shape.schema.remove_metadata(), shape.geometry, shape.crs,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from data.bulk import pieces, work
 from data.bulk.output import Output, Totals, is_folder
+from gis.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,5 +132,8 @@ def locate_file(
                 watcher.advanced(piece.amount, each.rows)
         output.finish()
         return output.totals()
+    except BadInput:
+        output.discard()  # with points that are put right it begins anew
+        raise
     finally:
         output.close()

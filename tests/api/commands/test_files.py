@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from shapely import box
 
+from data.bulk import cluster
 from gis.crs import from_wgs84_geometry
 from grids.incidents import service as incidents
 from tests import factories
@@ -153,6 +154,32 @@ class TestLocate:
         told = wangge("locate", "--grids", grids, "--points", points, "--out", out, "--json")
         assert told.document["no_positions"]["count"] == 3
         assert told.document["without_coordinates"] == {"count": 1, "first_rows": [3]}
+
+    def test_points_of_one_layer_of_several(self, wangge: Run, grids: Path, tmp_path: Path) -> None:
+        places = gpd.GeoDataFrame(geometry=gpd.points_from_xy([117.01], [45.01]), crs=4326)
+        for layer in ("a", "b"):
+            places.to_file(tmp_path / "points.gpkg", layer=layer)
+        points, out = tmp_path / "points.gpkg", tmp_path / "out.csv"
+        done = wangge("locate", "--grids", grids, "--points", points, "--out", out)
+        assert done.code == 1
+        assert "Name one, as in 'points.gpkg|LAYER'; it has: a, b" in done.err
+        done = wangge("locate", "--grids", grids, "--points", f"{points}|b", "--out", out)
+        assert "1 points: 1 in a grid" in done.out
+
+    def test_without_dask_there_is_no_scheduler(
+        self, wangge: Run, grids: Path, points: Path, tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        def missing(name: str) -> Any:
+            raise ImportError(name)
+
+        monkeypatch.setattr(cluster, "import_module", missing)
+        done = wangge(
+            "locate", "--grids", grids, "--points", points, "--out", tmp_path / "out.csv",
+            "--scheduler", "local:2",
+        )  # fmt: skip
+        assert done.code == 3
+        assert "pip install 'wangge[dask]'" in done.err
 
     def test_one(self, wangge: Run, county: factories.County) -> None:
         lon, lat = factories.middle(1)

@@ -323,7 +323,7 @@ def test_rows_of_other_lengths_are_named_by_their_number(locator: Locator, tmp_p
         located(tmp_path / "points.csv", tmp_path / "out.csv", locator)
     told = [(each.row, each.reason) for each in refused.value.problems]
     assert told == [(300, "it has 2 values for 3 columns"), (301, "it has 4 values for 3 columns")]
-    assert not (tmp_path / "out.csv").exists()
+    assert [each.name for each in tmp_path.iterdir()] == ["points.csv"]
 
 
 @pytest.mark.parametrize("content", ["", "lon,lat\n", "lon,lat"])
@@ -353,3 +353,15 @@ def test_pieces_are_bounded(rows: pd.DataFrame, tmp_path: Path) -> None:
     assert len(found) > 5
     assert all(each.content is None for each in found)
     assert sum(each.amount for each in found) == source.total
+
+
+def test_a_file_that_ends_in_the_middle(
+    rows: pd.DataFrame, locator: Locator, tmp_path: Path
+) -> None:
+    path = tmp_path / "points.geojson"
+    geo(rows).to_file(path)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text[: len(text) * 2 // 3], encoding="utf-8")
+    with pytest.raises(BadInput, match=r"points\.geojson cannot be read"):
+        located(path, tmp_path / "out.csv", locator)
+    assert not (tmp_path / "out.csv").exists()

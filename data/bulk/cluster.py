@@ -116,7 +116,7 @@ def connected(address: str) -> Iterator[Any]:
             )
         ) from None
     with client:
-        if not client.scheduler_info()["workers"]:
+        if not client.nthreads():
             raise BadInput(
                 Problem(
                     f"the scheduler at {address} has no workers",
@@ -147,21 +147,23 @@ class Workers:
         self, todo: Iterator[Piece], task: Task, output: Output
     ) -> Iterator[tuple[Piece, Done]]:
         """See `data.bulk.run.Spread`."""
-        sees_files = self._is_shared(output.home)
-        index = self._index(output.home, is_shared=sees_files)
+        sees_result = self._all_see(_token_in(output.home))
+        index = self._index(output.home, is_shared=sees_result)
         # New workers get it, too; a worker that cannot open it does not begin.
         self.client.register_plugin(_plugin(index))
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        room = AHEAD * max(sum(each["nthreads"] for each in workers), 1)
+        room = AHEAD * max(sum(self.client.nthreads().values()), 1)
         in_hand: deque[tuple[Piece, Any]] = deque()
+        sees_points: bool | None = None
         try:
             for piece in todo:
+                if sees_points is None:
+                    sees_points = self._all_see(Path(piece.path))
                 sent = piece
-                if not sees_files:
+                if not sees_points:
                     sent = pieces.with_content(
                         piece, task.shape, with_folders=not task.keeps_folders
                     )
-                target = str(output.target(piece).resolve()) if sees_files else None
+                target = str(output.target(piece).resolve()) if sees_result else None
                 future = self.client.submit(
                     _work, sent, task, index.name, target, pure=False, retries=RETRIES
                 )
@@ -189,17 +191,15 @@ class Workers:
         future.release()
         return piece, done
 
-    def _is_shared(self, home: Path) -> bool:
-        """Whether every worker sees this machine's files under the same names."""
-        told = secrets.token_hex(16)
-        (home / "token").write_text(told)
+    def _all_see(self, path: Path) -> bool:
+        """Whether every worker finds the same file under the same name."""
         try:
-            seen = self.client.run(_sees, str((home / "token").resolve()), told)
+            seen = self.client.run(_mark, str(path.resolve()))
         except ImportError as error:
             raise Missing(
                 f"a worker does not have wangge ({error})", "pip install 'wangge[dask]'"
             ) from error
-        return all(seen.values())
+        return set(seen.values()) == {_mark(str(path.resolve()))}
 
     def _index(self, home: Path, *, is_shared: bool) -> Index:
         path = (home / "index.locator").resolve()
@@ -226,11 +226,19 @@ def _plugin(index: Index) -> Any:
     return Plugin()
 
 
-def _sees(path: str, told: str) -> bool:
+def _token_in(folder: Path) -> Path:
+    path = folder / "token"
+    path.write_text(secrets.token_hex(16))
+    return path
+
+
+def _mark(path: str) -> tuple[int, bytes] | None:
+    """What tells a file from another of its name; None where there is none."""
     try:
-        return Path(path).read_text() == told
+        with Path(path).open("rb") as file:
+            return os.fstat(file.fileno()).st_size, file.read(1 << 16)
     except OSError:
-        return False
+        return None
 
 
 def _work(piece: Piece, task: Task, index: str, target: str | None) -> Done:

@@ -226,7 +226,8 @@ class Output:
     def discard(self) -> None:
         """Leave nothing of it."""
         self.close()
-        shutil.rmtree(self.home)
+        # A worker that was given up may still be writing there; nobody will look at it.
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def close(self) -> None:
         """Let go of it, as it is."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from data.bulk import pieces, work
 from data.bulk.output import Output, Totals, is_folder
-from gis.errors import BadInput
+from gis.errors import BadInput, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,6 +130,10 @@ def locate_file(
             output.take(piece, each)
             if watcher is not None:
                 watcher.advanced(piece.amount, each.rows)
+        if source.identity() != begun["points"]:
+            raise BadInput(
+                Problem("it was changed while it was read", "Wait until it is written", points.name)
+            )
         output.finish()
         return output.totals()
     except BadInput:

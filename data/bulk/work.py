@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -86,7 +87,7 @@ def locate_piece(piece: Piece, task: Task, locator: Locator, target: Path) -> Do
 
 
 def _located(piece: Piece, task: Task, locator: Locator, target: Path) -> Done:
-    ids = pa.array(locator.ids.tolist())
+    ids = _ids(locator)
     rows = inside = 0
     faults = positions.Faults()
     writer: pq.ParquetWriter | None = None
@@ -108,6 +109,11 @@ def _located(piece: Piece, task: Task, locator: Locator, target: Path) -> Done:
         if writer is not None:
             writer.close()
     return Done(piece.number, rows, inside, faults)
+
+
+@lru_cache(maxsize=2)
+def _ids(locator: Locator) -> pa.Array:
+    return pa.array(locator.ids.tolist())
 
 
 def _tables(piece: Piece, task: Task) -> Iterator[pa.Table]:

@@ -46,7 +46,7 @@ def test_comes_to_the_same(  # noqa: PLR0917 - a fixture each
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     if not is_shared:
-        monkeypatch.setattr(cluster, "_sees", lambda *_: False)
+        monkeypatch.setattr(cluster.Workers, "_all_see", lambda *_: False)
     alone = located(points, tmp_path / f"alone-{out}", locator)
     spread = cluster.Workers(client, locator)
     totals = located(points, tmp_path / out, locator, spread=spread)
@@ -58,9 +58,9 @@ def test_comes_to_the_same(  # noqa: PLR0917 - a fixture each
         assert (tmp_path / out / "part-00003.parquet").read_bytes() == (
             tmp_path / f"alone-{out}" / "part-00003.parquet"
         ).read_bytes()
-    assert client.run(lambda: len(cluster._opened)) == dict.fromkeys(
-        client.scheduler_info()["workers"], 0
-    ), "workers let go of the index"
+    assert client.run(lambda: len(cluster._opened)) == dict.fromkeys(client.nthreads(), 0), (
+        "workers let go of the index"
+    )
 
 
 def test_a_worker_that_dies_is_made_up_for(

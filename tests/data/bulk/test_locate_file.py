@@ -365,3 +365,20 @@ def test_a_file_that_ends_in_the_middle(
     with pytest.raises(BadInput, match=r"points\.geojson cannot be read"):
         located(path, tmp_path / "out.csv", locator)
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_file_that_grows_while_it_is_read(
+    rows: pd.DataFrame, locator: Locator, tmp_path: Path
+) -> None:
+    path = tmp_path / "points.csv"
+    rows.to_csv(path, index=False)
+
+    class Growing(Here):
+        def results(self, *arguments: Any) -> Iterator[tuple[Piece, Done]]:
+            yield from super().results(*arguments)
+            with path.open("a") as file:
+                file.write("x,117.01,45.01,9999\n")
+
+    with pytest.raises(BadInput, match=r"points\.csv: it was changed while it was read"):
+        located(path, tmp_path / "out.csv", locator, spread=Growing(locator))
+    assert not (tmp_path / "out.csv").exists()

@@ -201,7 +201,7 @@ class Source:
             described = _without_index(schema).remove_metadata()
             if shape is None:
                 folders = _folders(checked.path, self.path)
-                kept = {b"geo": schema.metadata[b"geo"]} if geometry is not None else None
+                kept = _geo_of(schema) if geometry is not None else None
                 shape = Shape(
                     self.path.name, described.with_metadata(kept), geometry, crs, "parquet",
                     folders=tuple(each for each, _ in folders if each not in described.names),
@@ -224,6 +224,7 @@ class Source:
 
     def _row_groups(self) -> Iterator[Piece]:
         number = 0
+        taken: set[str] = set()
         for checked in self._files:
             with pq.ParquetFile(checked.path) as file:
                 meta = file.metadata
@@ -233,6 +234,9 @@ class Source:
             stem = (inside or Path(checked.path.name)).with_suffix("")
             for n, (start, stop) in enumerate(spans):
                 name = f"{stem}.parquet" if len(spans) == 1 else f"{stem}-{n:05}.parquet"
+                if name in taken:  # a.parquet beside a.geoparquet
+                    name = f"{stem}-{n:05}-{number:06}.parquet"
+                taken.add(name)
                 rows = sum(groups[start:stop])
                 yield Piece(number, str(checked.path.resolve()), start, stop, name, rows)
                 number += 1
@@ -296,6 +300,14 @@ def _folders(
         if root.is_dir() else ()  # fmt: skip
     found = [(name, value) for name, sign, value in (p.partition("=") for p in parts) if sign]
     return found if named is None else [each for each in found if each[0] in named]
+
+
+def _geo_of(schema: pa.Schema) -> dict[bytes, bytes]:
+    """What GeoParquet tells of the columns, without the extent, which is that of one file."""
+    told = json.loads(schema.metadata[b"geo"])
+    for column in told["columns"].values():
+        column.pop("bbox", None)
+    return {b"geo": json.dumps(told).encode()}
 
 
 def _difference(shape: Shape, schema: pa.Schema, geometry: str | None, crs: str | None) -> str:
@@ -368,11 +380,10 @@ def with_content(piece: Piece, shape: Shape, *, with_folders: bool) -> Piece:
         return replace(
             piece, content=csv_blocks.read_block(Path(piece.path), piece.start, piece.stop)
         )
-    return replace(
-        piece, content=pa.concat_tables(tables_of(piece, shape, with_folders=with_folders))
-    )
-
-
-def mark(document: Any) -> str:
-    """One text for a document that is the same when it is the same."""
-    return json.dumps(document, sort_keys=True, ensure_ascii=False)
+    parts = list(tables_of(piece, shape, with_folders=with_folders))
+    if not parts:
+        schema = shape.schema
+        for name in shape.folders if with_folders else ():
+            schema = schema.append(pa.field(name, pa.string()))
+        parts = [schema.empty_table()]
+    return replace(piece, content=pa.concat_tables(parts))

@@ -63,6 +63,24 @@ def test_comes_to_the_same(  # noqa: PLR0917 - a fixture each
     )
 
 
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_folders_and_files_without_rows(  # noqa: PLR0917 - a fixture each
+    client: Any, locator: Locator, rows: pd.DataFrame, tmp_path: Path, is_shared: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    if not is_shared:
+        monkeypatch.setattr(cluster.Workers, "_all_see", lambda *_: False)
+    for county, part in (("1", rows[:200]), ("2", rows[:0]), ("3", rows[200:])):
+        (tmp_path / "points" / f"county={county}").mkdir(parents=True)
+        part.to_parquet(tmp_path / "points" / f"county={county}" / "a.parquet")
+    spread = cluster.Workers(client, locator)
+    for out in ("out", "out.csv", "out.parquet"):
+        located(tmp_path / "points", tmp_path / out, locator, spread=spread)
+        located(tmp_path / "points", tmp_path / f"alone-{out}", locator)
+    for out in ("out.csv", "out.parquet", "out/county=2/a.parquet"):
+        assert (tmp_path / out).read_bytes() == (tmp_path / f"alone-{out}").read_bytes()
+
+
 def test_a_worker_that_dies_is_made_up_for(
     client: Any, locator: Locator, points: Path, tmp_path: Path
 ) -> None:

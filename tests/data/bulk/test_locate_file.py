@@ -246,6 +246,9 @@ def test_partitions_stay_partitions_and_geoparquet(
     ]  # fmt: skip
     read = [gpd.read_parquet(tmp_path / "out" / each) for each in files]
     assert all(each.crs == points.crs for each in read)
+    for each in files:
+        told = pq.read_schema(tmp_path / "out" / each).metadata[b"geo"]
+        assert "bbox" not in json.loads(told)["columns"]["geometry"], "it is that of another file"
     together = pd.concat(read)
     assert together["grid_code"].fillna("").tolist() == grid_of[:400]
     assert together.geometry.to_wkb().tolist() == points.geometry.to_wkb().tolist()[:400]
@@ -255,6 +258,19 @@ def test_partitions_stay_partitions_and_geoparquet(
     assert found["county"].tolist() == ["990121"] * 200 + ["990122"] * 200
     with pytest.raises(Conflict, match="is there already"):
         located(folder, tmp_path / "out", locator)
+
+
+def test_files_of_one_stem_do_not_overwrite_each_other(
+    rows: pd.DataFrame, locator: Locator, tmp_path: Path
+) -> None:
+    folder = tmp_path / "points"
+    folder.mkdir()
+    rows[:100].to_parquet(folder / "a.geoparquet", row_group_size=50)
+    rows[100:220].to_parquet(folder / "a.parquet", row_group_size=50)
+    rows[220:230].to_parquet(folder / "a-00001.parquet")
+    located(folder, tmp_path / "out", locator)
+    found = pd.concat(pd.read_parquet(each) for each in (tmp_path / "out").iterdir())
+    assert sorted(found["code"]) == rows["code"].tolist()[:230]
 
 
 def test_a_folder_of_different_files_is_refused(

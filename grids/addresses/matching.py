@@ -88,17 +88,19 @@ class Asked:
 
 
 def has_slip(address: Address) -> bool:
-    """Whether a Chinese address bears the marks of a slip, so that its number may be another.
+    """Whether an address bears the marks of a slip, so that its number may be another.
 
-    A figure or a single character left over (11号3 for 113号, 等距巷东13号), a number that begins
-    with 0, or figures within a name that nobody knows (嘎2查4号).
+    A figure left over (11号3 for 113号) or a number that begins with 0 (0100 Larkin Street for
+    1000). In Chinese also a single character left over (等距巷东13号), or figures within a name that
+    nobody knows (嘎2查4号).
     """
-    if not address.is_han:
-        return False
     number = address.part("number")
-    return (
-        any(len(each) == 1 or each.isdigit() for each in address.rest)
-        or (number is not None and number.text.startswith("0"))
+    if any(each.isdigit() for each in address.rest) or (
+        number is not None and number.text.startswith("0")
+    ):
+        return True
+    return address.is_han and (
+        any(len(each) == 1 for each in address.rest)
         or any(
             each.kind in {"street", "estate"}
             and not each.is_known

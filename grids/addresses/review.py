@@ -90,22 +90,62 @@ def enqueue(
     return review
 
 
-def waiting(session: Session, *, limit: int = 100) -> Sequence[AddressReview]:
-    """Reviews that nobody has decided, the oldest first; reading them is entered in the log."""
-    rows = session.scalars(
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the queue: its rows, how many wait in all, and after which number the next page is."""
+
+    rows: Sequence[AddressReview]
+    count: int
+    next: int | None
+
+
+def waiting(session: Session, *, limit: int = 100, after: int = 0) -> Page:
+    """Reviews that nobody has decided, the oldest first; reading them is entered in the log.
+
+    Parameters
+    ----------
+    limit
+        Rows at the most; `MAX_PAGE` whatever is asked.
+    after
+        Number of the last review of the page before; 0: from the beginning.
+    """
+    is_open = AddressReview.outcome.is_(None)
+    size = min(limit, MAX_PAGE)
+    found = session.scalars(
         sa.select(AddressReview)
-        .where(AddressReview.outcome.is_(None))
-        .order_by(AddressReview.at, AddressReview.id)
-        .limit(min(limit, MAX_PAGE))
+        .where(is_open, AddressReview.id > after)
+        .order_by(AddressReview.id)
+        .limit(size + 1)
     ).all()
+    rows = found[:size]
+    count = session.scalar(sa.select(sa.func.count()).select_from(AddressReview).where(is_open))
+    _seen(session, rows, "search")
+    return Page(rows, int(count or 0), rows[-1].id if len(found) > size else None)
+
+
+def one(session: Session, review_id: int) -> AddressReview:
+    """One review, decided or not; reading it is entered in the log.
+
+    Raises
+    ------
+    ReviewNotFound
+        There is none of this number in the caller's area.
+    """
+    found = session.get(AddressReview, review_id)
+    if found is None:
+        raise ReviewNotFound(f"there is no address review {review_id}")
+    _seen(session, [found], "read")
+    return found
+
+
+def _seen(session: Session, rows: Sequence[AddressReview], action: str) -> None:
     audit.read(
         session,
         object_kind="address_review",
-        action="search",
+        action=action,
         fields=("text", "candidates"),
         seen=[(str(each.id), each.county_code) for each in rows],
     )
-    return rows
 
 
 def decide(session: Session, review_id: int, choice: Choice, *, actor: str) -> AddressReview:

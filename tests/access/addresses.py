@@ -78,6 +78,14 @@ def _reviews(place: Place, caller: Caller) -> Iterator[Question]:
     yield _asked("GET", "/reviews", 200, *rules.visible(place, caller, "address review"))
 
 
+def _one(place: Place, caller: Caller) -> Iterator[Question]:
+    for area in ASKED:
+        path = f"{API}/reviews/{place.ids['address review', area]}"
+        rows = _seen(place, caller, "address review", area)
+        status = 200 if rows else 404
+        yield Question(f"GET:{API}/reviews/{{id}}", "GET", path, status, marks_of(rows))
+
+
 def _decide(place: Place, caller: Caller) -> Iterator[Question]:
     """No candidate is there to choose: refused to those who may choose, not found by others."""
     door = f"POST:{API}/reviews/{{id}}"
@@ -92,5 +100,6 @@ MAKERS: Final = {
     f"POST:{API}/search": _search,
     f"GET:{API}/reverse": _reverse,
     f"GET:{API}/reviews": _reviews,
+    f"GET:{API}/reviews/{{id}}": _one,
     f"POST:{API}/reviews/{{id}}": _decide,
 }

@@ -95,6 +95,7 @@ DELETE:/api/v1/accounts/{id}/totp           -        -           -         -    
 POST:/api/v1/addresses/search               -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/addresses/reverse               -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/addresses/reviews               -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
+GET:/api/v1/addresses/reviews/{id}          -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 POST:/api/v1/addresses/reviews/{id}         -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 GET:/api/v1/audit                           -        -           -         -        -          -          -       -             -       -          -            -              yes
 GET:/api/v1/exports                         -        -           -         yes      -          yes        yes     -             yes     -          -            yes            -

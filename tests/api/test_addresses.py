@@ -90,7 +90,9 @@ def test_reviews_of_another_village_are_not_there(filled: Town) -> None:
     with filled.database.transaction() as session:
         made = factories.account(session, "community", place.EAST_VILLAGE)
         headers = {"Authorization": f"Bearer {factories.key(session, made)}"}
-    assert filled.client.get(f"{API}/reviews", headers=headers).json() == {"items": []}
+    assert filled.client.get(f"{API}/reviews", headers=headers).json() == {
+        "items": [], "count": 0, "next": None,
+    }  # fmt: skip
     answer = filled.client.post(f"{API}/reviews/{number}", json={}, headers=headers)
     assert answer.status_code == 404
     told = filled.client.post(f"{API}/search", json={"text": "人民路3号"}, headers=headers).json()

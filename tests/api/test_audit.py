@@ -66,7 +66,8 @@ ELSEWHERE = set(changes.LOGGED) - set(LOGGED) | {
     "GET /api/v1/editions/{edition_id}/lineage",
     # Reviews of addresses, and what people said of them: test_addresses.
     "POST /api/v1/addresses/search", "GET /api/v1/addresses/reverse",
-    "GET /api/v1/addresses/reviews", "POST /api/v1/addresses/reviews/{review_id}",
+    "GET /api/v1/addresses/reviews", "GET /api/v1/addresses/reviews/{review_id}",
+    "POST /api/v1/addresses/reviews/{review_id}",
     # Plans, which name nobody but in a comparison: test_plans.
     "GET /api/v1/plans", "POST /api/v1/plans", "POST /api/v1/plans/drawings",
     "GET /api/v1/plans/{plan_id}",

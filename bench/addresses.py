@@ -88,6 +88,7 @@ class Got:
 
     @property
     def is_wrong(self) -> bool:
+        """Sure and not right."""
         return self.is_sure and not self.is_right
 
 
@@ -123,7 +124,18 @@ def ask(session: Session, asked: Sequence[Asked], known: set[str]) -> list[Got]:
         took = 1000 * (time.perf_counter() - start)
         first = answers[0] if answers else None
         if first is None:
-            out.append(Got(each, False, False, False, 0.0, 0.0, "", took))
+            out.append(
+                Got(
+                    each,
+                    is_right=False,
+                    is_sure=False,
+                    is_another=False,
+                    score=0.0,
+                    lead=0.0,
+                    method="",
+                    ms=took,
+                )
+            )
             continue
         away = [
             other.score
@@ -340,8 +352,7 @@ def main() -> None:
     parser.add_argument("--demo", type=int, default=2000, help="houses of the demo asked for")
     parser.add_argument("--most", type=int, default=100_000, help="houses of each extract")
     parser.add_argument("--only", help="one of the sets: San Francisco, Monaco, demo")
-    parser.add_argument("--choose", action="store_true",
-                        help="the half that thresholds are chosen on, and what each would do")  # fmt: skip
+    parser.add_argument("--choose", action="store_true", help="look at the half to choose on")
     parser.add_argument("--peers", help="a Python that has cpca and jionlp")
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"))
     parser.add_argument("--kept", type=Path, help="a folder whose gazetteers are used again")

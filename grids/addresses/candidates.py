@@ -13,9 +13,9 @@ from grids.addresses import latin
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# By evaluation on the half of bench/addresses.py that is there to choose on: how near to one another
-# the names may be, and how far behind the next candidate has to stay, for the first to be called
-# certain. One step above the least pair that is wrong of less than 1 in 100 in every set.
+# By evaluation on the half of bench/addresses.py that is there to choose on: how near to one
+# another the names may be, and how far behind the next candidate has to stay, for the first to be
+# called certain. One step above the least pair that is wrong of less than 1 in 100 in every set.
 LEAST_SCORE: Final = 0.85
 LEAST_LEAD: Final = 0.15
 ROUNDING: Final = 1e-9
@@ -116,8 +116,8 @@ def similarity(one: str, other: str) -> float:
 def likeness(one: str, other: str) -> float:
     """How alike two names are: their keys, and half of it without the words for a street.
 
-    Bush Street and Russ Street have all but two characters in common, and are not alike. Green alone
-    is like Green Street, and never more than `NO_WORD`: it may be Green Lane.
+    Bush Street and Russ Street have all but two characters in common, and are not alike. Green
+    alone is like Green Street, and never more than `NO_WORD`: it may be Green Lane.
     """
     whole = similarity(one, other)
     if " " not in one and " " not in other:

@@ -92,7 +92,7 @@ def enqueue(
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the queue: its rows, how many wait in all, and after which number the next page is."""
+    """Some of the queue, how many wait in all, and the number that the next page is after."""
 
     rows: Sequence[AddressReview]
     count: int

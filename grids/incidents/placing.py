@@ -112,9 +112,7 @@ def place(
         raise IncidentNotFound(f"there is no incident {incident_id}")
     if incident.geom is not None:
         return incident
-    found = answer(
-        session, lon, lat, at=incident.reported_at, accuracy_m=accuracy_m, scope=scope
-    )
+    found = answer(session, lon, lat, at=incident.reported_at, accuracy_m=accuracy_m, scope=scope)
     if found.reason == "outside_area":
         raise PlaceOutsideArea(
             "the place lies outside the area of this account, so nothing was changed: hand the "

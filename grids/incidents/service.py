@@ -124,10 +124,9 @@ class Recorded:
     """What became of many reports.
 
     ``closed`` counts those stored before that got their closing event now, ``review`` the new ones
-    that a person has to look at, by reason; ``by_address`` the new ones whose place is that of their
-    address. ``conflicting`` names external ids that were stored
-    before with other content, which stays; ``not_closed`` those with a closing time that their
-    steps do not lead to.
+    that a person has to look at, by reason; ``by_address`` the new ones whose place is that of
+    their address. ``conflicting`` names external ids that were stored before with other content,
+    which stays; ``not_closed`` those with a closing time that their steps do not lead to.
     """
 
     new: int
@@ -143,8 +142,8 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
     """Store one incident with the grid and the worker who answer at its report time.
 
     A retry with the same id and the same content changes nothing and returns what was stored. One
-    with an address and no coordinates is placed by its address where that is sure; else it is stored
-    without a place, and the address waits for a person.
+    with an address and no coordinates is placed by its address where that is sure; else it is
+    stored without a place, and the address waits for a person.
 
     Parameters
     ----------

@@ -63,7 +63,9 @@ def name(
 @router.get("/reviews", summary="Addresses that wait for a person")
 def waiting(
     access: Annotated[Access, needs("incidents.step")],
-    limit: Annotated[int, Query(ge=1, le=review.MAX_PAGE)] = 100,
+    limit: Annotated[
+        int, Query(ge=0, le=review.MAX_PAGE, description="0: only how many there are")
+    ] = 100,
     after: Annotated[int, Query(ge=0, le=MAX_ID, description="`next` of the page before")] = 0,
 ) -> ReviewsOut:
     """Of the caller's area, the oldest first, each with its candidates. Logged."""

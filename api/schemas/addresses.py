@@ -16,7 +16,15 @@ from grids.addresses.reverse import Reverse
 from grids.addresses.review import Choice
 
 Method = Literal[
-    "exact", "street_number", "building", "place", "interpolated", "street", "trigram", "division"
+    "exact",
+    "street_number",
+    "building",
+    "place",
+    "crossing",
+    "interpolated",
+    "street",
+    "trigram",
+    "division",
 ]
 LON = Field(ge=-180, le=180, description="WGS 84 degrees", examples=[117.01])
 LAT = Field(ge=-90, le=90, description="WGS 84 degrees", examples=[45.01])

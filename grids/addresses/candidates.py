@@ -24,7 +24,7 @@ STREET_WORD: Final = 0.65
 NO_WORD: Final = 0.8
 SAME_PLACE_M: Final = 100.0
 """Candidates nearer to one another than this do not contradict each other."""
-SURE: Final = frozenset({"exact", "street_number", "place", "building"})
+SURE: Final = frozenset({"exact", "street_number", "place", "building", "crossing"})
 """Methods by which a number or a whole name was really found."""
 _EARTH_RADIUS_M: Final = 6_371_008.8  # IUGG mean radius
 
@@ -43,7 +43,7 @@ class Candidate:
         0 to 1: what of the text agrees with the place, and how well.
     method
         ``exact``: a person said so of this very text. ``street_number``: this house number.
-        ``building``: this building of the estate. ``place``: a place of that name.
+        ``crossing``: where two streets meet. ``building``: this building of the estate. ``place``: a place of that name.
         ``interpolated``: between house numbers. ``street``: the street or estate alone.
         ``trigram``: a name like it. ``division``: the unit alone.
     matched

@@ -118,7 +118,7 @@ def has_slip(address: Address) -> bool:
     ):
         return True
     return address.is_han and (
-        any(len(each) == 1 for each in address.rest)
+        any(len(each) == 1 and not han.RELATIVE.fullmatch(each) for each in address.rest)
         or any(
             each.kind in {"street", "estate"}
             and not each.is_known

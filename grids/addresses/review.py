@@ -105,7 +105,8 @@ def waiting(session: Session, *, limit: int = 100, after: int = 0) -> Page:
     Parameters
     ----------
     limit
-        Rows at the most; `MAX_PAGE` whatever is asked.
+        Rows at the most, and `MAX_PAGE` whatever is asked; 0: only their number, which is not
+        entered in the log.
     after
         Number of the last review of the page before; 0: from the beginning.
     """
@@ -120,7 +121,8 @@ def waiting(session: Session, *, limit: int = 100, after: int = 0) -> Page:
     rows = found[:size]
     count = session.scalar(sa.select(sa.func.count()).select_from(AddressReview).where(is_open))
     _seen(session, rows, "search")
-    return Page(rows, int(count or 0), rows[-1].id if len(found) > size else None)
+    more = rows[-1].id if rows and len(found) > size else None
+    return Page(rows, int(count or 0), more)
 
 
 def one(session: Session, review_id: int) -> AddressReview:

@@ -11,6 +11,7 @@ import { GPUInitializationError, GridMap } from './map.js';
 import { Panel } from './panel.js';
 import { addDays, dayOf, daysOfMonth, moments } from './period.js';
 import { PlacePanel, problemBox } from './place.js';
+import { QueuePanel } from './queue.js';
 import { ReportForm } from './report.js';
 import { SignIn, rememberEnded } from './signin.js';
 import { readState, rememberLanguage, writeState } from './state.js';
@@ -36,9 +37,9 @@ function cover(...children) {
 
 /**
  * @param {any} meta
- * @param {{onlanguage: () => void, onlayers: () => void, onhelp: () => void, account?: AccountMenu}} events
+ * @param {{onlanguage: () => void, onlayers: () => void, onhelp: () => void, account?: AccountMenu, queue?: QueuePanel | null}} events
  */
-function drawHeader(meta, { onlanguage, onlayers, onhelp, account }) {
+function drawHeader(meta, { onlanguage, onlayers, onhelp, account, queue }) {
   const name = either(meta?.name) || t('app.title');
   document.title = meta?.demo ? `${name} · ${t('app.demo')}` : `${name} · ${t('app.title')}`;
   fill(element('header'),
@@ -50,6 +51,7 @@ function drawHeader(meta, { onlanguage, onlayers, onhelp, account }) {
     meta?.demo && h('span', { class: 'demo', title: t('app.demo_title') }, t('app.demo')),
     h('span', { class: 'space' }),
     meta && h('button', { type: 'button', id: 'show-panel', 'aria-controls': 'panel', onclick: onlayers }, t('app.layers')),
+    queue?.button(),
     meta && h('button', { type: 'button', id: 'help', onclick: onhelp, title: t('app.help'), 'aria-label': t('app.help') }, '?'),
     h('button', {
       type: 'button', id: 'language', onclick: onlanguage, title: t('app.language_title'),
@@ -173,6 +175,24 @@ function run(meta, tilesets, style, session) {
     onadd: may('incidents.report') ? (point, accuracy) => form.open(point, accuracy) : null,
   });
 
+  const queue = may('incidents.step') && may('grids.read')
+    ? new QueuePanel(element('queue'), api, map, {
+      meta,
+      onopen: () => {
+        if (tasks.isOpen) tasks.close();
+        if (place.isOpen) place.close();
+        document.body.classList.add('place-open');
+        document.body.classList.remove('panel-open');
+      },
+      onclose: () => document.body.classList.remove('place-open'),
+      onplaced: () => {
+        round += 1;
+        refilter();
+      },
+      still: () => grids.still,
+    })
+    : null;
+
   const dialog = h('dialog', { id: 'form' });
   document.body.append(dialog);
   const form = new ReportForm(dialog, api, meta, (stored) => {
@@ -201,6 +221,7 @@ function run(meta, tilesets, style, session) {
 
   const headerEvents = {
     account: new AccountMenu(api, session),
+    queue,
     onlanguage: () => {
       state.language = language() === 'zh' ? 'en' : 'zh';
       setLanguage(state.language);
@@ -225,6 +246,7 @@ function run(meta, tilesets, style, session) {
     tasks.draw();
     grids.setLanguage(language());
     if (place.isOpen) place.again();
+    if (queue?.isOpen) queue.draw();
   }
 
   function drawMapButtons() {
@@ -331,15 +353,19 @@ function run(meta, tilesets, style, session) {
 
   map.on('click', (/** @type {any} */ { point, lngLat }) => {
     if (tasks.isOpen) tasks.close();
-    ask({ lon: lngLat.lng, lat: lngLat.lat }, grids.under(point));
+    if (queue?.isOpen) return queue.point({ lon: lngLat.lng, lat: lngLat.lat });
+    return ask({ lon: lngLat.lng, lat: lngLat.lat }, grids.under(point));
   });
   map.getCanvas().addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === 'Enter') askCentre();
+    if (event.key !== 'Enter') return;
+    if (queue?.isOpen) queue.point(grids.view);
+    else askCentre();
   });
   addEventListener('keydown', (event) => {
     if (event.key !== 'Escape' || dialog.open) return;
     if (tasks.isOpen) tasks.close();
     else if (place.isOpen) place.close();
+    else if (queue?.isOpen) queue.close();
   });
   map.on('moveend', () => {
     state.view = grids.view;
@@ -370,6 +396,7 @@ function run(meta, tilesets, style, session) {
         if (town) grids.fit(town, 20);
       });
     }
+    queue?.count();
     document.body.dataset.ready = 'true';
   });
 }

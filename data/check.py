@@ -80,7 +80,7 @@ def findings(session: Session, say: Callable[[str], None] | None = None) -> list
 
 
 def characters(session: Session, say: Callable[[str], None] | None = None) -> Finding:
-    """Whether names in Chinese have trigrams: a character type of C knows letters of ASCII alone."""
+    """Whether names in Chinese have trigrams: a character type of C knows ASCII alone."""
     name = "the database knows letters beyond A to Z"
     if say:
         say(name)

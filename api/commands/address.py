@@ -28,8 +28,8 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 TextArgument = Annotated[str, typer.Argument(help="An address as somebody wrote it")]
 _WORDS = {
     "exact": "as a person said", "street_number": "house number", "building": "building",
-    "place": "place", "crossing": "crossing of two streets", "interpolated": "between house numbers", "street": "street or estate alone",
-    "trigram": "a name like it", "division": "unit alone",
+    "place": "place", "crossing": "crossing of two streets", "street": "street or estate alone",
+    "interpolated": "between house numbers", "trigram": "a name like it", "division": "unit alone",
 }  # fmt: skip
 
 

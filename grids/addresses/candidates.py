@@ -43,9 +43,9 @@ class Candidate:
         0 to 1: what of the text agrees with the place, and how well.
     method
         ``exact``: a person said so of this very text. ``street_number``: this house number.
-        ``crossing``: where two streets meet. ``building``: this building of the estate. ``place``: a place of that name.
-        ``interpolated``: between house numbers. ``street``: the street or estate alone.
-        ``trigram``: a name like it. ``division``: the unit alone.
+        ``building``: this building of the estate. ``place``: a place of that name. ``crossing``:
+        where two streets meet. ``interpolated``: between house numbers. ``street``: the street or
+        estate alone. ``trigram``: a name like it. ``division``: the unit alone.
     matched
         Kinds of parts that agree.
     ignored

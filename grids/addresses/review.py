@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from grids.addresses.candidates import Candidate
 
 MAX_PAGE: Final = 500
+WHOLE: Final = "division"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +163,8 @@ def decide(session: Session, review_id: int, choice: Choice, *, actor: str) -> A
     ReviewDecided
         It was decided before.
     BadInput
-        The choice names no candidate of the list, or half a position, or both; nothing is changed.
+        The choice names no candidate of the list, or a whole unit, or half a position, or both;
+        nothing is changed.
     """
     review = session.scalars(
         sa.select(AddressReview).where(AddressReview.id == review_id).with_for_update()
@@ -212,6 +214,14 @@ def _meant(
         held = f"it has {count} of them, counted from 0" if count else "it has none"
         problems.append(
             Problem(f"there is no candidate {choice.candidate}: {held}", field="candidate")
+        )
+    elif choice.candidate is not None and review.candidates[choice.candidate]["method"] == WHOLE:
+        problems.append(
+            Problem(
+                f"candidate {choice.candidate} is a whole unit, and no place in it",
+                "Give lon and lat of the place.",
+                field="candidate",
+            )
         )
     if problems:
         raise BadInput(problems)

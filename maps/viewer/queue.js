@@ -59,8 +59,9 @@ export class QueuePanel {
       type: 'button', id: 'queue-open', hidden: this.waiting === 0 && !this.isOpen,
       'aria-expanded': String(this.isOpen), 'aria-controls': 'queue',
       title: t('queue.button_title', { n: number(this.waiting) }),
+      'aria-label': t('queue.button_title', { n: number(this.waiting) }),
       onclick: () => (this.isOpen ? this.close() : this.open()),
-    }, t('queue.button'), ' ', h('b', { class: 'badge' }, number(this.waiting)));
+    }, h('span', { class: 'word' }, t('queue.button'), ' '), h('b', { class: 'badge' }, number(this.waiting)));
   }
 
   /** Ask how many wait; who may not know is shown no button. */
@@ -111,7 +112,7 @@ export class QueuePanel {
     const mine = ++this.asked;
     this.at = at;
     this.forget();
-    const item = this.items[at];
+    const item = this.items.at(at);
     if (item) {
       const [shown, incident] = await Promise.all([
         this.api.get(`api/v1/addresses/reviews/${item.id}`),
@@ -121,9 +122,10 @@ export class QueuePanel {
       this.shown = shown;
       this.incident = incident;
       this.drawPins();
-      this.fit();
     }
     this.draw();
+    // When the panel has its size.
+    if (item) this.fit();
   }
 
   /** The incident that asked; null where the account does not see it. @param {string} id */
@@ -177,9 +179,13 @@ export class QueuePanel {
     const lons = places.map((/** @type {number[]} */ place) => place[0]);
     const lats = places.map((/** @type {number[]} */ place) => place[1]);
     const { width } = this.map.getContainer().getBoundingClientRect();
-    const over = this.root.getBoundingClientRect().width;
+    const over = this.root.getBoundingClientRect();
+    // At the right side or, on phones, at the bottom.
+    const isBeside = over.width < width * 0.6;
     this.map.fitBounds([[Math.min(...lons), Math.min(...lats)], [Math.max(...lons), Math.max(...lats)]], {
-      padding: { top: 60, bottom: 60, left: 60, right: over < width * 0.6 ? over + 60 : 60 },
+      padding: {
+        top: 60, left: 60, right: 60 + (isBeside ? over.width : 0), bottom: 60 + (isBeside ? 0 : over.height),
+      },
       maxZoom: CLOSEST_ZOOM,
       animate: !this.wiring.still(),
     });
@@ -206,7 +212,7 @@ export class QueuePanel {
   /** The one that is shown, in the present language. */
   draw() {
     if (!this.shown) {
-      this.frame(h('p', { class: 'hint' }, t('queue.none')));
+      this.frame(h('p', { class: 'hint', id: 'queue-empty' }, t('queue.none')));
       return;
     }
     const { review, candidates } = this.shown;
@@ -238,7 +244,7 @@ export class QueuePanel {
   walk() {
     const step = (/** @type {string} */ id, /** @type {string} */ word, /** @type {number} */ to) =>
       h('button', {
-        type: 'button', class: 'small', id, disabled: this.items[to] === undefined,
+        type: 'button', class: 'small', id, disabled: to < 0 || to >= this.items.length,
         onclick: async () => {
           fill(this.outcome);
           await this.show(to).catch((error) => this.frame(problemBox(error)));
@@ -272,7 +278,8 @@ export class QueuePanel {
         t('queue.within', { m: distance(accuracy) })].join(' · ')),
       ignored.length > 0 && h('p', { class: 'hint' }, t('queue.ignored', { text: ignored.join(' ') })),
       h('div', { class: 'buttons' },
-        h('button', {
+        // The middle of a unit is no place: it is pointed at.
+        method !== 'division' && h('button', {
           type: 'button', class: 'primary', id: `queue-choose-${i}`,
           'aria-label': `${t('queue.choose')}: ${label}`,
           onclick: () => this.decide({ candidate: i }),
@@ -283,7 +290,7 @@ export class QueuePanel {
             this.mark(i);
             this.map.easeTo({
               center: geometry.coordinates, zoom: Math.max(this.map.getZoom(), CLOSEST_ZOOM),
-              padding: { right: 0 }, animate: !this.wiring.still(),
+              animate: !this.wiring.still(),
             });
           },
         }, t('queue.look')))));

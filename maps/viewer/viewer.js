@@ -358,8 +358,13 @@ function run(meta, tilesets, style, session) {
   });
   map.getCanvas().addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
     if (event.key !== 'Enter') return;
-    if (queue?.isOpen) queue.point(grids.view);
-    else askCentre();
+    if (queue?.isOpen) {
+      // The same press must not push the button that the focus goes to.
+      event.preventDefault();
+      queue.point(grids.view);
+    } else {
+      askCentre();
+    }
   });
   addEventListener('keydown', (event) => {
     if (event.key !== 'Escape' || dialog.open) return;
@@ -393,7 +398,7 @@ function run(meta, tilesets, style, session) {
       tasks.greet();
       if (fresh) map.once('idle', () => {
         const town = grids.densestBounds();
-        if (town) grids.fit(town, 20);
+        if (town && !queue?.isOpen) grids.fit(town, 20);
       });
     }
     queue?.count();

@@ -41,8 +41,10 @@ def place(shared_database: Database) -> Iterator[Session]:
         town.build(session)
         for number, (name, points) in enumerate(LINES):
             session.execute(
-                sa.text("INSERT INTO barriers (county_code, kind, name, geom, source, external_id)"
-                        " VALUES (:county, 'street', :name, ST_GeomFromText(:line, 4326), 't', :id)"),
+                sa.text(
+                    "INSERT INTO barriers (county_code, kind, name, geom, source, external_id) "
+                    "VALUES (:county, 'street', :name, ST_GeomFromText(:line, 4326), 't', :id)"
+                ),
                 {"county": factories.COUNTY, "name": name, "line": f"LINESTRING({points})",
                  "id": f"line {number}"},
             )  # fmt: skip

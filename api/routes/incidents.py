@@ -218,16 +218,12 @@ def _detail(access: Access, incident_id: uuid.UUID) -> IncidentDetail:
 def _placed(incident: Incident, events: Sequence[IncidentEvent]) -> PlacedOut | None:
     if incident.method is None:
         return None
-    scores = [
-        each.data.get("score") if each.kind == "relocated" else found.get("score")
-        for each in events
-        if (found := each.data.get("address", {})) or each.kind == "relocated"
-    ]
+    found = next((each.data["address"] for each in reversed(events) if "address" in each.data), {})
     return PlacedOut.model_validate(
         {
             "method": incident.method,
             "accuracy_m": incident.accuracy_m,
-            "score": scores[-1] if scores else None,
+            "score": found.get("score"),
         }
     )
 

@@ -53,20 +53,19 @@ def decide(
     done = review.decide(session, review_id, choice, actor=actor)
     if done.incident_id is None or done.geom is None:
         return done
-    told: dict[str, Any] = {"review": done.id, "label": done.label}
     if choice.candidate is not None:
         chosen = done.candidates[choice.candidate]
         lon, lat = float(chosen["lon"]), float(chosen["lat"])
-        accuracy_m = float(chosen["accuracy_m"])
-        told |= {"method": chosen["method"], "score": chosen["score"]}
+        accuracy_m, method = float(chosen["accuracy_m"]), addressed.METHOD
+        told = {"method": chosen["method"], "score": chosen["score"], "label": done.label}
     else:
         assert choice.lon is not None
         assert choice.lat is not None
-        lon, lat, accuracy_m = choice.lon, choice.lat, BY_HAND_M
-        told |= {"method": "map"}
+        lon, lat, accuracy_m, method = choice.lon, choice.lat, BY_HAND_M, "map"
+        told = {"method": "map", "label": done.label}
     place(
-        session, done.incident_id, lon, lat, accuracy_m=accuracy_m, told=told, actor=actor,
-        method=addressed.METHOD if choice.candidate is not None else "map", scope=scope,
+        session, done.incident_id, lon, lat, accuracy_m=accuracy_m, method=method,
+        told={"review": done.id, "address": told}, actor=actor, scope=scope,
     )  # fmt: skip
     return done
 

@@ -553,7 +553,7 @@ def test_incidents_by_their_addresses(csv: Writer, grids: Database) -> None:
     )
     path = csv("i.csv", text)
     report = run_import("incidents", path, database=grids, commit=True)
-    assert (report.new, report.review) == (4, {"no_place": 2})
+    assert (report.new, report.review) == (4, {"no_place": 2, "nobody": 2})
     notes = report.counts_by_group("noted")
     assert "2 rows were placed by their addresses" in notes
     warned = report.counts_by_group("warned")

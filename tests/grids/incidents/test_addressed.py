@@ -141,8 +141,8 @@ def test_a_choice_places_it_as_of_its_report(session: Session, place: factories.
     first, second = events(session, made)
     assert (first.kind, first.data) == ("reported", {"reason": "no_place"})
     assert (second.kind, second.actor) == ("relocated", "chief")
-    assert second.data["label"] == labels[chosen]
-    assert second.data["score"] == waiting.candidates[chosen]["score"]
+    assert second.data["address"]["label"] == labels[chosen]
+    assert second.data["address"]["score"] == waiting.candidates[chosen]["score"]
     # The same words are found from now on.
     again = report(session, "人名路 11号，老裴家")
     assert again.method == "address"

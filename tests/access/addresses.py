@@ -75,7 +75,12 @@ def _reverse(place: Place, caller: Caller) -> Iterator[Question]:
 
 
 def _reviews(place: Place, caller: Caller) -> Iterator[Question]:
-    yield _asked("GET", "/reviews", 200, *rules.visible(place, caller, "address review"))
+    """Those that stand by themselves, and those that incidents without a place have asked."""
+    marks = marks_of(rules.visible(place, caller, "address review"))
+    for row in rules.visible(place, caller, "incident"):
+        if row.span is None:
+            marks |= {row.mark, ("said", row.key)}
+    yield Question(f"GET:{API}/reviews", "GET", f"{API}/reviews", 200, marks)
 
 
 def _one(place: Place, caller: Caller) -> Iterator[Question]:

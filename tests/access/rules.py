@@ -49,6 +49,7 @@ house number   -        in          in        in       in         in         in 
 address name   -        in          in        in       in         in         in      in            in      in         -            -              -
 address alias  -        in          in        in       in         in         -       -             -       in         -            -              -
 address review -        in          in        in       in         in         -       -             -       -          -            -              -
+asked          -        grid        in        in       in         in         -       -             -       -          -            -              -
 person         -        in          in        in       in         in         in      in            in      in         -            -              -
 assignment     -        in          in        in       in         in         in      in            in      in         -            -              -
 leave          -        in          in        in       in         in         in      in            in      in         -            -              -

@@ -154,15 +154,16 @@ def test_a_place_in_another_area_is_refused_and_changes_nothing(filled: Town) ->
     assert filled.client.post(path, json=west, headers=clerk).status_code == 403
     assert filled.client.get(path, headers=clerk).json()["review"]["outcome"] is None
     assert filled.client.post(path, json=east, headers=clerk).status_code == 200
-    # A worker decides no case that is not theirs to move on.
-    assert filled.client.post("/api/v1/incidents", json=incident("别处"),
-                              headers=reporter).status_code == 201  # fmt: skip
+    # What was said of a case is not shown to a worker whose case it is not.
+    sent = incident("别处")
+    assert filled.client.post("/api/v1/incidents", json=sent, headers=reporter).status_code == 201
     person = filled.county.workers[factories.grid_code(2)]
     worker = headers(filled, "grid_worker", place.EAST_VILLAGE, person)
-    (item,) = filled.client.get(f"{API}/reviews", headers=worker).json()["items"]
-    answer = filled.client.post(f"{API}/reviews/{item['id']}", json=east, headers=worker)
-    assert answer.status_code == 404
-    assert filled.client.get(f"{API}/reviews", headers=worker).json()["count"] == 1
+    assert filled.client.get(f"{API}/reviews", headers=worker).json()["count"] == 0
+    (item,) = filled.client.get(f"{API}/reviews", headers=clerk).json()["items"]
+    path = f"{API}/reviews/{item['id']}"
+    assert filled.client.get(path, headers=worker).status_code == 404
+    assert filled.client.post(path, json=east, headers=worker).status_code == 404
 
 
 def test_a_review_shows_its_candidates_on_the_map(filled: Town) -> None:

@@ -25,3 +25,16 @@ $$;
 -- The queue of an area, page by page.
 DROP INDEX address_reviews_open;
 CREATE INDEX address_reviews_open ON address_reviews (area_code, id) WHERE outcome IS NULL;
+
+-- The address of an incident is part of what was said of it: who does not see the incident is not
+-- shown what was asked of it.
+DROP POLICY reading ON address_reviews;
+DROP POLICY adding ON address_reviews;
+DROP POLICY changing ON address_reviews;
+DROP POLICY removing ON address_reviews;
+SELECT wangge_protect('address_reviews', 'in', 'area_code',
+    $$(SELECT wangge_may('incidents.step')) AND (incident_id IS NULL
+      OR EXISTS (SELECT FROM incidents AS i WHERE i.id = incident_id))$$,
+    $$(SELECT wangge_may('incidents.report'))$$,
+    $$(SELECT wangge_may('incidents.step')) AND (incident_id IS NULL
+      OR EXISTS (SELECT FROM incidents AS i WHERE i.id = incident_id))$$);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
@@ -218,7 +218,9 @@ def _detail(access: Access, incident_id: uuid.UUID) -> IncidentDetail:
 def _placed(incident: Incident, events: Sequence[IncidentEvent]) -> PlacedOut | None:
     if incident.method is None:
         return None
-    found = next((each.data["address"] for each in reversed(events) if "address" in each.data), {})
+    found: dict[str, Any] = next(
+        (each.data["address"] for each in reversed(events) if "address" in each.data), {}
+    )
     return PlacedOut.model_validate(
         {
             "method": incident.method,

@@ -241,7 +241,7 @@ REFERENCE: Final = frozenset({
 })  # fmt: skip
 # Not granted to the service at all.
 UNREACHABLE: Final = frozenset({
-    "snapshot_changes", "imports", "import_changes", "retention_runs", "sign_in_failures",
+    "snapshot_changes", "incident_changes", "imports", "import_changes", "retention_runs", "sign_in_failures",
     "audit_heads", "audit_roots",
 })  # fmt: skip
 

@@ -12,7 +12,7 @@ from boundaries.errors import UnitNotFound
 from gis.errors import BadInput
 from grids.incidents import service as incidents
 from grids.incidents.repository import Filter
-from maps.service import HeatmapCache, current_grids, incident_heatmap
+from maps.service import MapCache, current_grids, incident_heatmap
 from tests import factories
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def test_a_rate_without_households_is_refused(session: Session) -> None:
 def test_cached_map_is_made_anew_after_a_report(session: Session) -> None:
     factories.county(session)
     report(session, 0, 5)
-    cache = HeatmapCache(size=1)
+    cache = MapCache(size=1)
     period = Filter(start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
 
     def get(bandwidth_m: float = 300) -> object:

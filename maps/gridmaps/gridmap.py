@@ -9,7 +9,7 @@ those outside the caller's area, which are not there. ``maps.gridmaps.sheet`` an
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
@@ -39,7 +39,8 @@ ZERO: Final[Rgb] = (251, 250, 246)
 PER_HOUSEHOLDS: Final = 1000
 _DAY_S: Final = 86_400
 _LEVELS: Final = (12, 9, 6)
-_WHOLE: Final = "*"
+WHOLE: Final = "*"
+"""Stands for everything together; no code is like it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,9 +167,12 @@ class Found:
     ----------
     by_grid
         Count by code of the grid and by category.
+    units
+        Code of the unit of each grid, where it is known.
     """
 
     by_grid: Mapping[tuple[str, str], int]
+    units: Mapping[str, str] = field(default_factory=dict)
     outside: int = 0
     without_place: int = 0
     carried: int = 0
@@ -209,7 +213,7 @@ def build(
     hidden = np.zeros(counts.size, dtype=np.bool_)
     if gone is not None:
         for code, row in index.items():
-            hidden[row] = code in gone or bool(category) and _cell(code, category[0]) in gone
+            hidden[row] = code in gone or bool(category) and cell(code, category[0]) in gone
         counts[hidden] = np.nan
     days = (about.end - about.start).total_seconds() / _DAY_S
     exposure = grids.households / PER_HOUSEHOLDS * (days / DAYS_PER_PERIOD)
@@ -260,7 +264,7 @@ def _measured(
     return shrunk.rates, shrunk.low, shrunk.high
 
 
-def hidden_of(found: Mapping[tuple[str, str], int], units: Mapping[str, str]) -> frozenset[str]:
+def hidden_of(found: Found) -> frozenset[str]:
     """What shared maps of a quarter hide: grids, units, and categories within grids.
 
     One answer for every map and table of the quarter: the counts of a grid's categories, of the
@@ -270,28 +274,32 @@ def hidden_of(found: Mapping[tuple[str, str], int], units: Mapping[str, str]) ->
     Parameters
     ----------
     found
-        Count by code of the grid and by category, of whole counties.
-    units
-        Code of the unit of each grid; grids without one are parts of the whole.
+        Counts of whole counties, whatever part of them is mapped.
 
     Returns
     -------
-    codes of grids and units, ``code/category`` for a category within a grid.
+    codes of grids and units, and of ``cell`` for a category within a grid.
     """
-    counts: defaultdict[str, int] = defaultdict(int)
-    parts: defaultdict[str, set[str]] = defaultdict(set)
-    for (code, category), number in found.items():
-        if not number:
-            continue
-        cell = _cell(code, category)
-        chain = [cell, code, *_above(units.get(code, "")), _WHOLE]
-        for each in chain:
-            counts[each] += number
-        for part, whole in pairwise(chain):
-            parts[whole].add(part)
-    gone = {code for code, number in counts.items() if number < K}
-    cover(counts, {unit: sorted(codes) for unit, codes in parts.items()}, gone, K)
+    counts, parents = tree(found)
+    parts: defaultdict[str, list[str]] = defaultdict(list)
+    for part, whole in sorted(parents.items()):
+        parts[whole].append(part)
+    gone = {code for code, number in counts.items() if 0 < number < K}
+    cover(counts, parts, gone, K)
     return frozenset(gone)
+
+
+def tree(found: Found) -> tuple[dict[str, int], dict[str, str]]:
+    """Counts of everything above zero, and what each is a part of, up to `WHOLE`."""
+    counts: defaultdict[str, int] = defaultdict(int)
+    parents: dict[str, str] = {}
+    for (code, category), number in found.by_grid.items():
+        if number:
+            chain = [cell(code, category), code, *_above(found.units.get(code, "")), WHOLE]
+            for each in chain:
+                counts[each] += number
+            parents |= pairwise(chain)
+    return dict(counts), parents
 
 
 def _above(unit: str) -> list[str]:
@@ -301,7 +309,8 @@ def _above(unit: str) -> list[str]:
     return [unit[:length] for length in _LEVELS if length <= len(unit)]
 
 
-def _cell(code: str, category: str) -> str:
+def cell(code: str, category: str) -> str:
+    """Code of a category within a grid."""
     return f"{code}/{category}"
 
 
@@ -349,6 +358,7 @@ def count_points(grids: Grids, lon: Floats, lat: Floats, kinds: Sequence[Any]) -
             by_grid[grids.codes[row], str(kind)] += 1
     return Found(
         by_grid=by_grid,
+        units=dict(zip(grids.codes, grids.units, strict=True)),
         outside=int((rows < 0).sum()),
         without_place=int(placed.size - placed.sum()),
     )

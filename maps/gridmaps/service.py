@@ -131,7 +131,8 @@ def shared_counts(
         by_grid[row.code, row.category] += row.incidents
         units[row.code] = row.unit_code
         carried += row.carried
-    return Found(by_grid=by_grid, carried=carried), hidden_of(by_grid, units)
+    found = Found(by_grid=by_grid, units=units, carried=carried)
+    return found, hidden_of(found)
 
 
 def _counts(

@@ -32,13 +32,24 @@ def report(town: Town, place: int, count: int, category: str = "neighbour", **ch
             service.record(session, service.Report(**given | changes), actor="t")
 
 
-@pytest.fixture
-def busy(own_town: Town) -> Town:
+def fill(town: Town) -> Town:
     """Thirty disputes in the first grid, three in the second, seven in the fourth."""
     for place, count in ((0, 20), (1, 3), (3, 7)):
-        report(own_town, place, count)
-    report(own_town, 0, 10, "tourism")
-    return own_town
+        report(town, place, count)
+    report(town, 0, 10, "tourism")
+    return town
+
+
+@pytest.fixture(scope="module")
+def busy(town: Town) -> Town:
+    """For tests that report nothing."""
+    return fill(town)
+
+
+@pytest.fixture
+def changing(own_town: Town) -> Town:
+    """For a test that does."""
+    return fill(own_town)
 
 
 def asked(town: Town, *, client: Any = None, status: int = 200, **query: Any) -> Any:
@@ -107,7 +118,6 @@ def test_who_may_not_read_incidents_is_shown_the_shared_map_alone(busy: Town) ->
         account = factories.account(session, "analyst", factories.TOWNSHIP, login="an.alyst")
         key = factories.key(session, account, rights=["heatmaps.read", "grids.read"])
     headers = {"Authorization": f"Bearer {key}"}
-    busy.client.cookies.clear()
     answer = busy.client.get(URL, params=QUERY, headers=headers)
     assert answer.status_code == 200, answer.text
     assert answer.json()["shared"] is True
@@ -119,33 +129,33 @@ def test_who_may_not_read_incidents_is_shown_the_shared_map_alone(busy: Town) ->
     assert refused.status_code == 403
 
 
-def test_the_same_map_is_not_sent_again_and_a_new_incident_makes_another(busy: Town) -> None:
-    first = busy.client.get(URL, params=QUERY)
+def test_the_same_map_is_not_sent_again_and_a_new_incident_makes_another(changing: Town) -> None:
+    first = changing.client.get(URL, params=QUERY)
     tag = first.headers["etag"]
-    again = busy.client.get(URL, params=QUERY, headers={"If-None-Match": f'"other", {tag}'})
+    again = changing.client.get(URL, params=QUERY, headers={"If-None-Match": f'"other", {tag}'})
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == tag
-    report(busy, 2, 1)
-    fresh = busy.client.get(URL, params=QUERY, headers={"If-None-Match": tag})
+    report(changing, 2, 1)
+    fresh = changing.client.get(URL, params=QUERY, headers={"If-None-Match": tag})
     assert fresh.status_code == 200
     assert fresh.headers["etag"] != tag
     assert column(fresh.json(), "incidents") == [30, 3, 1, 7]
-    density = busy.client.get("/api/v1/heatmaps", params={"shared": True})
+    density = changing.client.get("/api/v1/heatmaps", params={"shared": True})
     known = {"If-None-Match": density.headers["etag"]}
-    again = busy.client.get("/api/v1/heatmaps", params={"shared": True}, headers=known)
+    again = changing.client.get("/api/v1/heatmaps", params={"shared": True}, headers=known)
     assert again.status_code == 304
 
 
-def test_what_commits_late_is_seen_though_its_number_is_lower(busy: Town) -> None:
+def test_what_commits_late_is_seen_though_its_number_is_lower(changing: Town) -> None:
     """The last number is no version: numbers are given out before they can be seen."""
     lon, lat = factories.middle(2)
-    with busy.database.transaction() as slow:
+    with changing.database.transaction() as slow:
         late = service.Report(id=uuid.uuid4(), category="other", source="s", reported_at=FIRST,
                               x=lon, y=lat)  # fmt: skip
         service.record(slow, late, actor="t")
-        report(busy, 2, 1)
-        assert column(asked(busy), "incidents")[2] == 1
-    assert column(asked(busy), "incidents")[2] == 2
+        report(changing, 2, 1)
+        assert column(asked(changing), "incidents")[2] == 1
+    assert column(asked(changing), "incidents")[2] == 2
 
 
 def test_nobody_is_shown_a_map_that_was_made_for_another(busy: Town) -> None:
@@ -158,7 +168,6 @@ def test_nobody_is_shown_a_map_that_was_made_for_another(busy: Town) -> None:
             keys[area, "blind"] = factories.key(
                 session, account, rights=["heatmaps.read", "grids.read"], per_minute=10_000
             )
-    busy.client.cookies.clear()
 
     def ask(who: tuple[str, str]) -> tuple[tuple[str, str], str]:
         answer = busy.client.get(

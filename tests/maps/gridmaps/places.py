@@ -43,7 +43,11 @@ def some_counts() -> Found:
         usual = 22 * np.exp(-((column - 4) ** 2 + (row - 2.5) ** 2) / 5)
         for kind, share in zip(KINDS, (0.6, 0.3, 0.1), strict=True):
             found[code, kind] = int(rng.poisson(usual * share))
-    return Found(by_grid=found, outside=7, without_place=2)
+    grids = some_grids()
+    return Found(
+        by_grid=found, units=dict(zip(grids.codes, grids.units, strict=True)), outside=7,
+        without_place=2,
+    )  # fmt: skip
 
 
 def a_gridmap(*, shared: bool = False, found: Found | None = None, **changes: Any) -> GridMap:
@@ -57,7 +61,7 @@ def a_gridmap(*, shared: bool = False, found: Found | None = None, **changes: An
         "source": "示例数据",
         "made_on": datetime(2026, 7, 2, 9, tzinfo=SHANGHAI),
     } | changes.pop("about", {})
-    gone = hidden_of(counted.by_grid, dict(zip(grids.codes, grids.units, strict=True)))
+    gone = hidden_of(counted)
     return build(
         grids, counted, about=About(**about), gone=gone if shared else None, **changes
     )

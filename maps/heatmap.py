@@ -8,7 +8,7 @@ and write it; ``maps.heatmap_text`` words it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -316,6 +316,48 @@ def _to_digits(values: Floats, digits: int) -> Floats:
     return np.asarray(np.round(values / unit) * unit)
 
 
+def cut_to(
+    heatmap: Heatmap, area: Area, events: tuple[npt.ArrayLike, npt.ArrayLike]
+) -> Heatmap:
+    """Cut a part out of a shared map of more; nothing in it is computed anew.
+
+    Parameters
+    ----------
+    area
+        As in ``build``.
+    events
+        Longitudes and latitudes of the events of the whole map.
+    """
+    polygon = area_polygon(area)
+    to_metres = Transformer.from_crs("EPSG:4326", heatmap.crs, always_xy=True)
+    projected = shapely.transform(
+        polygon, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1]))
+    )
+    cell_m = heatmap.cell_m
+    inside = _mask_of(projected, heatmap.bbox_m, heatmap.values.shape, cell_m)
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    west, south = (
+        heatmap.bbox_m[i] + float(first) * cell_m
+        for i, first in ((0, columns[0]), (1, rows[0]))
+    )
+    inside = inside[part]
+    values = np.where(inside, heatmap.values[part], np.nan)
+    values.flags.writeable = False
+    n = int(shapely.intersects_xy(polygon, *events).sum())
+    return replace(
+        heatmap,
+        values=values,
+        no_data=heatmap.no_data[part] & inside,
+        hidden=heatmap.hidden[part] & inside,
+        bbox_m=(west, south, west + inside.shape[1] * cell_m, south + inside.shape[0] * cell_m),
+        bulk_m=None,
+        # None is fewer than five, too: beside a hidden number it would tell who has some.
+        n=None if n < MIN_EVENTS else sharing.rounded(n),
+        area=polygon,
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Surface:
     """Values over the whole period, the events per m^2 they come of, and where there are none."""
@@ -341,13 +383,15 @@ def _surface(
     """Return events per km^2, or per 1,000 households, over the whole period."""
     nowhere = np.zeros(shape, dtype=np.bool_)
     inside = ~nowhere if mask is None else mask
+    any_at_all = len(xy) > 0
+    if shared and len(xy):
+        xy = _not_lone(xy, bbox, shape, bandwidth_m)
+    # Events and households lose the same share over an edge: their ratio needs no correction.
+    events = density(xy, bbox, shape, bandwidth_m)
+    hidden = inside & _is_of_few(events, bandwidth_m) if shared and any_at_all else nowhere
     if households is None:
-        events = density(xy, bbox, shape, bandwidth_m, mask=mask)
-        if not (shared and len(xy)):
-            return _Surface(events * 1e6, events, nowhere, nowhere)
-        # What is made up for the edge is no event.
-        real = events if mask is None else density(xy, bbox, shape, bandwidth_m)
-        hidden = inside & _is_of_few(real, bandwidth_m)
+        if mask is not None:
+            events = density(xy, bbox, shape, bandwidth_m, mask=mask)
         seen = np.where(hidden, np.nan, events)
         return _Surface(seen * 1e6, np.where(inside & ~hidden, events, 0), nowhere, hidden)
     lons, lats = coordinates(households[0], households[1], "households lon", "households lat")
@@ -357,15 +401,24 @@ def _surface(
         known &= shapely.intersects_xy(polygon, lons, lats)
     homes = np.column_stack(to_metres.transform(lons[known], lats[known]))
     exposed = density(homes, bbox, shape, bandwidth_m, weights=counts[known])
-    # Events and households lose the same share over an edge, so the ratio needs no correction.
-    events = density(xy, bbox, shape, bandwidth_m)
     enough = inside & (exposed * 4 * math.pi * bandwidth_m**2 >= MIN_HOUSEHOLDS_UNDER_KERNEL)
-    hidden = nowhere
-    if shared and len(xy):
-        hidden = enough & _is_of_few(events, bandwidth_m)
+    hidden = hidden & enough
     rates = np.full(shape, np.nan)
     np.divide(1000 * events, exposed, out=rates, where=enough & ~hidden)
-    return _Surface(rates, np.where(inside, events, 0), inside & ~enough, hidden)
+    seen = np.where(inside & ~hidden, events, 0)
+    return _Surface(rates, seen, inside & ~enough, hidden)
+
+
+def _not_lone(xy: Floats, bbox: Bbox, shape: tuple[int, int], bandwidth_m: float) -> Floats:
+    """The events on ground that is shown: the others leave no trace in what is seen of it."""
+    events = density(xy, bbox, shape, bandwidth_m)
+    cell_m = (bbox[2] - bbox[0]) / shape[1]
+    column, row = (
+        np.clip(((xy[:, i] - bbox[i]) // cell_m).astype(np.int64), 0, shape[1 - i] - 1)
+        for i in (0, 1)
+    )
+    kept: Floats = xy[~_is_of_few(events, bandwidth_m)[row, column]]
+    return kept
 
 
 def _is_of_few(events: Floats, bandwidth_m: float) -> Mask:

@@ -20,7 +20,7 @@ from grids.incidents import repository
 from grids.incidents.models import Incident, IncidentCategory
 from grids.models import Building, GridShape
 from maps import sharing
-from maps.heatmap import Heatmap, build
+from maps.heatmap import Heatmap, build, cut_to
 from maps.heatmap_text import MADE_BY
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def incident_heatmap(
         Side of a cell, metres; a sixth of the bandwidth when left out.
     case_team
         False makes the map that may leave it: of the last finished quarter that the period touches,
-        of one category or all, with a bandwidth of ``sharing.BANDWIDTHS_M``, and the same whoever
-        asks, also without the right to see incidents.
+        of all categories, with a bandwidth of ``sharing.BANDWIDTHS_M``, cut out of the map of its
+        whole counties, and the same whoever asks, also without the right to see incidents.
     now
         Aware; the present when left out.
 
@@ -82,31 +82,22 @@ def incident_heatmap(
         )
         start, end, without = quarter.start, quarter.end, 0
         bandwidth_m, cell_m = sharing.bandwidth_m(bandwidth_m), None
-        lon, lat = _shared_places(session, start, end, sharing.category(wanted.categories))
-    counties = session.execute(
-        sa.select(
-            AdminUnit.name,
-            AdminUnit.name_en,
-            AdminUnit.source,
-            sa.func.ST_AsBinary(AdminUnit.geom).label("wkb"),
-        ).where(
-            AdminUnit.code == unit if unit else _whole_units(wanted.scope),
-            AdminUnit.geom.is_not(None),
-            AdminUnit.valid.contains(end),
-        )
-    ).all()
-    if unit and not counties:
-        raise UnitNotFound(f"no unit {unit} with a polygon: there is nothing to map")
-    area = (
-        gpd.GeoSeries.from_wkb([bytes(row.wkb) for row in counties], crs=4326) if counties else None
+        sharing.no_category(wanted.categories)
+        lon, lat = _shared_places(session, start, end)
+    drawn = _units(
+        session, AdminUnit.code == unit if unit else _whole_units(wanted.scope), end
     )
+    if unit and not drawn:
+        raise UnitNotFound(f"no unit {unit} with a polygon: there is nothing to map")
+    codes = sorted({each.code[:6] for each in drawn})
+    counties = drawn if case_team else _units(session, AdminUnit.code.in_(codes), end)
     nowhere = [float("nan")] * without
-    return build(
+    made = build(
         [*lon, *nowhere],
         [*lat, *nowhere],
         start=start,
         end=end,
-        area=area,
+        area=_area(counties),
         bandwidth_m=bandwidth_m,
         cell_m=cell_m or max(10.0, bandwidth_m / 6),
         per=per,
@@ -116,9 +107,33 @@ def incident_heatmap(
         case_team=case_team,
         category="、".join(names[code].name_zh for code in wanted.categories),
         category_en=", ".join(names[code].name_en for code in wanted.categories),
-        place=place_name(counties, "zh"),
-        place_en=place_name(counties, "en"),
+        place=place_name(drawn, "zh"),
+        place_en=place_name(drawn, "en"),
     )
+    if {each.code for each in drawn} == {each.code for each in counties}:
+        return made
+    # Maps of a county and of its parts by themselves would, subtracted, show what lies at the edge.
+    return cut_to(made, _area(drawn), (lon, lat))
+
+
+def _units(session: Session, which: sa.ColumnElement[bool], moment: datetime) -> Sequence[Any]:
+    return session.execute(
+        sa.select(
+            AdminUnit.code,
+            AdminUnit.name,
+            AdminUnit.name_en,
+            AdminUnit.source,
+            sa.func.ST_AsBinary(AdminUnit.geom).label("wkb"),
+        )
+        .where(which, AdminUnit.geom.is_not(None), AdminUnit.valid.contains(moment))
+        .order_by(AdminUnit.code)
+    ).all()
+
+
+def _area(units: Sequence[Any]) -> gpd.GeoSeries | None:
+    if not units:
+        return None
+    return gpd.GeoSeries.from_wkb([bytes(row.wkb) for row in units], crs=4326)
 
 
 def named_categories(session: Session, asked: Sequence[str]) -> Mapping[str, IncidentCategory]:
@@ -143,14 +158,13 @@ def named_categories(session: Session, asked: Sequence[str]) -> Mapping[str, Inc
 
 
 def _shared_places(
-    session: Session, start: datetime, end: datetime, category: str | None
+    session: Session, start: datetime, end: datetime
 ) -> tuple[list[float], list[float]]:
     rows = session.execute(
-        sa.text("SELECT lon, lat FROM wangge_shared_places(:start, :end, :category)"),
-        {"start": start, "end": end, "category": category},
+        sa.text("SELECT lon, lat FROM wangge_shared_places(:start, :end)"),
+        {"start": start, "end": end},
     ).all()
-    placed = [row for row in rows if row.lon is not None]
-    return [row.lon for row in placed], [row.lat for row in placed]
+    return [row.lon for row in rows], [row.lat for row in rows]
 
 
 def _whole_units(scope: Scope) -> sa.ColumnElement[bool]:

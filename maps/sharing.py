@@ -1,10 +1,10 @@
 """What a map may be asked for once it leaves the case team: fixed periods, categories, bandwidths.
 
 Whoever sees many maps can subtract them. Two periods that differ by a week tell that week's count,
-however large the two counts are; so do a set of categories with and without one of them. Shared maps
-are therefore made of one quarter each, and no two quarters have a day in common; of one category,
-or of all; and of few bandwidths. What is asked for is changed to the nearest of these, and the map
-says so. What is then hidden is said in ``maps.disclosure`` and ``maps.heatmap``.
+however large the two counts are. Shared maps are therefore made of one quarter each, and no two
+quarters have a day in common. Densities are those of all categories together, of whole counties
+even where a part is drawn, and of few bandwidths. What is asked for is changed to the nearest of
+these, and the map says so. What is then hidden is said in ``maps.disclosure`` and ``maps.heatmap``.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def quarter(
     return found
 
 
-def category(asked: Sequence[str]) -> str | None:
-    """The one category that a shared map is made of; None for all.
+def one_category(asked: Sequence[str]) -> tuple[str, ...]:
+    """The category that a shared table is made of; none for all.
 
     Raises
     ------
@@ -129,12 +129,31 @@ def category(asked: Sequence[str]) -> str | None:
     if len(distinct) > 1:
         raise BadInput(
             Problem(
-                f"a shared map is of one category or of all, not of {len(distinct)} of them",
-                "Make a map of each, or leave the categories out",
+                f"a shared table is of one category or of all, not of {len(distinct)} of them",
+                "Make one of each, or leave the categories out",
                 field="category",
             )
         )
-    return distinct[0] if distinct else None
+    return tuple(distinct)
+
+
+def no_category(asked: Sequence[str]) -> None:
+    """Refuse categories of a shared density.
+
+    Raises
+    ------
+    BadInput
+        One was asked for. The density of all less those of the others would show the last one's
+        lone events, wherever enough of the others lie.
+    """
+    if asked:
+        raise BadInput(
+            Problem(
+                "a shared density is of all categories together",
+                "Leave the category out, or share a grid map of it",
+                field="category",
+            )
+        )
 
 
 def bandwidth_m(asked_m: float) -> float:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/api/v1", tags=["gridmaps"])
 
 Category = Annotated[
-    list[str] | None, Query(description="May be repeated, but not where shared; all when left out")
+    list[str] | None, Query(description="May be repeated; all when left out")
 ]
 MeasureIn = Annotated[
     Measure,

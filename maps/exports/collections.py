@@ -240,11 +240,10 @@ def shareable(filters: Filters, *, timezone: str, now: datetime) -> Filters:
         No finished quarter touches the period, or several categories were asked for.
     """
     quarter = sharing.quarter(filters.start, filters.end, timezone=timezone, now=now)
-    only = sharing.category(filters.categories)
     return Filters(
         start=quarter.start,
         end=quarter.end,
-        categories=(only,) if only else (),
+        categories=sharing.one_category(filters.categories),
         unit=filters.unit,
     )
 

@@ -76,14 +76,18 @@ def edges(values: Floats, scheme: Scheme, classes: int = USUAL) -> list[float]:
 
 
 def _upper(above: Floats, scheme: Scheme, classes: int) -> list[float]:
-    import mapclassify  # noqa: PLC0415  (slow to load)
-
     if scheme == "quantiles":
-        return [float(each) for each in mapclassify.Quantiles(above, k=classes).bins]
-    if above.size > SAMPLE:
-        at = np.linspace(0, above.size - 1, SAMPLE).round().astype(np.int64)
-        above = above[at]
-    return [float(each) for each in mapclassify.FisherJenks(above, k=classes).bins]
+        found = np.quantile(above, np.arange(1, classes + 1) / classes)
+    else:
+        import mapclassify  # noqa: PLC0415  (slow to load)
+
+        if above.size > SAMPLE:
+            above = above[np.linspace(0, above.size - 1, SAMPLE).round().astype(np.int64)]
+        if np.unique(above).size <= classes:
+            found = np.unique(above)
+        else:
+            found = mapclassify.FisherJenks(above, k=classes).bins
+    return [float(each) for each in np.unique(found)]
 
 
 def _with_steps(upper: list[float]) -> list[tuple[float, float]]:

@@ -213,7 +213,8 @@ def build(
     hidden = np.zeros(counts.size, dtype=np.bool_)
     if gone is not None:
         for code, row in index.items():
-            hidden[row] = code in gone or bool(category) and cell(code, category[0]) in gone
+            # Of several categories one that is hidden hides the sum, which is then one of known ones.
+            hidden[row] = not gone.isdisjoint([code, *(cell(code, each) for each in category)])
         counts[hidden] = np.nan
     days = (about.end - about.start).total_seconds() / _DAY_S
     exposure = grids.households / PER_HOUSEHOLDS * (days / DAYS_PER_PERIOD)

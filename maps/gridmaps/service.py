@@ -60,8 +60,8 @@ def incident_gridmap(
         Period, categories and scope; an open period is that of the incidents themselves.
     shared
         Whether the map leaves the case team: it is then of the last finished quarter that the
-        period touches, of one category or all, and the same for everybody who sees its grids, also
-        without the right to see incidents.
+        period touches, and the same for everybody who sees its grids, also without the right to see
+        incidents.
     unit
         Code of the unit to map; every grid of the scope when left out.
     now
@@ -78,15 +78,13 @@ def incident_gridmap(
     moment = now or datetime.now(UTC)
     asked = None
     if shared:
-        only = sharing.category(wanted.categories)
         quarter = sharing.quarter(wanted.start, wanted.end, timezone=timezone, now=moment)
         start, end = quarter.start, quarter.end
         if (wanted.start, wanted.end) not in {(None, None), (start, end)}:
             asked = (wanted.start, wanted.end)
-        categories = (only,) if only else ()
     else:
         start, end = reported_period(session, wanted)
-        categories = tuple(wanted.categories)
+    categories = tuple(wanted.categories)
     grids, ids, editions = _grids(session, wanted, end, unit)
     if shared:
         found, gone = shared_counts(session, start, end)

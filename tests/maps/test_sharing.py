@@ -63,11 +63,14 @@ def test_what_is_not_over_is_not_shared_and_its_day_is_told() -> None:
     assert caught.value.problems[0].field == "start"
 
 
-def test_one_category_or_all() -> None:
-    assert sharing.category(()) is None
-    assert sharing.category(("loan", "loan")) == "loan"
+def test_categories() -> None:
+    assert sharing.one_category(()) == ()
+    assert sharing.one_category(("housing", "housing")) == ("housing",)
     with pytest.raises(BadInput, match="one category or of all, not of 2"):
-        sharing.category(("loan", "land"))
+        sharing.one_category(("housing", "contract"))
+    sharing.no_category(())
+    with pytest.raises(BadInput, match="share a grid map of it"):
+        sharing.no_category(("housing",))
 
 
 def test_bandwidths_are_few_and_none_is_small() -> None:

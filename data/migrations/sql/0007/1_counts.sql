@@ -88,10 +88,10 @@ RETURNS TABLE (
 $$;
 REVOKE ALL ON FUNCTION wangge_shared_counts(timestamptz, timestamptz) FROM PUBLIC;
 
--- Where the incidents of the caller's area were, for a density that is shared: of those who may see
--- densities some may see no incident. No account: what it reported elsewhere is its own matter.
-CREATE FUNCTION wangge_places_within(
-    lows text[], highs text[], first timestamptz, until timestamptz, only_category text
+-- Where the incidents of the caller's whole counties were, for a density that is shared: of those who
+-- may see densities some may see no incident.
+CREATE FUNCTION wangge_places_of_counties(
+    counties text[], first timestamptz, until timestamptz
 )
 RETURNS TABLE (lon double precision, lat double precision)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
@@ -100,33 +100,24 @@ RETURNS TABLE (lon double precision, lat double precision)
     AS $$
     SELECT ST_X(i.geom), ST_Y(i.geom)
     FROM incidents AS i
-    WHERE i.reported_at >= first AND i.reported_at < until
-        AND (only_category IS NULL OR i.category = only_category)
-        AND EXISTS (
-            SELECT FROM unnest(lows, highs) AS r (lo, hi)
-            WHERE i.area_code >= r.lo AND i.area_code < r.hi
-        )
+    WHERE i.county_code = ANY(counties) AND i.reported_at >= first AND i.reported_at < until
+        AND i.geom IS NOT NULL
 $$;
-REVOKE ALL ON FUNCTION wangge_places_within(text[], text[], timestamptz, timestamptz, text)
-    FROM PUBLIC;
+REVOKE ALL ON FUNCTION wangge_places_of_counties(text[], timestamptz, timestamptz) FROM PUBLIC;
 
-CREATE FUNCTION wangge_shared_places(
-    first timestamptz, until timestamptz, only_category text
-)
+CREATE FUNCTION wangge_shared_places(first timestamptz, until timestamptz)
 RETURNS TABLE (lon double precision, lat double precision)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
     AS $$
     SELECT p.lon, p.lat
-    FROM wangge_places_within(
-        ARRAY[wangge_lo()] || wangge_also(),
-        ARRAY[wangge_hi()] || ARRAY(SELECT wangge_after(a.code) FROM unnest(wangge_also())
-            WITH ORDINALITY AS a (code, place) ORDER BY a.place),
-        first, until, only_category
+    FROM wangge_places_of_counties(
+        ARRAY(SELECT u.code FROM admin_units AS u WHERE u.level = 6 AND wangge_is_around(u.code)),
+        first, until
     ) AS p
     WHERE wangge_may('heatmaps.read')
 $$;
-REVOKE ALL ON FUNCTION wangge_shared_places(timestamptz, timestamptz, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION wangge_shared_places(timestamptz, timestamptz) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION wangge_grid_counts(timestamptz, timestamptz),
     wangge_shared_counts(timestamptz, timestamptz),
-    wangge_shared_places(timestamptz, timestamptz, text) TO wangge_app;
+    wangge_shared_places(timestamptz, timestamptz) TO wangge_app;

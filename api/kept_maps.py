@@ -1,4 +1,4 @@
-"""What the routes of maps have in common: who gets the shared map, and what a client holds already."""
+"""What the routes of maps have in common: who gets the shared one, and what a client holds."""
 
 from __future__ import annotations
 

@@ -316,9 +316,7 @@ def _to_digits(values: Floats, digits: int) -> Floats:
     return np.asarray(np.round(values / unit) * unit)
 
 
-def cut_to(
-    heatmap: Heatmap, area: Area, events: tuple[npt.ArrayLike, npt.ArrayLike]
-) -> Heatmap:
+def cut_to(heatmap: Heatmap, area: Area, events: tuple[npt.ArrayLike, npt.ArrayLike]) -> Heatmap:
     """Cut a part out of a shared map of more; nothing in it is computed anew.
 
     Parameters
@@ -338,8 +336,7 @@ def cut_to(
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
     part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     west, south = (
-        heatmap.bbox_m[i] + float(first) * cell_m
-        for i, first in ((0, columns[0]), (1, rows[0]))
+        heatmap.bbox_m[i] + float(first) * cell_m for i, first in ((0, columns[0]), (1, rows[0]))
     )
     inside = inside[part]
     values = np.where(inside, heatmap.values[part], np.nan)
@@ -424,9 +421,9 @@ def _not_lone(xy: Floats, bbox: Bbox, shape: tuple[int, int], bandwidth_m: float
 def _is_of_few(events: Floats, bandwidth_m: float) -> Mask:
     """Where fewer than five events make the density, none included.
 
-    The sum of the kernel's weights with 1 at its middle is never more than the events that lie near:
-    where it is five, at least five made it. Ground without any is not told apart, for the edge of
-    what is hidden would be a circle around a single event.
+    The sum of the kernel's weights with 1 at its middle is never more than the events that lie
+    near: where it is five, at least five made it. Ground without any is not told apart, for the
+    edge of what is hidden would be a circle around a single event.
     """
     few: Mask = events * 2 * math.pi * bandwidth_m**2 < MIN_EVENTS
     return few

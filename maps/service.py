@@ -1,4 +1,4 @@
-"""Heat maps of the incidents that are in the database, and what is kept of maps between requests."""
+"""Heat maps of the incidents in the database, and what is kept of maps between requests."""
 
 from __future__ import annotations
 
@@ -84,9 +84,7 @@ def incident_heatmap(
         bandwidth_m, cell_m = sharing.bandwidth_m(bandwidth_m), None
         sharing.no_category(wanted.categories)
         lon, lat = _shared_places(session, start, end)
-    drawn = _units(
-        session, AdminUnit.code == unit if unit else _whole_units(wanted.scope), end
-    )
+    drawn = _units(session, AdminUnit.code == unit if unit else _whole_units(wanted.scope), end)
     if unit and not drawn:
         raise UnitNotFound(f"no unit {unit} with a polygon: there is nothing to map")
     codes = sorted({each.code[:6] for each in drawn})
@@ -178,10 +176,10 @@ class MapCache:
     """The last few maps, so that a page's legend and its picture are computed once.
 
     An entry holds as long as nothing that it is made of was changed by a transaction that has been
-    committed since: its key carries ``wangge_maps_version``, which is asked at every request, before
-    anything is computed. It carries the caller's whole sight as well, so that no account is shown
-    what another sees: an account's own reports are in its map alone. Two requests for the same one
-    at once compute it twice, and agree.
+    committed since: its key carries ``wangge_maps_version``, which is asked at every request,
+    before anything is computed. It carries the caller's whole sight as well, so that no account is
+    shown what another sees: an account's own reports are in its map alone. Two requests for the
+    same one at once compute it twice, and agree.
     """
 
     def __init__(self, size: int = 16) -> None:

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/api/v1", tags=["gridmaps"])
 
-Category = Annotated[
-    list[str] | None, Query(description="May be repeated; all when left out")
-]
+Category = Annotated[list[str] | None, Query(description="May be repeated; all when left out")]
 MeasureIn = Annotated[
     Measure,
     Query(
@@ -121,7 +119,7 @@ def gridmap(
     *,
     shared: Shared = False,
 ) -> Any:
-    """Counts and rates with 95 % intervals in classes, of the grids in force at the period's end."""
+    """Counts and rates with 95 % intervals, in classes, of the grids in force at the end."""
     made, headers = _make(
         request, access, settings, period, category, unit, measure, scheme, classes, shared=shared
     )
@@ -182,21 +180,38 @@ def _make(
         categories=tuple(category or ()),
         scope=access.caller.scope,
     )
-    asked = {"unit": unit, "measure": measure, "scheme": scheme, "classes": classes}
-    asked["shared"] = is_shared(access, shared=shared)
+    may_leave = is_shared(access, shared=shared)
     # An edition comes into force by the clock, without a change of anything.
     now_in_force = access.session.scalars(
         sa.select(Edition.id).where(Edition.valid.contains(sa.func.now())).order_by(Edition.id)
     ).all()
     key = cache.key(
-        access.session, "gridmap", wanted, *asked.values(), *now_in_force, today(settings)
+        access.session,
+        "gridmap",
+        wanted,
+        may_leave,
+        unit,
+        measure,
+        scheme,
+        classes,
+        tuple(now_in_force),
+        today(settings),
     )
     headers = kept_headers(key)
     if knows(request, key):
         return None, headers
     return cache.get(
         key,
-        lambda: incident_gridmap(access.session, wanted, timezone=settings.timezone, **asked),
+        lambda: incident_gridmap(
+            access.session,
+            wanted,
+            shared=may_leave,
+            unit=unit,
+            measure=measure,
+            scheme=scheme,
+            classes=classes,
+            timezone=settings.timezone,
+        ),
     ), headers
 
 

@@ -88,7 +88,9 @@ def heatmap(
     colours = [palettes.hex_colour(colour) for colour in ramp]
     query = [("start", made.start.isoformat()), ("end", made.end.isoformat())]
     query += [("shared", "true")] if made.shared else []
-    query += [("bandwidth_m", f"{made.bandwidth_m:g}")] + [("category", each) for each in category or ()]
+    query += [("bandwidth_m", f"{made.bandwidth_m:g}")] + [
+        ("category", each) for each in category or ()
+    ]
     return HeatmapOut(
         bounds=bounds,
         image=f"{request.url.path}.png?{urlencode(query)}",

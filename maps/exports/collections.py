@@ -195,7 +195,7 @@ def columns(session: Session, caller: Caller, wanted: Collection, *, shared: boo
 NEVER: Final = frozenset({"request_sha256", "xid"})
 """Of no use to a reader of the file."""
 SHARED_INCIDENT: Final = ("category", "incidents", "quarter_from", "quarter_to", "grid_code")
-"""What is left of incidents that leave the case team: how many of a kind a grid had in a quarter."""
+"""What is left of incidents that leave the case team: how many of a kind in a grid."""
 
 
 def read(session: Session, caller: Caller, name: str, filters: Filters, *, shared: bool) -> Table:
@@ -210,8 +210,10 @@ def read(session: Session, caller: Caller, name: str, filters: Filters, *, share
     """
     wanted = collection(name)
     if name == "incident_counts":
-        return _shared_counts(session, caller, filters) if shared else _counts(
-            session, filters, wanted
+        return (
+            _shared_counts(session, caller, filters)
+            if shared
+            else _counts(session, filters, wanted)
         )
     if name == "incidents" and shared:
         return _shared_incidents(session, filters)
@@ -281,8 +283,10 @@ def _shared_incidents(session: Session, filters: Filters) -> Table:
         kept,
         [points[row[-1]] for row in kept],
         [
-            "Places are the inner point of each grid, not where it happened. Left out: incidents "
-            f"without a grid, counts below {K}, and those that would give them away.",
+            (
+                "Places are the inner point of each grid, not where it happened. Left out: "
+                f"incidents without a grid, counts below {K}, and those that would give them away."
+            ),
             f"位置为网格内点,并非事发地;无网格者、不足{K}件者及可由合计推出者未列出。",
         ],
     )
@@ -306,8 +310,10 @@ def _shared_counts(session: Session, caller: Caller, filters: Filters) -> Table:
             (grid, "" if whole == WHOLE else whole, None if is_hidden else counts[code], is_hidden)
         )
     notes = [
-        f"Counts below {K}, and those that would give them away, are hidden. Of the quarter from "
-        f"{filters.start:%Y-%m-%d} up to {filters.end:%Y-%m-%d}.",
+        (
+            f"Counts below {K}, and those that would give them away, are hidden. Of the quarter "
+            f"from {filters.start:%Y-%m-%d} up to {filters.end:%Y-%m-%d}."
+        ),
         f"不足{K}件及可由合计推出者隐去;时段为整季。",
     ]
     return Table(_COUNTED, rows, notes=notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -20,7 +21,7 @@ all."""
 
 
 def edges(values: Floats, scheme: Scheme, classes: int = USUAL) -> list[float]:
-    """Edges of the classes of all values above zero, ascending: class i is above edge i up to i + 1.
+    """Edges of the classes of values above zero: class i lies above edge i - 1, up to edge i.
 
     Parameters
     ----------
@@ -120,7 +121,7 @@ def labels(found: list[float], *, whole: bool) -> list[str]:
         Whether values are whole numbers: the classes are then told by their first and last.
     """
     texts = []
-    for low, high in zip(found[:-1], found[1:], strict=True):
+    for low, high in pairwise(found):
         if whole:
             first, last = int(np.floor(low)) + 1, int(np.floor(high))
             texts.append(number(first) if first == last else f"{number(first)} – {number(last)}")

@@ -213,7 +213,7 @@ def build(
     hidden = np.zeros(counts.size, dtype=np.bool_)
     if gone is not None:
         for code, row in index.items():
-            # Of several categories one that is hidden hides the sum, which is then one of known ones.
+            # One hidden category hides the sum of several: what is shown is a sum of shown ones.
             hidden[row] = not gone.isdisjoint([code, *(cell(code, each) for each in category)])
         counts[hidden] = np.nan
     days = (about.end - about.start).total_seconds() / _DAY_S
@@ -326,9 +326,7 @@ def _check(grids: Grids, measure: str, about: About) -> None:
             Problem("there are no grids to map", "Publish an edition, or give a file of grids")
         )
     if about.end <= about.start:
-        problems.append(
-            Problem("the period has no length", "The end is exclusive.", field="end")
-        )
+        problems.append(Problem("the period has no length", "The end is exclusive.", field="end"))
     repeated = len(grids.codes) - len(set(grids.codes))
     if repeated:
         problems.append(

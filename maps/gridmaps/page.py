@@ -143,10 +143,7 @@ def _panel(made: GridMap, languages: tuple[Language, ...]) -> str:
 
 def _part(made: GridMap, language: Language) -> str:
     escape = html.escape
-    rows = [
-        (hex_colour(colour), label)
-        for colour, label in made.legend
-    ][::-1]
+    rows = [(hex_colour(colour), label) for colour, label in made.legend][::-1]
     rows += [
         (_SWATCHES[state], words.word(state, language))
         for state, where in (("hidden", made.hidden), ("unknown", made.unknown))

@@ -22,12 +22,15 @@ from maps.service import named_categories, place_name, reported_period
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import geopandas as gpd
     from sqlalchemy.orm import Session
 
     from grids.incidents.repository import Filter
     from maps.gridmaps.classes import Scheme
     from maps.gridmaps.gridmap import Measure
 
+MOST_NAMED: Final = 40
+"""Names of units that fit on a sheet."""
 _COUNTS: Final = sa.text(
     "SELECT grid_id, category, has_place, incidents, carried FROM wangge_grid_counts(:start, :end)"
 )
@@ -113,9 +116,7 @@ def incident_gridmap(
     )
 
 
-def shared_counts(
-    session: Session, start: datetime, end: datetime
-) -> tuple[Found, frozenset[str]]:
+def shared_counts(session: Session, start: datetime, end: datetime) -> tuple[Found, frozenset[str]]:
     """Counts of a quarter of the caller's whole counties, and what of them is hidden.
 
     Parameters
@@ -214,3 +215,29 @@ def _place(session: Session, unit: str | None, grids: Grids, end: datetime) -> d
         .order_by(AdminUnit.code)
     ).all()
     return {"place": place_name(units, "zh"), "place_en": place_name(units, "en")}
+
+
+def unit_borders(session: Session, made: GridMap) -> gpd.GeoDataFrame | None:
+    """Polygons of the lowest units that the grids of a map are parts of; None if there are none.
+
+    Townships where more than `MOST_NAMED` units would be named.
+    """
+    import geopandas as gpd  # noqa: PLC0415  (slow to load)
+
+    levels = [sorted({each[:length] for each in made.grids.units}) for length in (12, 9, 6)]
+    codes = next((each for each in levels if len(each) <= MOST_NAMED), levels[-1])
+    rows = session.execute(
+        sa.select(AdminUnit.name, sa.func.ST_AsBinary(AdminUnit.geom).label("wkb"))
+        .where(
+            AdminUnit.code.in_(codes),
+            AdminUnit.geom.is_not(None),
+            AdminUnit.valid.contains(made.about.end),
+        )
+        .order_by(AdminUnit.code)
+    ).all()
+    if not rows:
+        return None
+    return gpd.GeoDataFrame(
+        {"name": [row.name for row in rows]},
+        geometry=gpd.GeoSeries.from_wkb([bytes(row.wkb) for row in rows], crs=4326),
+    )

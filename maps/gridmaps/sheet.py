@@ -147,9 +147,7 @@ def _draw_grids(sheet: _Sheet, shapes: Any) -> None:
     for number, colour in enumerate(made.colours):
         chosen = shapes[made.classes == number]
         if len(chosen):
-            furniture.polygons(
-                sheet.axes, chosen, facecolor=hex_colour(colour), zorder=3, **line
-            )
+            furniture.polygons(sheet.axes, chosen, facecolor=hex_colour(colour), zorder=3, **line)
     for where, pattern in ((made.hidden, "/////"), (made.unknown, "....")):
         if where.any():
             furniture.polygons(
@@ -204,10 +202,7 @@ def _draw_column(sheet: _Sheet, *, has_units: bool) -> None:
 
     y = write(words.measure(made, language), _MAP[1] + _MAP[3], size=12, bold=True)
     y = write(words.unit(made, language), y + 0.008, size=9, colour=GREY) - 0.008
-    rows = [
-        (hex_colour(colour), label)
-        for colour, label in made.legend
-    ][::-1]
+    rows = [(hex_colour(colour), label) for colour, label in made.legend][::-1]
     if made.hidden.any():
         rows.append((HATCHED, words.word("hidden", language)))
     if made.unknown.any():
@@ -220,6 +215,7 @@ def _draw_column(sheet: _Sheet, *, has_units: bool) -> None:
         y = _label(sheet, words.word("units", language), y)
     y -= 0.015
     told = words.facts(made, language)
+    lowest = y
     for i, (name, value) in enumerate(told):
         at = (_COLUMN_X + (i % 2) * _COLUMN_WIDTH / 2, y)
         width = _COLUMN_WIDTH / 2 - 0.008
@@ -252,7 +248,10 @@ def _draw_footer(sheet: _Sheet) -> None:
     code = sheet.crs.to_epsg()
     parts = [
         (words.word("source", language), made.about.source),
-        (words.word("crs", language), f"{sheet.crs.name} (EPSG:{code})" if code else sheet.crs.name),
+        (
+            words.word("crs", language),
+            f"{sheet.crs.name} (EPSG:{code})" if code else sheet.crs.name,
+        ),
         (words.word("made", language), f"{day:%Y-%m-%d}"),
         (words.word("made_by", language), MADE_BY),
     ]

@@ -161,8 +161,11 @@ def notes(made: GridMap, language: Language) -> list[str]:
             "point in the grids in force at its end."
         )
     left_out = [
-        (f"{chinese}{_few(n, language, at_least=made.shared)}件" if zh
-         else f"{_few(n, language, at_least=made.shared)} {english}")
+        (
+            f"{chinese}{_few(n, language, at_least=made.shared)}件"
+            if zh
+            else f"{_few(n, language, at_least=made.shared)} {english}"
+        )
         for n, chinese, english in (
             (made.n_outside, "网格外", "in no grid"),
             (made.n_without_place, "无坐标", "without coordinates"),

@@ -95,9 +95,9 @@ def test_no_events_are_zeros(busy: Town) -> None:
     assert column(told, "incidents") == [0] * 4
     assert [each["label"] for each in told["legend"]] == ["0"]
     assert "No incidents in this period." in told["note"]["en"]
-    assert asked(busy, start="2025-05-01", end="2025-05-02", status=422)["problems"][0]["field"] == (
-        "end"
-    )
+    assert asked(busy, start="2025-05-01", end="2025-05-02", status=422)["problems"][0][
+        "field"
+    ] == ("end")
 
 
 def test_a_shared_map_is_of_a_quarter_and_hides_small_counts_and_their_like(busy: Town) -> None:

@@ -1,10 +1,10 @@
 """Whoever is given any number of shared maps and tables cannot tell a single case from them.
 
-The attacker has a key that may see densities and grids and no incident, of several areas; it also
-holds shared tables of counts. It asks for every period, category, unit and measure it likes, writes
-down what each answer says of the numbers behind it, and asks a solver for each of them: one that can
-have a single value only is told. Each rule is switched off in turn, and the attack must then succeed:
-an attack that finds nothing anyway proves nothing.
+The attacker has keys of several areas that may see densities and grids and no incident; it also
+holds shared tables of counts. It asks for every period, category and unit it likes, writes down
+what each answer says of the numbers behind it, and asks a solver for each of them: one that can
+have a single value only is told. Each rule is switched off in turn, and the attack must then
+succeed: an attack that finds nothing anyway proves nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ from maps import raster, sharing
 from maps.disclosure import K
 from maps.exports import collections
 from maps.gridmaps import gridmap
-from maps.gridmaps import service as gridmaps
 from maps.service import MapCache, incident_heatmap
 from tests import conftest, factories
 
@@ -149,7 +148,9 @@ def _make(session: Any) -> None:
         crs=4326,
     )  # fmt: skip
     edition = editions.save_draft(session, "990121", frame, title="first", author="planner")
-    editions.publish(session, edition.id, approver="approver", effective=datetime(2025, 12, 1, tzinfo=UTC))
+    editions.publish(
+        session, edition.id, approver="approver", effective=datetime(2025, 12, 1, tzinfo=UTC)
+    )
     for (code, kind, monday), count in SECRETS.items():
         x, y = middle(code)
         for number in range(count):
@@ -208,7 +209,9 @@ class Attack:
         values = np.array([value for _, value in known], dtype=float)
         # Numbers that occur in the same equations only stand for one unknown: their sum.
         lower = [sum(1 for _ in atoms) > 0 for atoms in self.at_least_one]
-        more = np.array([[a in atoms for a in range(n)] for atoms in self.at_least_one], dtype=float)
+        more = np.array(
+            [[a in atoms for a in range(n)] for atoms in self.at_least_one], dtype=float
+        )
         shape = np.concatenate([table.toarray(), more]) if lower else table.toarray()
         patterns, which = np.unique(shape, axis=1, return_inverse=True)
         which = which.ravel()
@@ -340,6 +343,7 @@ def _whole_weeks(start: Any, end: Any, *, timezone: str, now: datetime) -> Any:
 
 def _each_by_itself(found: gridmap.Found) -> frozenset[str]:
     """Each map covers what it hides itself, and none thinks of the others."""
+
     def of(by_grid: Any) -> frozenset[str]:
         one = {(code, ""): 0 for code, _ in by_grid}
         for (code, _), number in by_grid.items():

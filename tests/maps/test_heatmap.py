@@ -59,9 +59,13 @@ def test_small_counts_of_what_is_left_out_are_not_shared() -> None:
     lon, lat = np.append(lon, [117.0] * 4), np.append(lat, [43.94] * 4)
     words = " ".join(text.notes(a_heatmap(lon=lon, lat=lat, case_team=False), "en"))
     assert "fewer than 5 outside the area" in words
-    assert "区域外少于5件" in " ".join(text.notes(a_heatmap(lon=lon, lat=lat, case_team=False), "zh"))
+    assert "区域外少于5件" in " ".join(
+        text.notes(a_heatmap(lon=lon, lat=lat, case_team=False), "zh")
+    )
     lon, lat = np.append(lon, 117.0), np.append(lat, 43.94)
-    assert "5 outside the area" in " ".join(text.notes(a_heatmap(lon=lon, lat=lat, case_team=False), "en"))
+    assert "5 outside the area" in " ".join(
+        text.notes(a_heatmap(lon=lon, lat=lat, case_team=False), "en")
+    )
 
 
 def test_an_event_on_the_border_of_the_area_counts() -> None:

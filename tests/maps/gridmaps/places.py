@@ -62,6 +62,4 @@ def a_gridmap(*, shared: bool = False, found: Found | None = None, **changes: An
         "made_on": datetime(2026, 7, 2, 9, tzinfo=SHANGHAI),
     } | changes.pop("about", {})
     gone = hidden_of(counted)
-    return build(
-        grids, counted, about=About(**about), gone=gone if shared else None, **changes
-    )
+    return build(grids, counted, about=About(**about), gone=gone if shared else None, **changes)

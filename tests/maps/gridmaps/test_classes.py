@@ -65,4 +65,4 @@ def test_what_cannot_be_is_all_named() -> None:
     with pytest.raises(BadInput) as caught:
         edges(np.array([1.0]), "equal", 12)  # type: ignore[arg-type]
     assert {each.field for each in caught.value.problems} == {"scheme", "classes"}
-    assert SCHEMES == get_args(Scheme)
+    assert get_args(Scheme) == SCHEMES

@@ -50,8 +50,15 @@ def some_counts() -> Found:
     )  # fmt: skip
 
 
-def a_gridmap(*, shared: bool = False, found: Found | None = None, **changes: Any) -> GridMap:
-    grids, counted = some_grids(), found or some_counts()
+def a_gridmap(
+    *,
+    shared: bool = False,
+    grids: Grids | None = None,
+    found: Found | None = None,
+    gone: frozenset[str] | None = None,
+    **changes: Any,
+) -> GridMap:
+    counted = found or some_counts()
     about = {
         "start": datetime(2026, 3, 30, tzinfo=SHANGHAI),
         "end": datetime(2026, 6, 29, tzinfo=SHANGHAI),
@@ -61,5 +68,6 @@ def a_gridmap(*, shared: bool = False, found: Found | None = None, **changes: An
         "source": "示例数据",
         "made_on": datetime(2026, 7, 2, 9, tzinfo=SHANGHAI),
     } | changes.pop("about", {})
-    gone = hidden_of(counted)
-    return build(grids, counted, about=About(**about), gone=gone if shared else None, **changes)
+    if shared and gone is None:
+        gone = hidden_of(counted)
+    return build(grids or some_grids(), counted, about=About(**about), gone=gone, **changes)

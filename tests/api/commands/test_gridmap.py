@@ -73,9 +73,7 @@ def test_of_files_to_share(wangge: Callable[..., Done], files: list[str], tmp_pa
     assert "6 incidents in 4 grids, 2 hidden" in done.out
 
 
-def test_of_the_database(
-    here: Database, wangge: Callable[..., Done], tmp_path: Path
-) -> None:
+def test_of_the_database(here: Database, wangge: Callable[..., Done], tmp_path: Path) -> None:
     with here.transaction() as session:
         factories.county(session)
         lon, lat = factories.middle(2)

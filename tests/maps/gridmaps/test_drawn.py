@@ -47,7 +47,7 @@ def test_the_page_holds_nothing_of_what_is_hidden_and_loads_nothing(tmp_path: Pa
     assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
     assert "default-src 'none'" in text
     assert text.count('"state": "hidden"') == made.hidden.sum()
-    assert 'url(#wangge-hidden)' in text
+    assert "url(#wangge-hidden)" in text
     write_page(a_gridmap(), tmp_path / "team.html", language="en")
     assert (tmp_path / "team.html").read_text().count('"state": "unknown"') == 2
 

@@ -25,7 +25,7 @@ def test_what_is_not_shown_has_no_number(measure: str) -> None:
     assert not (made.hidden & made.unknown).any()
     assert made.unknown.any() == (measure != "count")
     rows = table(made)
-    assert set(rows["state"]) == {"shown", "hidden"} | ({"unknown"} if measure != "count" else set())
+    assert ("unknown" in set(rows["state"])) == (measure != "count")
     for name in ("incidents", "value", "class"):
         assert rows.loc[rows["state"] == "hidden", name].isna().all()
 
@@ -119,6 +119,7 @@ def test_wrong_requests_are_refused_all_at_once() -> None:
     with pytest.raises(BadInput) as caught:
         a_gridmap(measure="mood", about={"start": moment, "end": moment})
     assert {each.field for each in caught.value.problems} == {"measure", "end"}
-    nothing = Grids(codes=[], names=[], units=[], shapes=np.empty(0, object), households=np.empty(0))
+    none = np.empty(0)
+    nothing = Grids(codes=[], names=[], units=[], shapes=none.astype(object), households=none)
     with pytest.raises(BadInput, match="no grids to map"):
         a_gridmap(grids=nothing)

@@ -51,9 +51,7 @@ def changed(session: Session) -> Session:
         west, factories.SOUTH, factories.WEST + 4 * factories.STEP, factories.NORTH
     )
     frame.loc[2, "households"] = 600
-    second = editions.save_draft(
-        session, factories.COUNTY, frame, title="second", author="planner"
-    )
+    second = editions.save_draft(session, factories.COUNTY, frame, title="second", author="planner")
     later = datetime.now(UTC) + timedelta(hours=1)
     editions.publish(session, second.id, approver="approver", effective=later)
     # Nobody publishes into the past; here the change is brought back into a finished quarter.

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 WEEKS: Final = 13
 """Whole ISO weeks of a quarter; the last one of a year of 53 weeks has one more."""
+YEARS: Final = (1900, 2200)
+"""Of periods that have quarters: at the ends of the calendar there is no day before or after."""
 BANDWIDTHS_M: Final = (300.0, 600.0, 1200.0, 2400.0, 4800.0, 9600.0, 19_200.0)
 """Of shared densities. The smallest is the least that a shared map may have."""
 DIGITS: Final = 2
@@ -96,8 +98,10 @@ def quarter(
     Raises
     ------
     BadInput
-        No finished quarter touches the period; says when the next one can be shared.
+        No finished quarter touches the period, which says when the next one can be shared; or it
+        lies beyond `YEARS`.
     """
+    check_years(start, end)
     zone = ZoneInfo(timezone)
     running = quarter_of(now.astimezone(zone).date(), timezone)
     if end is None or end > running.start:
@@ -115,6 +119,23 @@ def quarter(
             )
         )
     return found
+
+
+def check_years(start: datetime | None, end: datetime | None) -> None:
+    """Refuse a period at the ends of the calendar.
+
+    Raises
+    ------
+    BadInput
+        A moment lies beyond `YEARS`.
+    """
+    problems = [
+        Problem(f"the year {each.year}", f"Give one from {YEARS[0]} to {YEARS[1]}.", field=name)
+        for name, each in (("start", start), ("end", end))
+        if each is not None and not YEARS[0] <= each.year <= YEARS[1]
+    ]
+    if problems:
+        raise BadInput(problems)
 
 
 def one_category(asked: Sequence[str]) -> tuple[str, ...]:

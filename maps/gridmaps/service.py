@@ -78,6 +78,7 @@ def incident_gridmap(
         No grid in force lies in the unit.
     """
     names = named_categories(session, wanted.categories)
+    sharing.check_years(wanted.start, wanted.end)
     moment = now or datetime.now(UTC)
     asked = None
     if shared:

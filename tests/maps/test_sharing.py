@@ -63,6 +63,13 @@ def test_what_is_not_over_is_not_shared_and_its_day_is_told() -> None:
     assert caught.value.problems[0].field == "start"
 
 
+def test_the_ends_of_the_calendar_have_no_quarters() -> None:
+    first, last = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+    with pytest.raises(BadInput) as caught:
+        sharing.quarter(first, last, timezone=ZONE, now=NOW)
+    assert [each.field for each in caught.value.problems] == ["start", "end"]
+
+
 def test_categories() -> None:
     assert sharing.one_category(()) == ()
     assert sharing.one_category(("housing", "housing")) == ("housing",)

@@ -27,6 +27,7 @@ from api.routes import (
     editions,
     exports,
     grants,
+    gridmaps,
     health,
     heatmaps,
     incidents,
@@ -45,7 +46,7 @@ from api.routes import (
 from api.routes import demo as demo_routes
 from api.settings import ServerSettings
 from api.thin import ThinLocate
-from maps.service import HeatmapCache
+from maps.service import MapCache
 
 if TYPE_CHECKING:
     from api.routes.demo import DemoDoor
@@ -99,7 +100,7 @@ def create_app(
         dependencies=[Depends(only_known_parameters)],
     )
     app.state.settings, app.state.database, app.state.revision = settings, database, revision
-    app.state.heatmaps, app.state.rate_limits = HeatmapCache(), RateLimits()
+    app.state.maps, app.state.rate_limits = MapCache(), RateLimits()
     app.state.located = None  # set by whoever serves: see api.thin
     app.state.demo, app.state.provider = demo, _provider(settings)
     app.state.refusals, app.state.early_refusals = Refusals(database), Refusals()
@@ -123,6 +124,7 @@ def create_app(
         me,
         exports,
         heatmaps,
+        gridmaps,
         tiles,
         audit,
     ):

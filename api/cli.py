@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "locate": ("api.commands.locate:app", "Which grid a place belongs to, and who answers"),
     "incidents": ("api.commands.incidents:app", "Incidents against the grids of a new edition"),
     "heatmap": ("api.commands.heatmap:app", "Density of incidents: HTML, PNG, GeoTIFF, contours"),
+    "gridmap": ("api.commands.gridmap:app", "Incidents by grid: counts and rates, print and page"),
     "hotspots": ("api.commands.hotspots:app", "Hot grids, what they do over weeks, where to look"),
     "retention": ("api.commands.retention:app", "How long personal data is kept; what is due"),
     "secrets": ("api.commands.secrets:app", "Keys that phones and id numbers are encrypted with"),

@@ -37,7 +37,11 @@ from maps.palettes import (
 from maps.raster import mercator_gaps, mercator_values, png_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import geopandas as gpd
+
+    from maps.smoothing import Bbox
 
 PageLanguage: TypeAlias = Literal["zh", "en", "both"]
 
@@ -100,7 +104,7 @@ def write_html(
     )
     # Set on this map, not on the class: other users of folium in the process keep their own.
     page.default_js, page.default_css = [], []
-    _inline_leaflet(page)
+    inline_leaflet(page)
     if heatmap.area is not None:
         _add_area(page, heatmap)
     if used or heatmap.no_data.any() or heatmap.hidden.any():
@@ -109,9 +113,9 @@ def write_html(
         _add_grids(page, grids)
     if points is not None:
         _add_points(page, *points)
-    _View(heatmap).add_to(page)
+    View({"whole": heatmap.bounds, "bulk": heatmap.bulk_bounds}).add_to(page)
     languages = text.LANGUAGES if language == "both" else (language,)
-    root = _figure(page)
+    root = figure_of(page)
     root.html.add_child(Element(_panel(heatmap, languages, used)))
     rendered = root.render()
     with replacing(path) as temporary:
@@ -138,10 +142,11 @@ def _check(
         raise BadInput(problems)
 
 
-class _View(MacroElement):
+class View(MacroElement):
     """Shows the map beside the panel (below it on a phone), with a metric scale bar.
 
-    It opens where most of the events are; the buttons of the panel show that and the whole.
+    It opens on the box of the name "bulk", where most of the events are, if there is one; the
+    buttons of the panel show that and the whole.
     """
 
     _template = Template(
@@ -165,23 +170,24 @@ class _View(MacroElement):
         {% endmacro %}"""
     )
 
-    def __init__(self, heatmap: Heatmap) -> None:
+    def __init__(self, boxes: Mapping[str, Bbox | None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._name = "View"
-        boxes = {"whole": heatmap.bounds, "bulk": heatmap.bulk_bounds}
         self.views = {
             name: [[box[1], box[0]], [box[3], box[2]]] for name, box in boxes.items() if box
         }
 
 
-def _figure(page: folium.Map) -> Figure:
+def figure_of(page: folium.Map) -> Figure:
+    """Return what the page is written from."""
     return cast("Figure", page.get_root())
 
 
-def _inline_leaflet(page: folium.Map) -> None:
+def inline_leaflet(page: folium.Map) -> None:
+    """Put Leaflet into the page itself, and forbid the page to load anything else."""
     script = (_LEAFLET / "leaflet.js").read_text(encoding="utf-8")
     style = (_LEAFLET / "leaflet.css").read_text(encoding="utf-8")
-    head = _figure(page).header
+    head = figure_of(page).header
     # First, so that it holds for all that follows: the page forbids itself to load anything.
     head.add_child(
         Element(
@@ -200,7 +206,7 @@ def _add_area(page: folium.Map, heatmap: Heatmap) -> None:
 
     # A pane of its own below the density, which would lie under everything on the canvas.
     folium.map.CustomPane("ground", z_index=250, pointer_events=True).add_to(page)
-    area = _geojson(gpd.GeoDataFrame(geometry=[heatmap.area], crs=4326))
+    area = rounded_geojson(gpd.GeoDataFrame(geometry=[heatmap.area], crs=4326))
     folium.GeoJson(
         area,
         name="area",
@@ -252,7 +258,7 @@ def _add_grids(page: folium.Map, grids: gpd.GeoDataFrame) -> None:
         # The tooltip takes its words for markup.
         frame[name] = frame[name].map(lambda word: html.escape(str(word)), na_action="ignore")
     folium.GeoJson(
-        _geojson(frame),
+        rounded_geojson(frame),
         name="grids",
         style_function=lambda _: {"color": "#4d5661", "weight": 0.7, "fillOpacity": 0},
         highlight_function=lambda _: {"color": "#0b5cad", "weight": 2},
@@ -266,7 +272,7 @@ def _add_points(page: folium.Map, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Non
     series = gpd.GeoSeries.from_xy(np.asarray(lon), np.asarray(lat), crs=4326)
     frame = gpd.GeoDataFrame(geometry=series[~series.is_empty])
     folium.GeoJson(
-        _geojson(frame),
+        rounded_geojson(frame),
         name="points",
         marker=folium.CircleMarker(
             radius=2.5, weight=0.6, color="#ffffff", fill_color="#1d2430", fill_opacity=0.85
@@ -274,7 +280,8 @@ def _add_points(page: folium.Map, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Non
     ).add_to(page)
 
 
-def _geojson(frame: gpd.GeoDataFrame) -> dict[str, Any]:
+def rounded_geojson(frame: gpd.GeoDataFrame) -> dict[str, Any]:
+    """Return a layer as GeoJSON with no more figures than a drawing needs."""
     rounded = frame.set_geometry(frame.geometry.set_precision(10.0**-_DIGITS, mode="pointwise"))
     collection: dict[str, Any] = json.loads(rounded.to_json(drop_id=True))
     return collection
@@ -290,7 +297,7 @@ def _panel(heatmap: Heatmap, languages: tuple[Language, ...], breaks: list[float
     switch = ""
     if len(languages) > 1:
         switch = '<button type="button" id="wangge-language" lang="en">English</button>'
-    return f"<style>{_STYLE}</style><aside id='wangge-panel'>{switch}{parts}</aside>{_SCRIPT}"
+    return f"<style>{STYLE}</style><aside id='wangge-panel'>{switch}{parts}</aside>{SCRIPT}"
 
 
 def _part(heatmap: Heatmap, language: Language, breaks: list[float]) -> str:
@@ -348,7 +355,7 @@ def _part(heatmap: Heatmap, language: Language, breaks: list[float]) -> str:
     )
 
 
-_STYLE = """
+STYLE = """
 html, body { margin: 0; height: 100%; }
 .leaflet-container { background: rgb(228, 229, 227); }
 .leaflet-image-layer { image-rendering: auto; }
@@ -380,7 +387,7 @@ html, body { margin: 0; height: 100%; }
 @media print { #wangge-panel button, .views, .leaflet-control-zoom { display: none; } }
 """
 
-_SCRIPT = """<script>
+SCRIPT = """<script>
 (function () {
   const button = document.getElementById("wangge-language");
   const parts = document.querySelectorAll(".wangge-part");

@@ -8,7 +8,7 @@ and write it; ``maps.heatmap_text`` words it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -19,6 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from gis.crs import metric_crs
 from gis.errors import BadInput, Problem
+from maps import sharing
 from maps.bulk import bulk_box
 from maps.heatmap_checks import (
     Area,
@@ -38,7 +39,7 @@ DAYS_PER_PERIOD = 30
 
 MIN_EVENTS = 5
 """k of the disclosure rule (design 7.4): where a map is shared, one of fewer events is left blank,
-and so is every rate that fewer lie under the kernel of."""
+and so is every place that fewer lie under the kernel of."""
 
 MIN_HOUSEHOLDS_UNDER_KERNEL = 20
 """Households within the kernel's effective area (4 pi bandwidth^2) below which no rate is given."""
@@ -56,7 +57,7 @@ class Heatmap:
     values
         Shape (ny, nx), float64, row 0 south, at cell centres: events per km^2 per 30 days, or per
         1,000 households per 30 days. NaN where nothing is said: outside the area, `no_data` and
-        `hidden`.
+        `hidden`. Of two figures if `shared`.
     no_data, hidden
         Same shape: where in the area there is no value because too few households live there for a
         rate, and where there is one that a shared map must not show (fewer than 5 events; the
@@ -75,7 +76,7 @@ class Heatmap:
     timezone
         IANA name of the zone in which dates are shown.
     n
-        Events on the map; None if `suppressed`.
+        Events on the map; None if `suppressed`, and rounded down to fives if `shared`.
     n_outside, n_without_place
         Events left out: outside the area, or with no coordinates.
     per
@@ -191,7 +192,7 @@ def build(
         IANA zone of the dates shown.
     case_team
         True only for readers who may see single cases. Otherwise a map of 1 to 4 events is left
-        blank, a rate is hidden where fewer than 5 events lie near, and the map says so.
+        blank, places where fewer than 5 events lie near are hidden, and the map says so.
     title, category, place, source
         Printed as they are.
     category_en, place_en
@@ -276,6 +277,8 @@ def build(
             shared=not case_team,
         )
     values = surface.values * (DAYS_PER_PERIOD * _DAY_S / (end - start).total_seconds())
+    if not case_team:
+        values = _to_digits(values, sharing.DIGITS)
     values.flags.writeable = False
     return Heatmap(
         values=values,
@@ -289,7 +292,7 @@ def build(
         start=start,
         end=end,
         timezone=timezone,
-        n=None if suppressed else len(xy),
+        n=None if suppressed else len(xy) if case_team else sharing.rounded(len(xy)),
         n_outside=n_outside,
         n_without_place=n_without_place,
         per=per,
@@ -303,6 +306,52 @@ def build(
         category_en=category_en,
         place_en=place_en,
         made_on=made,
+    )
+
+
+def _to_digits(values: Floats, digits: int) -> Floats:
+    """Values with so many figures: more would let the events be computed back from the density."""
+    size = np.floor(np.log10(np.where(values > 0, values, 1.0)))
+    unit = 10.0 ** (size - digits + 1)
+    return np.asarray(np.round(values / unit) * unit)
+
+
+def cut_to(heatmap: Heatmap, area: Area, events: tuple[npt.ArrayLike, npt.ArrayLike]) -> Heatmap:
+    """Cut a part out of a shared map of more; nothing in it is computed anew.
+
+    Parameters
+    ----------
+    area
+        As in ``build``.
+    events
+        Longitudes and latitudes of the events of the whole map.
+    """
+    polygon = area_polygon(area)
+    to_metres = Transformer.from_crs("EPSG:4326", heatmap.crs, always_xy=True)
+    projected = shapely.transform(
+        polygon, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1]))
+    )
+    cell_m = heatmap.cell_m
+    inside = _mask_of(projected, heatmap.bbox_m, heatmap.values.shape, cell_m)
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    west, south = (
+        heatmap.bbox_m[i] + float(first) * cell_m for i, first in ((0, columns[0]), (1, rows[0]))
+    )
+    inside = inside[part]
+    values = np.where(inside, heatmap.values[part], np.nan)
+    values.flags.writeable = False
+    n = int(shapely.intersects_xy(polygon, *events).sum())
+    return replace(
+        heatmap,
+        values=values,
+        no_data=heatmap.no_data[part] & inside,
+        hidden=heatmap.hidden[part] & inside,
+        bbox_m=(west, south, west + inside.shape[1] * cell_m, south + inside.shape[0] * cell_m),
+        bulk_m=None,
+        # None is fewer than five, too: beside a hidden number it would tell who has some.
+        n=None if n < MIN_EVENTS else sharing.rounded(n),
+        area=polygon,
     )
 
 
@@ -330,9 +379,18 @@ def _surface(
 ) -> _Surface:
     """Return events per km^2, or per 1,000 households, over the whole period."""
     nowhere = np.zeros(shape, dtype=np.bool_)
+    inside = ~nowhere if mask is None else mask
+    any_at_all = len(xy) > 0
+    if shared and len(xy):
+        xy = _not_lone(xy, bbox, shape, bandwidth_m)
+    # Events and households lose the same share over an edge: their ratio needs no correction.
+    events = density(xy, bbox, shape, bandwidth_m)
+    hidden = inside & _is_of_few(events, bandwidth_m) if shared and any_at_all else nowhere
     if households is None:
-        events = density(xy, bbox, shape, bandwidth_m, mask=mask)
-        return _Surface(events * 1e6, events, nowhere, nowhere)
+        if mask is not None:
+            events = density(xy, bbox, shape, bandwidth_m, mask=mask)
+        seen = np.where(hidden, np.nan, events)
+        return _Surface(seen * 1e6, np.where(inside & ~hidden, events, 0), nowhere, hidden)
     lons, lats = coordinates(households[0], households[1], "households lon", "households lat")
     counts = np.asarray(households[2], dtype=np.float64)
     known = np.isfinite(lons) & np.isfinite(lats)
@@ -340,18 +398,35 @@ def _surface(
         known &= shapely.intersects_xy(polygon, lons, lats)
     homes = np.column_stack(to_metres.transform(lons[known], lats[known]))
     exposed = density(homes, bbox, shape, bandwidth_m, weights=counts[known])
-    # Events and households lose the same share over an edge, so the ratio needs no correction.
-    events = density(xy, bbox, shape, bandwidth_m)
-    inside = ~nowhere if mask is None else mask
     enough = inside & (exposed * 4 * math.pi * bandwidth_m**2 >= MIN_HOUSEHOLDS_UNDER_KERNEL)
-    hidden = nowhere
-    if shared and len(xy):
-        # The sum of the kernel's weights with 1 at its middle, so never more than the events that
-        # lie near: where a rate is shown, at least five made it.
-        hidden = enough & (events * 2 * math.pi * bandwidth_m**2 < MIN_EVENTS)
+    hidden = hidden & enough
     rates = np.full(shape, np.nan)
     np.divide(1000 * events, exposed, out=rates, where=enough & ~hidden)
-    return _Surface(rates, np.where(inside, events, 0), inside & ~enough, hidden)
+    seen = np.where(inside & ~hidden, events, 0)
+    return _Surface(rates, seen, inside & ~enough, hidden)
+
+
+def _not_lone(xy: Floats, bbox: Bbox, shape: tuple[int, int], bandwidth_m: float) -> Floats:
+    """The events on ground that is shown: the others leave no trace in what is seen of it."""
+    events = density(xy, bbox, shape, bandwidth_m)
+    cell_m = (bbox[2] - bbox[0]) / shape[1]
+    column, row = (
+        np.clip(((xy[:, i] - bbox[i]) // cell_m).astype(np.int64), 0, shape[1 - i] - 1)
+        for i in (0, 1)
+    )
+    kept: Floats = xy[~_is_of_few(events, bandwidth_m)[row, column]]
+    return kept
+
+
+def _is_of_few(events: Floats, bandwidth_m: float) -> Mask:
+    """Where fewer than five events make the density, none included.
+
+    The sum of the kernel's weights with 1 at its middle is never more than the events that lie
+    near: where it is five, at least five made it. Ground without any is not told apart, for the
+    edge of what is hidden would be a circle around a single event.
+    """
+    few: Mask = events * 2 * math.pi * bandwidth_m**2 < MIN_EVENTS
+    return few
 
 
 def _raster(box: Bbox, cell_m: float) -> tuple[Bbox, tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,15 +12,13 @@ from api.commands.layers import read_layer, read_points, read_times, write_layer
 from api.commands.shared import DataDir, moment, open_database, out, server_settings
 from gis.errors import BadInput, Problem
 from grids.incidents.repository import Filter
-from maps import heatmap_text, raster
+from maps import heatmap_text, raster, sharing
 from maps.folium_map import write_html
 from maps.heatmap import Heatmap, build
 from maps.print_map import write_png
 from maps.service import current_grids, incident_heatmap
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     import geopandas as gpd
 
 app = typer.Typer(rich_markup_mode=None)
@@ -62,7 +60,10 @@ def _heatmap(
     crs: Annotated[str, typer.Option(help="auto, wgs84, cgcs2000, gcj02, bd09, EPSG:n")] = "auto",
     timezone: Annotated[str | None, typer.Option(help="Zone of times without one")] = None,
     shared: Annotated[
-        bool, typer.Option("--shared", help="Leaves the case team: counts under 5 are hidden")
+        bool,
+        typer.Option(
+            "--share", "--shared", help="Leaves the case team: a whole quarter, small counts hidden"
+        ),
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -76,7 +77,8 @@ def _heatmap(
     if points is not None:
         made = _of_file(
             points, area, buildings, (lon, lat, time), crs, timezone, period,
-            bandwidth_m=bandwidth, cell_m=cell or max(10.0, bandwidth / 6), per=per,
+            bandwidth_m=sharing.bandwidth_m(bandwidth) if shared else bandwidth, cell_m=cell,
+            per=per,
             case_team=not shared, title=title, place=place,
         )  # fmt: skip
     else:
@@ -97,7 +99,7 @@ def _heatmap(
     _write(made, out_file, outlines, language)
     out.print(
         f"{heatmap_text.count(made, 'en')} events; {heatmap_text.period(made, 'en')}; bandwidth "
-        f"{bandwidth:g} m; highest {made.maximum:.3g} {heatmap_text.unit(made, 'en')}"
+        f"{made.bandwidth_m:g} m; highest {made.maximum:.3g} {heatmap_text.unit(made, 'en')}"
     )
     out.print(f"written to {out_file}")
 
@@ -120,8 +122,14 @@ def _of_file(
             Problem("no row has a time that can be read", "Name its column with --time",
                     source=points.name)
         )  # fmt: skip
-    start = period[0] or moments[known].min()
-    end = period[1] or moments[known].max() + timedelta(seconds=1)
+    if options["case_team"]:
+        start = period[0] or moments[known].min()
+        end = period[1] or moments[known].max() + timedelta(seconds=1)
+    else:
+        zone = timezone or server_settings().timezone
+        quarter = sharing.quarter(*period, timezone=zone, now=datetime.now(UTC))
+        start, end = quarter.start, quarter.end
+    options["cell_m"] = options["cell_m"] or max(10.0, options["bandwidth_m"] / 6)
     inside = (known & (moments >= start) & (moments < end)).to_numpy()
     homes = None
     if options["per"] == "households":

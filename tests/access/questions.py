@@ -274,6 +274,21 @@ def _picture(place: Place, caller: Caller) -> Iterator[Question]:
                    200 if rows else 422)  # fmt: skip
 
 
+def _gridmaps(door: str) -> Callable[[Place, Caller], Iterator[Question]]:
+    def make(place: Place, caller: Caller) -> Iterator[Question]:
+        if caller.area not in PICTURED:
+            return
+        seen = marks_of(rules.visible(place, caller, "grid"))
+        path = door.removeprefix("GET:")
+        for shared in ("false", "true"):
+            yield Question(
+                door, "GET", path, 200 if seen else 422, seen,
+                query=f"start=2026-01-05&end=2026-03-02&shared={shared}",
+            )  # fmt: skip
+
+    return make
+
+
 def _tilejson(_place: Place, caller: Caller) -> Iterator[Question]:
     for layer in tiles.LAYERS:
         status = 200 if rules.may_ask(caller, layer) else 403
@@ -346,6 +361,8 @@ MAKERS: Final = {
     "POST:/api/v1/incidents": _report,
     "GET:/api/v1/incidents/{id}": _incident,
     "POST:/api/v1/incidents/{id}/events": _step,
+    "GET:/api/v1/gridmaps": _gridmaps("GET:/api/v1/gridmaps"),
+    "GET:/api/v1/gridmaps.geojson": _gridmaps("GET:/api/v1/gridmaps.geojson"),
     "GET:/api/v1/heatmaps": _heatmap,
     "GET:/api/v1/heatmaps.png": _picture,
     "GET:/tiles/{layer}": _tilejson,

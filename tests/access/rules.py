@@ -109,6 +109,8 @@ POST:/api/v1/grants                         -        -           -         -    
 POST:/api/v1/grants/break-glass             -  -  -  -  -  -  -  -  -  -  -  -  -
 DELETE:/api/v1/grants/{id}                  yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
 POST:/api/v1/grants/{id}/seen               -        -           -         -        -          -          -       -             -       -          -            yes            -
+GET:/api/v1/gridmaps                        -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/api/v1/gridmaps.geojson                -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/heatmaps                        -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/heatmaps.png                    -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/incidents                       yes      yes         yes       yes      yes        yes        -       -             yes     yes        -            -              -
@@ -243,8 +245,8 @@ REFERENCE: Final = frozenset({
 })  # fmt: skip
 # Not granted to the service at all.
 UNREACHABLE: Final = frozenset({
-    "snapshot_changes", "imports", "import_changes", "retention_runs", "sign_in_failures",
-    "audit_heads", "audit_roots",
+    "snapshot_changes", "incident_changes", "imports", "import_changes", "retention_runs",
+    "sign_in_failures", "audit_heads", "audit_roots",
 })  # fmt: skip
 
 # Rights that no route and no policy asks for yet: each waits for the endpoint that will.

@@ -43,7 +43,7 @@ def test_geotiff_says_what_it_shows(tmp_path: Path) -> None:
 
 
 def test_geotiff_of_few_events_does_not_tell_how_many(tmp_path: Path) -> None:
-    write_geotiff(a_heatmap(3), tmp_path / "few.tif")
+    write_geotiff(a_heatmap(3, case_team=False), tmp_path / "few.tif")
     with rasterio.open(tmp_path / "few.tif") as file:
         assert file.tags()["N"] == "fewer than 5"
         assert np.isnan(file.read(1)).all()
@@ -52,7 +52,7 @@ def test_geotiff_of_few_events_does_not_tell_how_many(tmp_path: Path) -> None:
 def test_geotiff_says_what_is_hidden(tmp_path: Path) -> None:
     write_geotiff(rates(), tmp_path / "rates.tif")
     with rasterio.open(tmp_path / "rates.tif") as file:
-        assert "fewer than 5 incidents under the kernel are hidden" in file.tags()["NOTES"]
+        assert "fewer than 5 incidents, or none, lie under the" in file.tags()["NOTES"]
 
 
 def test_every_place_of_the_area_has_a_value_or_the_reason_for_none() -> None:
@@ -156,7 +156,7 @@ def test_contours_are_disjoint_valid_and_hold_their_values() -> None:
 
 
 def test_contours_of_nothing_are_no_rows_with_the_same_columns() -> None:
-    for heatmap in (a_heatmap(lon=[], lat=[]), a_heatmap(2)):
+    for heatmap in (a_heatmap(lon=[], lat=[]), a_heatmap(2, case_team=False)):
         frame = contours(heatmap)
         assert len(frame) == 0
         assert set(frame.columns) == {"low", "high", "unit", "geometry"}

@@ -1,8 +1,8 @@
-"""What the attention list and its back-test say in words, in Chinese and English."""
+"""What hot spots, the attention list and its back-test say in words, in Chinese and English."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from maps.hotspots.attention import LOOK_BACK_WEEKS
 from maps.hotspots.backtest import METHODS, Method, Verdict
@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from maps.hotspots.backtest import BackTest
 
 Language: TypeAlias = Literal["zh", "en"]
+
+
+class Said(NamedTuple):
+    """A sentence or name in both languages."""
+
+    zh: str
+    en: str
+
 
 _KEYS: dict[Part, tuple[str, str]] = {
     Part.STEADY: ("长期以来事件偏多", "events are many here over the long run"),

@@ -87,6 +87,48 @@ def verdict(test: BackTest, language: Language) -> list[str]:
     return lines
 
 
+def is_beaten(test: BackTest) -> bool:
+    """Whether another way did better than the attention list at any share of the area."""
+    return any(
+        test.verdict(other, s) is Verdict.WORSE
+        for s in range(len(test.shares))
+        for other in METHODS[1:]
+    )
+
+
+def headline(test: BackTest, language: Language) -> str:
+    """The back-test in one sentence: what to go by."""
+    at = 0 if language == "zh" else 1
+    shares = range(len(test.shares))
+    beaten_by = [
+        method(other, language)
+        for other in METHODS[1:]
+        if any(test.verdict(other, s) is Verdict.WORSE for s in shares)
+    ]
+    beats_at = [
+        f"{test.shares[s]:.0%}" for s in shares if test.verdict(Method.NAIVE, s) is Verdict.BETTER
+    ]
+    if not test.events.sum():
+        said = "没有事件，无从评判。", "no events, so nothing can be said."
+    elif beaten_by:
+        name = beaten_by[0]
+        said = (
+            f"{name}胜过关注清单，请用{name}。",
+            f"the {name} beat the attention list. Use the {name}.",
+        )
+    elif beats_at:
+        said = (
+            f"查看面积的{'、'.join(beats_at)}时，关注清单胜过历史总数排序。",
+            f"the attention list beat the naive count at {' and '.join(beats_at)} of the area.",
+        )
+    else:
+        said = (
+            "关注清单不比历史总数排序更好；要简单，用历史总数即可。",
+            "the attention list is no better than the naive count, which is simpler: use that.",
+        )
+    return said[at]
+
+
 def _sentence(
     found: Verdict,
     other: Method,

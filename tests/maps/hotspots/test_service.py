@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +12,6 @@ from boundaries.access import Scope
 from boundaries.errors import UnitNotFound
 from gis.errors import BadInput
 from grids import service as grids
-from grids.incidents import service as incidents
 from grids.incidents.repository import Filter
 from maps.hotspots import service
 from maps.hotspots.findings import Class, Way
@@ -21,33 +19,10 @@ from maps.hotspots.layer import findings_layer, list_layer, records
 from maps.hotspots.repository import Clock
 from maps.hotspots.study import Asked, before_week, over_period
 from tests import factories
+from tests.maps.hotspots.reported import AFTER, MONDAY, WEEKS, fill, report
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
-
-MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
-WEEKS = 16
-AFTER = MONDAY + timedelta(weeks=WEEKS)
-
-
-def report(
-    session: Session,
-    place: int | None,
-    at: datetime,
-    *,
-    happened: datetime | None = None,
-    category: str = "neighbour",
-    off: float = 0.0,
-) -> None:
-    lon, lat = factories.middle(place) if place is not None else (None, None)
-    incidents.record(
-        session,
-        incidents.Report(
-            id=uuid.uuid4(), category=category, source="test", reported_at=at,
-            occurred_at=happened, x=None if lon is None else lon + off, y=lat,
-        ),
-        actor="test",
-    )  # fmt: skip
 
 
 def asked(
@@ -69,13 +44,6 @@ def busy(session: Session) -> Session:
     factories.county(session)
     fill(session)
     return session
-
-
-def fill(session: Session) -> None:
-    for week in range(WEEKS):
-        for day in (0, 2, 4):
-            report(session, 0, MONDAY + timedelta(weeks=week, days=day))
-        report(session, 3, MONDAY + timedelta(weeks=week, days=3))
 
 
 def test_events_are_counted_when_they_happened_and_forecasts_when_reported(

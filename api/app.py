@@ -29,6 +29,7 @@ from api.routes import (
     grants,
     health,
     heatmaps,
+    hotspots,
     incidents,
     keys,
     locate,
@@ -45,6 +46,7 @@ from api.routes import (
 from api.routes import demo as demo_routes
 from api.settings import ServerSettings
 from api.thin import ThinLocate
+from maps.hotspots.service import Recent
 from maps.service import HeatmapCache
 
 if TYPE_CHECKING:
@@ -100,6 +102,7 @@ def create_app(
     )
     app.state.settings, app.state.database, app.state.revision = settings, database, revision
     app.state.heatmaps, app.state.rate_limits = HeatmapCache(), RateLimits()
+    app.state.hot_spots = Recent()
     app.state.located = None  # set by whoever serves: see api.thin
     app.state.demo, app.state.provider = demo, _provider(settings)
     app.state.refusals, app.state.early_refusals = Refusals(database), Refusals()
@@ -123,6 +126,7 @@ def create_app(
         me,
         exports,
         heatmaps,
+        hotspots,
         tiles,
         audit,
     ):

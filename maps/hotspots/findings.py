@@ -17,7 +17,7 @@ from maps.hotspots.emerging import MIN_BLOCKS, emerging
 from maps.hotspots.local import gi_star, local_moran
 from maps.hotspots.near_repeat import NearRepeats, RepeatAddresses, knox, repeat_addresses
 from maps.hotspots.scan import Cluster, scan
-from maps.hotspots.study import Study
+from maps.hotspots.study import MAX_WEEKS, Study
 from maps.hotspots.texts import Said
 
 WEEKS_PER_BLOCK: Final = 4
@@ -89,6 +89,8 @@ class Findings:
         longitude and latitude.
     notes
         What a reader has to know, those of the study included.
+    is_shared, is_weekly
+        Whether it is in the form that may be shared; whether the scan looked at weeks.
     """
 
     way: Way
@@ -108,6 +110,7 @@ class Findings:
     pairs: NearRepeats | None = None
     places: RepeatAddresses | None = None
     is_shared: bool = False
+    is_weekly: bool = False
 
 
 def find(study: Study, way: Way, *, level: float = 0.05, weekly: bool = False) -> Findings:
@@ -139,6 +142,15 @@ def find(study: Study, way: Way, *, level: float = 0.05, weekly: bool = False) -
         total=int(study.counts.sum()),
         notes=study.notes,
     )
+    by_week = way is Way.EMERGING or (way is Way.SCAN and weekly)
+    if by_week and study.weeks > MAX_WEEKS:
+        raise BadInput(
+            Problem(
+                f"the period has {study.weeks} weeks",
+                f"At most {MAX_WEEKS} are compared",
+                field="start",
+            )
+        )
     if way is Way.SCAN:
         return _scan(blank, weekly=weekly)
     return _WAYS[way](blank)
@@ -225,6 +237,7 @@ def _scan(blank: Findings, *, weekly: bool) -> Findings:
             classes[row] = Class.UNTESTED
     return replace(
         blank,
+        is_weekly=weekly,
         classes=tuple(classes),
         statistic=statistic,
         p=p,

@@ -36,6 +36,33 @@ CLASSES: Final[dict[Class, Said]] = {
     Class.HIDDEN: Said("不予显示（少于5件）", "hidden (fewer than 5)"),
 }
 
+# ColorBrewer's RdBu, and others whose lightness tells them apart too.
+COLOURS: Final[dict[Class, str]] = {
+    Class.HOT: "#b2182b",
+    Class.COLD: "#2166ac",
+    Class.HIGH_HIGH: "#b2182b",
+    Class.LOW_HIGH: "#92c5de",
+    Class.LOW_LOW: "#2166ac",
+    Class.HIGH_LOW: "#f4a582",
+    Class.CLUSTER: "#b2182b",
+    Class.EMERGING: "#f1711f",
+    Class.PERSISTING: "#8c0f1f",
+    Class.FADING: "#5aa2cf",
+    Class.SPORADIC: "#fdd49e",
+    Class.NONE: "#f7f7f7",
+    Class.UNTESTED: "#bdbdbd",
+    Class.HIDDEN: "#8f8f8f",
+}
+
+FIRST_SHARE: Final = 0.01
+"""Of the area: the grids with most to be expected, told apart from the rest of the list."""
+
+LIST_CLASSES: Final[dict[str, tuple[Said, str]]] = {
+    "first": (Said("首先关注（面积的1%）", "first of all (1 % of the area)"), "#7f2704"),
+    "listed": (Said("关注", "on the list"), "#f1711f"),
+    "none": (Said("不在清单上", "not on the list"), "#f7f7f7"),
+}
+
 WAYS: Final[dict[Way, Said]] = {
     Way.HOT_GRIDS: Said("热点网格（精确检验）", "Hot grids (exact test)"),
     Way.GI_STAR: Said("Gi*", "Gi*"),
@@ -99,12 +126,17 @@ def list_layer(listed: Listed) -> gpd.GeoDataFrame:
     made, forecast = _grids(listed.study), listed.attention
     n = len(made)
     made["expected"], made["low"], made["high"] = forecast.expected, forecast.low, forecast.high
+    made["class"] = "none"
     made["rank"] = pd.array([None] * n, dtype="Int64")
     for name in ("reason", "reason_zh", "reason_en"):
         made[name] = pd.array([None] * n, dtype="object")
+    covered, whole = 0.0, listed.study.ground.area_m2.sum()
     for rank, why in enumerate(forecast.reasons, start=1):
-        made.loc[why.row, ["rank", "reason", "reason_zh", "reason_en"]] = [
-            rank, why.key.value, texts.reason(why, "zh"), texts.reason(why, "en"),
+        covered += listed.study.ground.area_m2[why.row]
+        first = rank == 1 or covered <= FIRST_SHARE * whole
+        made.loc[why.row, ["class", "rank", "reason", "reason_zh", "reason_en"]] = [
+            "first" if first else "listed", rank, why.key.value, texts.reason(why, "zh"),
+            texts.reason(why, "en"),
         ]  # fmt: skip
     return made
 

@@ -153,22 +153,22 @@ def ground(session: Session, at: datetime, scope: Scope, part: Scope) -> Ground:
     )
 
 
-def reported(session: Session, wanted: Filter) -> tuple[datetime, datetime] | None:
-    """The first and the last report among the incidents that match; None without any."""
+def reported(session: Session, wanted: Filter, part: Scope) -> tuple[datetime, datetime] | None:
+    """The first and the last report of a part, of incidents that match; None without any."""
     found: Any = session.execute(
         sa.select(
             sa.func.min(Incident.reported_at).label("first"),
             sa.func.max(Incident.reported_at).label("last"),
-        ).where(*wanted.conditions())
+        ).where(*wanted.conditions(), part.condition(Incident.area_code))
     ).one()
     return None if found.first is None else (found.first, found.last)
 
 
-def events(session: Session, wanted: Filter, on: Ground, clock: Clock) -> Events:
+def events(session: Session, wanted: Filter, on: Ground, clock: Clock, part: Scope) -> Events:
     """Incidents of a period by the clock asked for, each on the grid of `on` that covers it.
 
     An incident that was given to one of these grids when it was reported stays with it; any other
-    is found by its point.
+    is found by its point. What is on none of them counts where its area lies in `part`.
     """
     moment: sa.ColumnElement[datetime] = Incident.reported_at.expression
     conditions = wanted.conditions()
@@ -183,7 +183,7 @@ def events(session: Session, wanted: Filter, on: Ground, clock: Clock) -> Events
         sa.select(
             sa.func.ST_X(Incident.geom), sa.func.ST_Y(Incident.geom),
             sa.extract("epoch", moment), Incident.edition_id, Incident.grid_id,
-            Incident.occurred_at.is_(None),
+            Incident.occurred_at.is_(None), Incident.area_code,
         )
         .where(*conditions)
         .order_by(moment, Incident.id)
@@ -199,15 +199,15 @@ def events(session: Session, wanted: Filter, on: Ground, clock: Clock) -> Events
     if on.n and elsewhere.any():
         locator = Locator.build(on.shapes, np.arange(on.n))
         grid[elsewhere] = locator.locate(lon[elsewhere], lat[elsewhere])
+    kept = (grid >= 0) | np.array([part.covers(row[6]) for row in placed], dtype=np.bool_)
+    was_in_grid = np.array([row[4] is not None for row in placed], dtype=np.bool_)
+    untimed = np.array([bool(row[5]) for row in placed], dtype=np.bool_)
     return Events(
-        grid=grid,
-        lon=lon,
-        lat=lat,
-        times=np.array([float(row[2]) for row in placed], dtype=np.float64),
-        carried=sum(
-            row[4] is not None for row, moved in zip(placed, elsewhere & (grid >= 0), strict=True)
-            if moved
-        ),
-        without_place=len(rows) - len(placed),
-        without_event_time=sum(bool(row[5]) for row in rows) if clock is Clock.EVENT else 0,
-    )  # fmt: skip
+        grid=grid[kept],
+        lon=lon[kept],
+        lat=lat[kept],
+        times=np.array([float(row[2]) for row in placed], dtype=np.float64)[kept],
+        carried=int((was_in_grid & elsewhere & (grid >= 0)).sum()),
+        without_place=sum(row[0] is None and part.covers(row[6]) for row in rows),
+        without_event_time=int((untimed & kept).sum()) if clock is Clock.EVENT else 0,
+    )

@@ -22,7 +22,7 @@ from boundaries.service import INVENTED_SOURCE
 from gis.errors import BadInput, Problem
 from grids.incidents.repository import Filter, categories
 from maps.hotspots import repository
-from maps.hotspots.checks import Ints
+from maps.hotspots.checks import Ints, refuse
 from maps.hotspots.forecast import MIN_WEEKS
 from maps.hotspots.repository import Clock, Events, Ground
 from maps.hotspots.texts import Said
@@ -36,6 +36,7 @@ WEEK = timedelta(days=7)
 WEEKS_BY_DEFAULT = 12
 MAX_WEEKS = 156
 """Of history that a forecast looks back on: three years."""
+FIRST_YEAR, LAST_YEAR = 1900, 2199
 SILENCE = timedelta(days=28)
 """Without any report for longer, the list is that of the week after the last one, and says so."""
 
@@ -159,9 +160,15 @@ def over_period(session: Session, asked: Asked, clock: Clock) -> Study:
     wanted = asked.wanted
     end = wanted.end
     if end is None:
-        seen = repository.reported(session, replace(wanted, start=None))
+        seen = repository.reported(session, replace(wanted, start=None), asked.part)
         last = seen[1] if seen else asked.present
         end = asked.midnight(last.astimezone(asked.zone).date() + timedelta(days=1))
+    refuse([
+        Problem(f"the year {moment.year} is out of range", f"Give {FIRST_YEAR} to {LAST_YEAR}",
+                field=name)
+        for name, moment in (("start", wanted.start), ("end", end))
+        if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR
+    ])  # fmt: skip
     start = wanted.start or end - WEEKS_BY_DEFAULT * WEEK
     if start >= end:
         raise BadInput(
@@ -185,7 +192,9 @@ def before_week(session: Session, asked: Asked, week: date | None) -> Study:
         As ``over_period``; the week has not begun, or fewer than 12 weeks were reported before it.
     """
     today = asked.present.astimezone(asked.zone).date()
-    seen = repository.reported(session, replace(asked.wanted, start=None, end=asked.present))
+    seen = repository.reported(
+        session, replace(asked.wanted, start=None, end=asked.present), asked.part
+    )
     stale = None
     if week is None:
         week = today
@@ -193,10 +202,10 @@ def before_week(session: Session, asked: Asked, week: date | None) -> Study:
             stale = seen[1].astimezone(asked.zone).date()
             week = stale + WEEK
     monday = week - timedelta(days=week.weekday())
-    if monday > today:
+    if not FIRST_YEAR <= monday.year <= LAST_YEAR or monday > today:
         raise BadInput(
             Problem(
-                f"the week of {monday} has not begun",
+                f"the week of {monday} has not begun, or is out of range",
                 "Its list is made of all reports before it: ask for this week or an earlier one",
                 field="week",
             )
@@ -241,7 +250,9 @@ def _study(session: Session, asked: Asked, start: datetime, end: datetime, clock
                 field="unit" if asked.unit else None,
             )
         )
-    found = repository.events(session, replace(asked.wanted, start=start, end=end), on, clock)
+    found = repository.events(
+        session, replace(asked.wanted, start=start, end=end), on, clock, asked.part
+    )
     return Study(
         ground=on,
         events=found,
@@ -273,9 +284,9 @@ def _notes(
             "edition when they were reported.",
         ))  # fmt: skip
     outside = int((found.grid < 0).sum())
-    if outside and asked.unit is None:
+    if outside:
         notes.append(Said(
-            f"{outside:,}件在所有网格之外，未计入。",
+            f"{outside:,}件不在任何网格内，未计入。",
             f"{outside:,} incidents lie outside all grids and are not counted.",
         ))  # fmt: skip
     if found.without_place:

@@ -33,7 +33,7 @@ from grids.incidents.repository import Filter
 from maps.hotspots import backtest, neighbours_of, texts
 from maps.hotspots.layer import list_layer
 from maps.hotspots.page import Page, html, page_of
-from maps.hotspots.service import WEEKS_JUDGED, Listed, attention_list, back_test
+from maps.hotspots.service import MOST_LISTED, WEEKS_JUDGED, Listed, attention_list, back_test
 from maps.hotspots.study import Asked
 from maps.hotspots.texts import Language, Said
 from maps.output import replacing
@@ -63,6 +63,7 @@ def _attention(
         str | None, typer.Option(help="Any day of the week of the list; this week when left out")
     ] = None,
     share: Annotated[float, typer.Option(help="Of the area that the list may cover")] = 0.05,
+    most: Annotated[int, typer.Option(help="Grids listed at most")] = MOST_LISTED,
     category: Annotated[list[str] | None, typer.Option(help="May be repeated")] = None,
     unit: Annotated[str | None, typer.Option(help="Code of a unit")] = None,
     language: Annotated[str, typer.Option(help="zh or en; the page has both")] = "zh",
@@ -126,7 +127,7 @@ def _attention(
         _tell(page_of(tested, made_on=_today()), out_file, tongue)
     else:
         with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
-            listed = attention_list(session, asked, week=day, share=share)
+            listed = attention_list(session, asked, week=day, share=share, most=most)
         _list(listed, out_file, tongue)
 
 

@@ -47,6 +47,7 @@ from maps.hotspots.layer import (
 )
 from maps.hotspots.page import STYLE_HASH, html, page_of
 from maps.hotspots.service import (
+    MOST_LISTED,
     WEEKS_JUDGED,
     Listed,
     Recent,
@@ -92,6 +93,7 @@ Week = Annotated[
     date | None, Query(description="Any day of the week; the present one when left out")
 ]
 Share = Annotated[float, Query(gt=0, le=1, description="Of the area that the list may cover")]
+Most = Annotated[int, Query(ge=1, le=1000, description="Grids listed at most")]
 Weeks = Annotated[int, Query(ge=1, le=104, description="Weeks judged")]
 NO_UNIT: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such unit"}}
 AS_GEOJSON: dict[int | str, dict[str, Any]] = NO_UNIT | {200: {"content": {GEOJSON: {}}}}
@@ -161,13 +163,15 @@ def _enter_places(access: Access, found: Findings, categories: Sequence[str]) ->
     )
 
 
-def _listed(question: QuestionIn, week: Week = None, share: Share = 0.05) -> Listed:
+def _listed(
+    question: QuestionIn, week: Week = None, share: Share = 0.05, most: Most = MOST_LISTED
+) -> Listed:
     session, asked = question.access.session, question.asked
     return question.recent.get(
         session,
-        ("listed", week, share),
+        ("listed", week, share, most),
         asked,
-        lambda: attention_list(session, asked, week=week, share=share),
+        lambda: attention_list(session, asked, week=week, share=share, most=most),
     )
 
 

@@ -112,7 +112,7 @@ class Listing(BaseModel):
     name: str
     unit: str
     rank: int
-    class_: str = Field(alias="class", description="first: of the first 1 % of the area; listed")
+    class_: str = Field(alias="class", description="first: ranks 1 to 5; listed")
     expected: float = Field(description="Incidents to be reported in the week")
     low: int
     high: int

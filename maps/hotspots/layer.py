@@ -54,12 +54,12 @@ COLOURS: Final[dict[Class, str]] = {
     Class.HIDDEN: "#8f8f8f",
 }
 
-FIRST_SHARE: Final = 0.01
-"""Of the area: the grids with most to be expected, told apart from the rest of the list."""
+FIRST: Final = 5
+"""Grids told apart from the rest of the list: those with most to be expected per area."""
 
 LIST_CLASSES: Final[dict[str, tuple[Said, str]]] = {
-    "first": (Said("首先关注（面积的1%）", "first of all (1 % of the area)"), "#7f2704"),
-    "listed": (Said("关注", "on the list"), "#f1711f"),
+    "first": (Said(f"首先关注（前{FIRST}个）", f"first of all (ranks 1 to {FIRST})"), "#7f2704"),
+    "listed": (Said("关注（清单其余）", "the rest of the list"), "#f1711f"),
     "none": (Said("不在清单上", "not on the list"), "#f7f7f7"),
 }
 
@@ -130,12 +130,9 @@ def list_layer(listed: Listed) -> gpd.GeoDataFrame:
     made["rank"] = pd.array([None] * n, dtype="Int64")
     for name in ("reason", "reason_zh", "reason_en"):
         made[name] = pd.array([None] * n, dtype="object")
-    covered, whole = 0.0, listed.study.ground.area_m2.sum()
     for rank, why in enumerate(forecast.reasons, start=1):
-        covered += listed.study.ground.area_m2[why.row]
-        first = rank == 1 or covered <= FIRST_SHARE * whole
         made.loc[why.row, ["class", "rank", "reason", "reason_zh", "reason_en"]] = [
-            "first" if first else "listed", rank, why.key.value, texts.reason(why, "zh"),
+            "first" if rank <= FIRST else "listed", rank, why.key.value, texts.reason(why, "zh"),
             texts.reason(why, "en"),
         ]  # fmt: skip
     return made

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Final, TypeVar
 
+import numpy as np
 import sqlalchemy as sa
 
 from boundaries.access import sight
@@ -26,16 +27,21 @@ from maps.hotspots.forecast import MIN_WEEKS
 from maps.hotspots.repository import Clock
 from maps.hotspots.sharing import require_shareable, shared
 from maps.hotspots.study import Asked, Study, before_week, over_period
+from maps.hotspots.texts import Said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from sqlalchemy.orm import Session
 
+    from maps.hotspots.repository import Ground
+
 T = TypeVar("T")
 
 WEEKS_JUDGED: Final = 8
 SHARES: Final = (0.01, 0.05)
+MOST_LISTED: Final = 20
+"""Grids of a list: as many as a team can look after in a week."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,14 +56,15 @@ class Listed:
         The Monday on which it begins.
     attention
         Expected incidents, and the grids to attend to with their reasons.
-    share
-        Of the area that the list may cover.
+    share, most
+        Of the area that the list may cover, and grids that it may have.
     """
 
     study: Study
     week: date
     attention: Attention
     share: float
+    most: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +121,12 @@ def hot_spots(
 
 
 def attention_list(
-    session: Session, asked: Asked, *, week: date | None = None, share: float = 0.05
+    session: Session,
+    asked: Asked,
+    *,
+    week: date | None = None,
+    share: float = 0.05,
+    most: int = MOST_LISTED,
 ) -> Listed:
     """Where to look first in a week, from all that had been reported before it began.
 
@@ -124,11 +136,13 @@ def attention_list(
         Any day of it; the present week when left out.
     share
         Of the area that the list may cover, above 0, at most 1.
+    most
+        Grids that are listed at most, 1 or more.
 
     Raises
     ------
     BadInput
-        As `maps.hotspots.study.before_week`; a share out of range.
+        As `maps.hotspots.study.before_week`; a share or number out of range.
     UnitNotFound
         There is no such unit.
     """
@@ -136,9 +150,10 @@ def attention_list(
     study = before_week(session, asked, week)
     on = study.ground
     made = attention(
-        study.weekly(), on.neighbours, households=on.exposure, area_m2=on.area_m2, share=share
-    )
-    return Listed(study, study.end.astimezone(asked.zone).date(), made, share)
+        study.weekly(), on.neighbours, households=on.exposure, area_m2=on.area_m2, share=share,
+        most=most,
+    )  # fmt: skip
+    return Listed(study, study.end.astimezone(asked.zone).date(), made, share, most)
 
 
 def back_test(
@@ -179,7 +194,24 @@ def back_test(
     )  # fmt: skip
     monday = study.end.astimezone(asked.zone).date()
     mondays = tuple(monday - timedelta(days=7 * ago) for ago in range(weeks, 0, -1))
+    study = replace(study, notes=(*study.notes, *_uneven(on)))
     return Tested(study, mondays, made, study.weeks - weeks)
+
+
+def _uneven(on: Ground) -> tuple[Said, ...]:
+    """A warning where a twentieth of the area can hold more than half of the grids."""
+    covered = np.cumsum(np.sort(on.area_m2))
+    fit = int((covered <= SHARES[-1] * covered[-1]).sum())
+    if 2 * fit <= on.n:
+        return ()
+    return (
+        Said(
+            f"网格大小悬殊：面积的{SHARES[-1]:.0%}可容纳{on.n:,}个网格中的{fit:,}个，"
+            "以上数字因此说明不了多少；请按单个城镇查看。",
+            f"Grids differ much in size: {SHARES[-1]:.0%} of the area can hold {fit:,} of "
+            f"{on.n:,} grids, so that these figures tell little. Ask for one town.",
+        ),
+    )
 
 
 class Recent:

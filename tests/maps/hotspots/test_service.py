@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from boundaries import editions
@@ -16,7 +17,7 @@ from grids.incidents.repository import Filter
 from maps.hotspots import service
 from maps.hotspots.findings import Class, Way
 from maps.hotspots.layer import findings_layer, list_layer, records
-from maps.hotspots.repository import Clock
+from maps.hotspots.repository import Clock, Ground
 from maps.hotspots.study import Asked, before_week, over_period
 from tests import factories
 from tests.maps.hotspots.reported import AFTER, MONDAY, WEEKS, fill, report
@@ -228,6 +229,10 @@ def test_list_of_the_week(busy: Session) -> None:
     assert (first["rank"], first["code"]) == (1, factories.grid_code(0))
     assert "件" in first["reason_zh"]
     assert "12 in the last 4 weeks" in first["reason_en"]
+    assert [
+        len(service.attention_list(busy, asked(), share=1, most=most).attention.reasons)
+        for most in (1, 2)
+    ] == [1, 1]  # no more grids stand out from the map
     # What comes in during the week changes nothing about its list.
     report(busy, 2, AFTER + timedelta(days=1))
     later = service.attention_list(busy, asked(now=AFTER + timedelta(days=2)), share=0.3)
@@ -259,8 +264,23 @@ def test_back_test_judges_the_last_weeks(busy: Session) -> None:
     assert tested.test.events.tolist() == [4, 4, 4, 4]
     # One grid of four holds three of four events: a twentieth of the area catches a fifth of them.
     assert tested.test.pai[:, 1] == pytest.approx(3)
+    assert not any("differ much in size" in note.en for note in tested.study.notes)
     with pytest.raises(BadInput, match="Give 1 to 4"):
         service.back_test(busy, asked())
+
+
+def test_vast_grids_beside_small_ones_are_warned_of() -> None:
+    def noted(areas: list[float]) -> tuple[object, ...]:
+        n = np.arange(len(areas))
+        names = tuple(map(str, n))
+        ground = Ground(
+            n, n, names, names, names, n * 1.0, np.array(areas), np.empty(0, dtype=object), None
+        )
+        return service._uneven(ground)
+
+    assert noted([1] * 100) == ()
+    [said] = noted([1] * 60 + [100] * 40)
+    assert "5% of the area can hold 61 of 100 grids" in said.en
 
 
 def test_answers_are_kept_until_something_is_reported(busy: Session) -> None:

@@ -100,21 +100,20 @@ def headline(test: BackTest, language: Language) -> str:
     """The back-test in one sentence: what to go by."""
     at = 0 if language == "zh" else 1
     shares = range(len(test.shares))
-    beaten_by = [
-        method(other, language)
-        for other in METHODS[1:]
-        if any(test.verdict(other, s) is Verdict.WORSE for s in shares)
-    ]
-    beats_at = [
-        f"{test.shares[s]:.0%}" for s in shares if test.verdict(Method.NAIVE, s) is Verdict.BETTER
-    ]
+
+    def where(found: Verdict, other: Method) -> list[str]:
+        return [f"{test.shares[s]:.0%}" for s in shares if test.verdict(other, s) is found]
+
+    beaten = [(other, where(Verdict.WORSE, other)) for other in METHODS[1:]]
+    beaten_by = [(method(other, language), parts) for other, parts in beaten if parts]
+    beats_at = where(Verdict.BETTER, Method.NAIVE)
     if not test.events.sum():
         said = "没有事件，无从评判。", "no events, so nothing can be said."
     elif beaten_by:
-        name = beaten_by[0]
+        name, parts = beaten_by[0]
         said = (
-            f"{name}胜过关注清单，请用{name}。",
-            f"the {name} beat the attention list. Use the {name}.",
+            f"查看面积的{'、'.join(parts)}时，{name}胜过关注清单，请用{name}。",
+            f"at {' and '.join(parts)} of the area the {name} beat the attention list. Use that.",
         )
     elif beats_at:
         said = (

@@ -30,6 +30,7 @@ from api.routes import (
     gridmaps,
     health,
     heatmaps,
+    hotspots,
     incidents,
     keys,
     locate,
@@ -46,6 +47,7 @@ from api.routes import (
 from api.routes import demo as demo_routes
 from api.settings import ServerSettings
 from api.thin import ThinLocate
+from maps.hotspots.service import Recent
 from maps.service import MapCache
 
 if TYPE_CHECKING:
@@ -101,6 +103,7 @@ def create_app(
     )
     app.state.settings, app.state.database, app.state.revision = settings, database, revision
     app.state.maps, app.state.rate_limits = MapCache(), RateLimits()
+    app.state.hot_spots = Recent()
     app.state.located = None  # set by whoever serves: see api.thin
     app.state.demo, app.state.provider = demo, _provider(settings)
     app.state.refusals, app.state.early_refusals = Refusals(database), Refusals()
@@ -125,6 +128,7 @@ def create_app(
         exports,
         heatmaps,
         gridmaps,
+        hotspots,
         tiles,
         audit,
     ):

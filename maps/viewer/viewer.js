@@ -6,7 +6,8 @@ import { fill, h } from './dom.js';
 import { either, language, loadWords, number, setLanguage, setZone, t } from './i18n.js';
 import { densityQuery, showDensity } from './layers/density.js';
 import { classOf } from './layers/grids.js';
-import { LAYERS } from './layers/index.js';
+import { hotspotQuestion, showHotspots } from './layers/hotspots.js';
+import { COLOURINGS, LAYERS } from './layers/index.js';
 import { GPUInitializationError, GridMap } from './map.js';
 import { Panel } from './panel.js';
 import { addDays, dayOf, daysOfMonth, moments } from './period.js';
@@ -29,6 +30,10 @@ const element = (id) => document.getElementById(id);
 function say(text) {
   element('status').textContent = text;
 }
+
+/** What is wrong and what to do, in one text. @param {Refusal} error */
+const refused = ({ problems, message }) =>
+  problems.map(({ reason, remedy }) => `${reason}. ${remedy}`).join(' ') || message;
 
 /** @param {any[]} children a card over the map: loading, empty, refused */
 function cover(...children) {
@@ -121,6 +126,8 @@ function run(meta, tilesets, style, session) {
   let round = 0;
   /** @type {AbortController | null} */
   let heatAsked = null;
+  /** @type {AbortController | null} */
+  let spotsAsked = null;
   let takingIncident = false;
 
   /** @type {GridMap} */
@@ -148,18 +155,27 @@ function run(meta, tilesets, style, session) {
   const available = new Set(
     LAYERS.filter(({ tiles }) => tiles.every((name) => tilesets.has(name))).map(({ id }) => id),
   );
-  if (!tilesets.has('incidents') || !may('heatmaps.read')) available.delete('density');
+  if (!tilesets.has('incidents') || !may('heatmaps.read')) {
+    for (const id of COLOURINGS) available.delete(id);
+  }
   state.layers = new Set([...state.layers].filter((id) => available.has(id)));
   const panel = new Panel(element('panel'), state, meta, available, {
     onlayers: () => {
       grids.setVisible(state.layers);
       if (state.layers.has('density')) drawDensity();
       else showDensity(map, null, api, undefined, round);
+      if (state.layers.has('hotspots')) drawSpots();
+      else hideSpots();
       saveState();
     },
     onperiod: () => refilter(),
     oncategories: () => refilter(),
     onbandwidth: () => refilter(),
+    onmethod: () => {
+      saveState();
+      drawSpots();
+    },
+    href: (path) => api.url(`${path}?language=${language()}`).href,
     onclose: () => headerEvents.onlayers(),
   });
 
@@ -292,6 +308,7 @@ function run(meta, tilesets, style, session) {
     saveState();
     grids.refresh('incidents', incidentQuery());
     if (state.layers.has('density')) drawDensity();
+    if (state.layers.has('hotspots')) drawSpots();
     return available.has('incidents') ? countAll() : Promise.resolve();
   }
 
@@ -330,8 +347,36 @@ function run(meta, tilesets, style, session) {
       panel.heat = {
         loading: false,
         surface: null,
-        problem: error.problems.map(({ reason, remedy }) => `${reason}. ${remedy}`).join(' ') || error.message,
+        problem: refused(error),
       };
+    }
+    panel.update();
+  }
+
+  function hideSpots() {
+    spotsAsked?.abort();
+    showHotspots(map, null, undefined);
+  }
+
+  /** The figures first; the shapes are then those that the server has just kept. */
+  async function drawSpots() {
+    spotsAsked?.abort();
+    spotsAsked = new AbortController();
+    const { signal } = spotsAsked;
+    panel.spots = { loading: true, found: null, problem: null };
+    panel.update();
+    const { path, query } = hotspotQuestion(state, period());
+    try {
+      const found = nothingChosen() ? null : await api.get(path, query, { signal });
+      const layer = found && (await api.get(`${path}.geojson`, query, { signal }));
+      if (signal.aborted || !state.layers.has('hotspots')) return;
+      showHotspots(map, found && { legend: found.legend, layer }, grids.aboveDensity);
+      panel.spots = { loading: false, found, problem: null };
+    } catch (error) {
+      if (/** @type {Error} */ (error).name === 'AbortError') return;
+      if (!(error instanceof Refusal)) throw error;
+      showHotspots(map, null, undefined);
+      panel.spots = { loading: false, found: null, problem: refused(error) };
     }
     panel.update();
   }
@@ -388,6 +433,7 @@ function run(meta, tilesets, style, session) {
     grids.addLayers(tilesets, language(), state.layers, new Map([['incidents', incidentQuery()]]));
     grids.setVisible(state.layers);
     if (state.layers.has('density')) drawDensity();
+    if (state.layers.has('hotspots')) drawSpots();
     if (available.has('incidents')) countAll();
     saveState();
     if (!may('grids.read')) {

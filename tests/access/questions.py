@@ -289,6 +289,43 @@ def _gridmaps(door: str) -> Callable[[Place, Caller], Iterator[Question]]:
     return make
 
 
+def _hotspots(place: Place, caller: Caller) -> Iterator[Question]:
+    """Every incident it sees is counted once, in a grid of its own or beside them all."""
+    if caller.area not in PICTURED:
+        return
+    rows, grids = (rules.visible(place, caller, kind) for kind in ("incident", "grid"))
+
+    def look(answer: Answer) -> str | None:
+        found = json.loads(answer.body)
+        counted = found["n"] + found["n_outside"] + found["n_without_place"]
+        return None if counted == len(rows) else f"it counts {counted} of {len(rows)}"
+
+    query = urlencode({"start": "2025-01-01", "end": "2199-01-01"})
+    for method in ("hot_grids", "scan"):
+        yield Question(
+            "GET:/api/v1/hotspots", "GET", "/api/v1/hotspots", 200, marks_of(grids),
+            query=f"{query}&method={method}", look=look,
+        )  # fmt: skip
+
+
+def _hotspot_layer(place: Place, caller: Caller) -> Iterator[Question]:
+    if caller.area in PICTURED:
+        yield Question(
+            "GET:/api/v1/hotspots.geojson", "GET", "/api/v1/hotspots.geojson", 200,
+            marks_of(rules.visible(place, caller, "grid")),
+        )  # fmt: skip
+
+
+def _attention(path: str) -> Callable[[Place, Caller], Iterator[Question]]:
+    """Its place has been reporting for too short a while; who sees what: tests/api."""
+
+    def ask(_place: Place, caller: Caller) -> Iterator[Question]:
+        if caller.area in PICTURED:
+            yield Question(f"GET:{path}", "GET", path, 422)
+
+    return ask
+
+
 def _tilejson(_place: Place, caller: Caller) -> Iterator[Question]:
     for layer in tiles.LAYERS:
         status = 200 if rules.may_ask(caller, layer) else 403
@@ -365,6 +402,17 @@ MAKERS: Final = {
     "GET:/api/v1/gridmaps.geojson": _gridmaps("GET:/api/v1/gridmaps.geojson"),
     "GET:/api/v1/heatmaps": _heatmap,
     "GET:/api/v1/heatmaps.png": _picture,
+    "GET:/api/v1/hotspots": _hotspots,
+    "GET:/api/v1/hotspots.geojson": _hotspot_layer,
+    **{
+        f"GET:{path}": _attention(path)
+        for path in (
+            "/api/v1/attention",
+            "/api/v1/attention.geojson",
+            "/api/v1/attention/backtest",
+            "/attention/backtest",
+        )
+    },
     "GET:/tiles/{layer}": _tilejson,
     "GET:/tiles/{layer}/{z}/{x}/{y}": _tile,
     **addresses.MAKERS,

@@ -113,6 +113,12 @@ GET:/api/v1/gridmaps                        -        -           yes       yes  
 GET:/api/v1/gridmaps.geojson                -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/heatmaps                        -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/heatmaps.png                    -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/api/v1/hotspots                        -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/api/v1/hotspots.geojson                -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/api/v1/attention                       -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/api/v1/attention.geojson               -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/api/v1/attention/backtest              -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/attention/backtest                     -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/incidents                       yes      yes         yes       yes      yes        yes        -       -             yes     yes        -            -              -
 POST:/api/v1/incidents                      yes      yes         yes       yes      yes        yes        -       -             -       yes        -            -              -
 GET:/api/v1/incidents/{id}                  yes      yes         yes       yes      yes        yes        -       -             yes     yes        -            -              -

@@ -37,6 +37,9 @@ LOGGED: dict[str, tuple[str, set[str]] | None] = {
     "GET /api/v1/heatmaps.png": None,
     "GET /api/v1/gridmaps": None,
     "GET /api/v1/gridmaps.geojson": None,
+    # Counts of grids; the places of repeat addresses are entered: test_hotspots.
+    "GET /api/v1/hotspots": None,
+    "GET /api/v1/hotspots.geojson": None,
     "GET /tiles/{layer}": None,
     "GET /tiles/{layer}/{z}/{x}/{y}": ("tile", {"worker"}),
     "GET /api/v1/locate": ("person", {"name"}),
@@ -66,6 +69,9 @@ ELSEWHERE = set(changes.LOGGED) - set(LOGGED) | {
     "POST /api/v1/intake", "POST /api/v1/intake/sign", "POST /api/v1/intake/receipt",
     "GET /api/v1/signs/{sign_code}/poster.pdf",
     "GET /api/v1/editions/{edition_id}/lineage",
+    # Counts that need weeks of reports: test_hotspots.
+    "GET /api/v1/attention", "GET /api/v1/attention.geojson", "GET /api/v1/attention/backtest",
+    "GET /attention/backtest",
     # Reviews of addresses, and what people said of them: test_addresses.
     "POST /api/v1/addresses/search", "GET /api/v1/addresses/reverse",
     "GET /api/v1/addresses/reviews", "GET /api/v1/addresses/reviews/{review_id}",

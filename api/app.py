@@ -66,6 +66,8 @@ SMALL_BODIES = dict.fromkeys(
     ("/api/v1/session", "/api/v1/intake", "/api/v1/intake/sign", "/api/v1/intake/receipt"),
     16 * 2**10,
 )
+# A hundred thousand places with their ids, accuracies and moments.
+LARGE_BODIES = {"/api/v1/locate": 16 * 2**20}
 DESCRIPTION = """
 Which grid does a place belong to, who answers for it now, who else, and how sure are we?
 
@@ -151,7 +153,11 @@ def create_app(
     early = app.state.early_refusals
     app.add_middleware(AtOnce, limit=settings.max_concurrent, refusals=early)
     app.add_middleware(
-        BodyLimit, max_bytes=settings.max_body_bytes, smaller=SMALL_BODIES, refusals=early
+        BodyLimit,
+        max_bytes=settings.max_body_bytes,
+        smaller=SMALL_BODIES,
+        larger=LARGE_BODIES,
+        refusals=early,
     )
     app.add_middleware(RequestLimits, refusals=early)
     app.add_middleware(ThinLocate, state=app.state)

@@ -73,9 +73,10 @@ class RateLimits:
         *,
         within_s: float = 60,
         what: str = "this key may ask {limit} times a minute",
+        times: int = 1,
         now: float | None = None,
     ) -> None:
-        """Count one request.
+        """Count one request, or one that is as much work as several.
 
         Raises
         ------
@@ -87,10 +88,10 @@ class RateLimits:
         with self._lock:
             left, at, _ = self._left.get(caller, (float(limit), moment, 0.0))
             left = min(float(limit), left + (moment - at) * a_second)
-            if left < 1:
-                raise TooMany(what.format(limit=limit), (1 - left) / a_second)
-            full_at = moment + (limit - left + 1) / a_second
-            self._left[caller] = (left - 1, moment, full_at)
+            if left < times:
+                raise TooMany(what.format(limit=limit), (times - left) / a_second)
+            full_at = moment + (limit - left + times) / a_second
+            self._left[caller] = (left - times, moment, full_at)
             if len(self._left) > self._kept:
                 self._forget(moment)
 

@@ -312,9 +312,7 @@ def _doubt(snapshot: Snapshot, asked: Asked, entry: Admitted, grid: int) -> byte
         asked.lon, asked.lat, asked.seconds, asked.accuracy_m or 0, entry.caller.scope
     )
     confidence = next((each.share for each in found if each.grid_id == grid), 0.0)
-    shown = _CANDIDATES.dump_json(
-        [CandidateOut(grid_id=each.grid_id, code=each.code, share=each.share) for each in found]
-    )
+    shown = _CANDIDATES.dump_json([CandidateOut.of(each) for each in found])
     ask_back = "true" if confidence < ASK_BACK_BELOW else "false"
     sure = f'"confidence":{confidence!r},"ask_back":{ask_back},"candidates":'
     return sure.encode() + shown

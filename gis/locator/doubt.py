@@ -178,6 +178,19 @@ def shares_of(
 
 
 @kernel
+def own_shares(
+    borders: Borders, ranks: Ints, lon: Floats, lat: Floats, sigma_m: Floats, geographic: bool
+) -> Floats:
+    """Share of one polygon for each of many points."""
+    shares = np.empty(len(ranks))
+    one = np.empty(1, dtype=np.int64)
+    for k in range(len(ranks)):
+        one[0] = ranks[k]
+        shares[k] = shares_of(borders, one, lon[k], lat[k], sigma_m[k], geographic)[0]
+    return shares
+
+
+@kernel
 def _is_left(borders: Borders, arc: int, rank: int) -> bool:
     """Whether a polygon lies left of an arc of its own."""
     for k in range(borders.owner_starts[arc], borders.owner_starts[arc + 1]):

@@ -103,7 +103,7 @@ def _to_arc(
 def border_of(
     borders: Borders, rank: int, lon: float, lat: float, geographic: bool
 ) -> tuple[float, float, float]:
-    """The nearest border of one polygon: the distance in the plane, squared, and the place."""
+    """The nearest border of one polygon: the distance in the plane, and the place."""
     best, best_edge, best_share = math.inf, -1, 0.0
     first = borders.ring_starts[borders.polygon_rings[rank]]
     last = borders.ring_starts[borders.polygon_rings[rank + 1]]
@@ -116,7 +116,10 @@ def border_of(
         return math.inf, math.nan, math.nan
     ux, uy = borders.xy[2 * best_edge], borders.xy[2 * best_edge + 1]
     vx, vy = borders.xy[2 * best_edge + 2], borders.xy[2 * best_edge + 3]
-    return best, ux + best_share * (vx - ux), uy + best_share * (vy - uy)
+    x, y = ux + best_share * (vx - ux), uy + best_share * (vy - uy)
+    # To the place itself: edges were cut so that they are right to a millimetre only.
+    east, north = metres(lon, lat, x, y, geographic)
+    return math.hypot(east, north), x, y
 
 
 @kernel
@@ -124,10 +127,10 @@ def borders_of(
     borders: Borders, ranks: Ints, lon: Floats, lat: Floats, geographic: bool
 ) -> tuple[Floats, Floats, Floats]:
     """``border_of`` for many points, each with its polygon."""
-    square, x, y = np.empty(len(ranks)), np.empty(len(ranks)), np.empty(len(ranks))
+    away, x, y = np.empty(len(ranks)), np.empty(len(ranks)), np.empty(len(ranks))
     for k in range(len(ranks)):
-        square[k], x[k], y[k] = border_of(borders, ranks[k], lon[k], lat[k], geographic)
-    return square, x, y
+        away[k], x[k], y[k] = border_of(borders, ranks[k], lon[k], lat[k], geographic)
+    return away, x, y
 
 
 @kernel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 import shapely
@@ -12,6 +12,7 @@ from pyproj import Geod
 
 from gis.errors import BadInput
 from gis.locator import file
+from gis.locator.answers import Border, Nearest, Shares
 from gis.locator.shapes import ids_from, kept_ids, polygons_from
 
 if TYPE_CHECKING:
@@ -34,43 +35,6 @@ STEP_M: Final = 1e-3
 PLANE_M: Final = 10_000.0
 """So far the local plane is as good as the earth."""
 GEOD: Final = Geod(ellps="WGS84")
-
-
-class Shares(NamedTuple):
-    """Where the true position of a doubtful point may lie.
-
-    Attributes
-    ----------
-    positions
-        Of the polygons, in the order given to the build; the likeliest first, then by id.
-    shares
-        Probability of each.
-    outside
-        Probability that the position lies in none.
-    """
-
-    positions: NDArray[np.int64]
-    shares: NDArray[np.float64]
-    outside: float
-
-
-class Nearest(NamedTuple):
-    """The polygon nearest to a point, the distance, and the point on its border."""
-
-    position: int
-    distance_m: float
-    lon: float
-    lat: float
-
-
-class Border(NamedTuple):
-    """How far the border of the answering polygon is, where, and who is beyond it (-1 nobody)."""
-
-    position: int
-    distance_m: float
-    neighbour: int
-    lon: float
-    lat: float
 
 
 class Locator:
@@ -280,8 +244,7 @@ class Locator:
         the distance is that of the local plane, exact to a two-millionth.
         """
         rank = int(self._ranks[position])
-        square, x, y = self._border_of(self._borders, rank, lon, lat, self.geographic)
-        away = math.sqrt(square)
+        away, x, y = self._border_of(self._borders, rank, lon, lat, self.geographic)
         return away if away < PLANE_M else self._distance_m(lon, lat, x, y)
 
     def border_distances_m(
@@ -290,10 +253,9 @@ class Locator:
         """``border_distance_m`` of many points, each within its polygon; arrays of one length."""
         from gis.locator import borders  # noqa: PLC0415 - loads the compiler
 
-        square, x, y = borders.borders_of(
+        away, x, y = borders.borders_of(
             self._borders, self._ranks[positions], lon, lat, self.geographic
         )
-        away = np.sqrt(square)
         if self.geographic and (far := away >= PLANE_M).any():
             away[far] = GEOD.inv(lon[far], lat[far], x[far], y[far])[2]
         return away

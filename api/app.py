@@ -18,6 +18,7 @@ from api import errors
 from api.auth import RateLimits
 from api.client import BehindProxy
 from api.document import Service, only_known_parameters
+from api.early import Early
 from api.middleware import AtOnce, BodyLimit, LastResort, RequestLimits, SecurityHeaders
 from api.refusals import Refusals
 from api.routes import (
@@ -44,7 +45,7 @@ from api.routes import (
 )
 from api.routes import demo as demo_routes
 from api.settings import ServerSettings
-from api.thin import ThinLocate
+from api.thin import Thin, ThinLocate
 from maps.service import HeatmapCache
 
 if TYPE_CHECKING:
@@ -160,11 +161,14 @@ def create_app(
         refusals=early,
     )
     app.add_middleware(RequestLimits, refusals=early)
-    app.add_middleware(ThinLocate, state=app.state)
+    thin = Thin(app.state)
+    app.add_middleware(ThinLocate, thin=thin)
     app.add_middleware(LastResort)
     if settings.behind_proxy:
         app.add_middleware(BehindProxy)
-    app.add_middleware(SecurityHeaders, headers=_security_headers(viewer / "index.html"))
+    headers = _security_headers(viewer / "index.html")
+    app.add_middleware(SecurityHeaders, headers=headers)
+    app.state.early = Early(thin, headers, behind_proxy=settings.behind_proxy)
     return app
 
 

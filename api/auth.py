@@ -111,7 +111,12 @@ def is_secure(request: Request) -> bool:
 
 def cookie_name(request: Request) -> str:
     """Name of the session's cookie; by its prefix a browser knows that no other host set it."""
-    return f"__Host-{COOKIE}" if is_secure(request) else COOKIE
+    return cookie_of(is_secure=is_secure(request))
+
+
+def cookie_of(*, is_secure: bool) -> str:
+    """Name of the session's cookie where it is for HTTPS only, and where it is not."""
+    return f"__Host-{COOKIE}" if is_secure else COOKIE
 
 
 def csrf_token(session_token: str) -> str:
@@ -214,7 +219,7 @@ def needs(*rights: str, before_password: bool = False, heavy: bool = False) -> A
                 caller.require(*rights)
             located: Located | None = request.app.state.located
             if located is not None:
-                located.admit(credential, caller, request.state.caller)
+                located.admissions.admit(credential, caller, request.state.caller)
             yield Access(caller, session)
 
     access.rights = rights  # type: ignore[attr-defined]  # read by the test of the matrix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
@@ -22,6 +23,7 @@ HEADER_TIMEOUT_S: Final = 10.0
 KEEP_ALIVE_S: Final = 5
 # Connections that wait, read or write beside the requests that are worked on.
 CONNECTIONS_PER_REQUEST: Final = 8
+SWITCH_S: Final = 0.0005
 WITH_BODY: Final = frozenset({b"content-length", b"transfer-encoding", b"expect"})
 
 
@@ -147,6 +149,9 @@ class Connection(HttpToolsProtocol):
 def config(app: FastAPI, settings: ServerSettings, **more: Any) -> uvicorn.Config:
     """Uvicorn's settings for an application: no name of the server, no addresses in the log."""
     logs.configure()
+    # Threads that work beside the connections let them come to their turn within half a
+    # millisecond, instead of five.
+    sys.setswitchinterval(SWITCH_S)
     return uvicorn.Config(
         app,
         host=settings.host,

@@ -84,6 +84,8 @@ class Asked(NamedTuple):
     lat: float
     crs: str
     at: datetime
+    is_named: bool
+    """Whether a moment was named, else it is now."""
     seconds: float
     accuracy_m: float | None
     matter: str | None
@@ -186,9 +188,10 @@ class Thin:
                 located.journal.note(*entry.seen_from(origin), fixed.unit, fixed.grid, fixed.people)
         except (WanggeError, ValueError, OSError):
             return None  # the route says what is wrong
-        as_of = datetime.now(UTC)
         if keeper.is_cut_off:
             as_of = datetime.fromtimestamp(keeper.as_of, UTC)
+        else:
+            as_of = datetime.now(UTC) if asked.is_named else asked.at
         return _said(asked.at, as_of, rest, shown.tag, begun)
 
     def _find(
@@ -213,7 +216,8 @@ class Thin:
         doubt = _SURE
         if asked.accuracy_m is not None:
             doubt = _doubt(snapshot, asked, entry, fixed.grid, language)
-        place = f'"point":{{"lon":{asked.lon!r},"lat":{asked.lat!r},"crs":{json.dumps(asked.crs)}}}'
+        crs = '"wgs84"' if asked.crs == "wgs84" else json.dumps(asked.crs)
+        place = f'"point":{{"lon":{asked.lon!r},"lat":{asked.lat!r},"crs":{crs}}}'
         place += f',"distance_to_border_m":{border_m!r}'
         return fixed, b",".join((place.encode(), doubt, fixed.json))
 
@@ -310,7 +314,9 @@ def _asked(query: bytes, settings: ServerSettings) -> Asked | None:
     if explain not in ("true", "false"):
         return None
     matter = found.get("category")
-    return Asked(lon, lat, crs, at, at.timestamp(), accuracy, matter, explain == "true")
+    return Asked(
+        lon, lat, crs, at, "at" in found, at.timestamp(), accuracy, matter, explain == "true"
+    )
 
 
 def _doubt(
@@ -340,7 +346,8 @@ def _said(at: datetime, as_of: datetime, rest: bytes, known: bytes, begun: float
     ]
     if tag in known:
         return Said(304, headers, b"")
-    times = f'{{"at":"{_written(at)}","as_of":"{_written(as_of)}",'
+    first = _written(at)
+    times = f'{{"at":"{first}","as_of":"{first if as_of is at else _written(as_of)}",'
     body = times.encode() + rest + b',"border":null}'
     length = str(len(body)).encode()
     headers += [(b"content-type", b"application/json"), (b"content-length", length)]

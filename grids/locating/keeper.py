@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -81,6 +82,9 @@ class Keeper:
             # After the look: what commits in between is seen by the load, or by the next look.
             with self._database.transaction(timeout_s=0) as session:
                 self.snapshot = store.load(session, self._folder, self.snapshot)
+            # It stays for long and holds no cycles: the collector need not walk it again and again,
+            # while nothing else runs.
+            gc.freeze()
         self._compared, self._compared_at = began, at
         self.is_cut_off = False
         return changed

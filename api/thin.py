@@ -25,7 +25,8 @@ from api.auth import cookie_of
 from api.dependencies import parse_time
 from api.language import preferred
 from api.schemas.places import CandidateOut, LocateOut
-from boundaries.access import EVERYWHERE, Credential
+from boundaries.access import Credential
+from boundaries.access import Scope as Area
 from boundaries.accounts.credentials import KEY_PREFIX
 from gis.audit.journal import Journal
 from gis.errors import WanggeError
@@ -51,6 +52,7 @@ PATH: Final = "/api/v1/locate"
 KNOWN: Final = frozenset({"lon", "lat", "at", "accuracy_m", "crs", "category", "explain"})
 LONGEST_QUERY: Final = 512
 KEPT: Final = 50_000
+COUNTY: Final = 6
 WORST_ACCURACY_M: Final = 100_000.0
 _CANDIDATES: Final = TypeAdapter(list[CandidateOut])
 _VARIES: Final = {"at", "as_of", "point", "distance_to_border_m", "confidence", "candidates",
@@ -204,8 +206,8 @@ class Thin:
         scope = entry.caller.scope
         if "base" not in hits or not scope.covers(hits["base"].grid.unit_code):
             return None
-        if asked.explain and scope != EVERYWHERE:
-            return None  # who was considered is told within the caller's sight
+        if asked.explain and not _sees_all(snapshot, scope, hits["base"].grid.unit_code, asked):
+            return None
         hit = hits["base"]
         border_m = hit.compiled.locator.border_distance_m(asked.lon, asked.lat, hit.position)
         if border_m <= ON_BORDER_M:
@@ -260,6 +262,16 @@ class Thin:
             self._fixed.clear()
         self._fixed[key] = fixed
         return fixed
+
+
+def _sees_all(snapshot: Snapshot, scope: Area, unit: str, asked: Asked) -> bool:
+    """Whether everybody who may be considered for a place lies in the caller's sight.
+
+    Who is assigned to a grid or unit of a county, or stands in there, is seen by whoever sees the
+    county; departments of what is above it are not.
+    """
+    concerned = snapshot.roster.concerned(unit, asked.matter, asked.seconds)
+    return scope.covers(unit[:COUNTY]) and all(len(each.area) >= COUNTY for each in concerned)
 
 
 def _shown(headers: Iterable[tuple[bytes, bytes]], cookie: bytes) -> Shown | None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import socket
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
 
-from api import logs, serving
-from api.settings import ServerSettings
+from api import logs
 from tests import factories
+from tests.api.conftest import listening
 from tests.api.test_thin import MIDDLE, URL, Service, service
 from tests.grids.locating.test_snapshot import wait_for
 
@@ -68,16 +66,13 @@ class Wire:
 @pytest.fixture
 def wire(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     monkeypatch.setattr(logs, "configure", lambda: None)
-    config = serving.config(service.client.app, ServerSettings(port=1))  # type: ignore[arg-type]
-    config.port = 0
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        thread.join(0.02)
-        assert thread.is_alive()
-    made = Wire(service, server.servers[0].sockets[0].getsockname()[1])
-    early = service.client.app.state.early  # type: ignore[attr-defined]
+    with listening(service.client.app) as port:  # type: ignore[arg-type]
+        yield from _counting(Wire(service, port), monkeypatch)
+
+
+def _counting(made: Wire, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    """With the number of answers that the connection wrote itself."""
+    early = made.service.client.app.state.early  # type: ignore[attr-defined]
     plain = early.answer
 
     def counted(*values: object) -> object:
@@ -89,8 +84,6 @@ def wire(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     wait_for(lambda: "server-timing" in made(made.request())[0][1])
     made.early = 0
     yield made
-    server.should_exit = True
-    thread.join()
 
 
 def test_the_same_bytes_as_through_the_layers(wire: Wire) -> None:

@@ -53,7 +53,8 @@ KNOWN: Final = frozenset({"lon", "lat", "at", "accuracy_m", "crs", "category", "
 LONGEST_QUERY: Final = 512
 KEPT: Final = 50_000
 COUNTY: Final = 6
-WORST_ACCURACY_M: Final = 100_000.0
+MOST_VAGUE_M: Final = 500.0
+"""A vaguer place takes its time, and no connection shall wait for it: the route has threads."""
 _CANDIDATES: Final = TypeAdapter(list[CandidateOut])
 _VARIES: Final = {"at", "as_of", "point", "distance_to_border_m", "confidence", "candidates",
                   "ask_back", "ask_back_text", "border"}  # fmt: skip
@@ -320,7 +321,7 @@ def _asked(query: bytes, settings: ServerSettings) -> Asked | None:
         lon, lat = position(lon, lat, crs)
     at = parse_time(found["at"], "at", settings) if "at" in found else datetime.now(UTC)
     accuracy = float(found["accuracy_m"]) if "accuracy_m" in found else None
-    if accuracy is not None and not 0 < accuracy <= WORST_ACCURACY_M:
+    if accuracy is not None and not 0 < accuracy <= MOST_VAGUE_M:
         return None
     explain = found.get("explain", "false")
     if explain not in ("true", "false"):

@@ -191,6 +191,24 @@ def own_shares(
 
 
 @kernel
+def outline_shares(
+    borders: Borders, arcs: Ints, seen: Flags, lon: Floats, lat: Floats, sigma_m: Floats,
+    geographic: bool,
+) -> Floats:  # fmt: skip
+    """Share of all polygons of a choice (by rank) together, by the arcs of their outline."""
+    shares = np.zeros(len(lon))
+    for arc in arcs:
+        left = False
+        for k in range(borders.owner_starts[arc], borders.owner_starts[arc + 1]):
+            if seen[borders.owners[k] >> 1]:
+                left = not borders.owners[k] & 1
+        for k in range(len(lon)):
+            share = _arc_share(borders, arc, lon[k], lat[k], sigma_m[k], geographic)
+            shares[k] += share if left else -share
+    return shares
+
+
+@kernel
 def _is_left(borders: Borders, arc: int, rank: int) -> bool:
     """Whether a polygon lies left of an arc of its own."""
     for k in range(borders.owner_starts[arc], borders.owner_starts[arc + 1]):

@@ -310,6 +310,27 @@ class Locator:
             away[known] = np.hypot(x - lon, y - lat)[known]
         return positions, away
 
+    def share_among(
+        self,
+        lon: NDArray[np.float64],
+        lat: NDArray[np.float64],
+        accuracy_m: NDArray[np.float64],
+        seen: NDArray[np.bool_],
+    ) -> NDArray[np.float64]:
+        """Of many points the share, as in ``share``, of some polygons (by position) together.
+
+        Where two of them lie over one another the ground counts twice, up to 1 in all.
+        """
+        from gis.locator import borders, doubt  # noqa: PLC0415 - loads the compiler
+
+        by_rank = seen[self._positions]
+        arcs = borders.outline_of(self._borders, by_rank)
+        sigma_m = accuracy_m * doubt.SIGMA_PER_RADIUS
+        shares = doubt.outline_shares(
+            self._borders, arcs, by_rank, lon, lat, sigma_m, self.geographic
+        )
+        return np.clip(shares, 0.0, 1.0)
+
     def share(self, lon: float, lat: float, accuracy_m: float) -> Shares:
         """Where a point may truly lie when its error is normal, the same in all directions.
 

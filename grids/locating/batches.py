@@ -392,12 +392,7 @@ def _tell_outside(asked: _Asked, answers: Answers, rows: Ints) -> None:
             numbers[reason] = len(answers.groups)
             answers.groups.append(Group(reason))
         answers.group[row] = numbers[reason]
-        accuracy = float(points.accuracy_m[row])
-        if not math.isnan(accuracy):
-            answers.confidence[row] = 1.0
-            if _is_near(snapshot, lon, lat, at, accuracy):
-                shares = snapshot.candidates(lon, lat, at, accuracy, scope)
-                answers.confidence[row] -= sum(candidate.share for candidate in shares)
+    _doubt_outside(asked, answers, rows[~np.isnan(points.accuracy_m[rows])])
 
 
 def _is_around(area: str, scope: Scope) -> bool:
@@ -405,16 +400,31 @@ def _is_around(area: str, scope: Scope) -> bool:
     return any(area.startswith(own) or own.startswith(area) for own in (scope.area, *scope.also))
 
 
-def _is_near(snapshot: Snapshot, lon: float, lat: float, at: float, accuracy_m: float) -> bool:
-    """Whether any grid may have a share of a doubtful point."""
-    high = accuracy_m * SIGMAS / DEGREE_M
-    wide = high / max(math.cos(math.radians(min(abs(lat) + high, 89.9))), 0.01)
-    return any(
-        each.bounds[0] - wide <= lon <= each.bounds[2] + wide
-        and each.bounds[1] - high <= lat <= each.bounds[3] + high
-        for each in snapshot.compiled
-        if each.edition.kind == "base" and each.edition.since <= at < each.edition.until
-    )
+def _doubt_outside(asked: _Asked, answers: Answers, rows: Ints) -> None:
+    """How sure it is that a place is outside: what no grid that the caller sees has a share of."""
+    _, snapshot, points, scope, _ = asked
+    answers.confidence[rows] = 1.0
+    for each, seen in _seen(snapshot, scope):
+        edition, (west, south, east, north) = each.edition, each.bounds
+        lon, lat, at = points.lon[rows], points.lat[rows], points.at[rows]
+        high = points.accuracy_m[rows] * SIGMAS / DEGREE_M
+        wide = high / np.maximum(np.cos(np.radians(np.minimum(np.abs(lat) + high, 89.9))), 0.01)
+        near = rows[
+            (at >= edition.since) & (at < edition.until)
+            & (lon >= west - wide) & (lon <= east + wide)
+            & (lat >= south - high) & (lat <= north + high)
+        ]  # fmt: skip
+        answers.confidence[near] -= each.locator.share_among(
+            points.lon[near], points.lat[near], points.accuracy_m[near], seen
+        )
+
+
+def _seen(snapshot: Snapshot, scope: Scope) -> Iterator[tuple[Compiled, NDArray[np.bool_]]]:
+    """Base editions of which the caller sees grids, and which of their positions."""
+    for each in snapshot.compiled:
+        seen = np.array([scope.covers(grid.unit_code) for grid in each.grids], dtype=bool)
+        if each.edition.kind == "base" and seen.any():
+            yield each, seen
 
 
 def _tell_nearest(asked: _Asked, answers: Answers, rows: Ints) -> None:
@@ -422,12 +432,8 @@ def _tell_nearest(asked: _Asked, answers: Answers, rows: Ints) -> None:
     _, snapshot, points, scope, _ = asked
     best_m = np.full(len(rows), np.inf)
     best: list[GridFacts | None] = [None] * len(rows)
-    for each in snapshot.compiled:
-        edition = each.edition
-        seen = np.array([scope.covers(grid.unit_code) for grid in each.grids], dtype=bool)
-        if edition.kind != "base" or not seen.any():
-            continue
-        at = points.at[rows]
+    for each, seen in _seen(snapshot, scope):
+        edition, at = each.edition, points.at[rows]
         open_ = np.flatnonzero((at >= edition.since) & (at < edition.until))
         open_ = open_[_box_m(each.bounds, points, rows[open_]) <= best_m[open_] + 1]
         where, away = each.locator.nearest_among(

@@ -7,6 +7,7 @@ import json
 import math
 import threading
 import time
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -133,6 +134,7 @@ def test_it_says_what_single_answers_say(
     points = [{"id": k, "lon": lon, "lat": lat} for k, (lon, lat) in enumerate(PLACES)]
     points[0] |= {"accuracy_m": 30, "at": "2025-12-31T23:00:00Z"}
     points[1] |= {"accuracy_m": 2000}
+    points[8] |= {"accuracy_m": 1500}
     told = service.answers(points, headers, at="2026-03-01T00:00:00Z", people="all", nearest=True)
     assert [each["id"] for each in told] == list(range(len(PLACES)))
     reasons = set()
@@ -156,6 +158,21 @@ def test_it_says_what_single_answers_say(
         assert each["border"] == pytest.approx(single["border"])
     wanted = {"in_grid", "on_border", "across_border"}
     assert reasons >= wanted | ({"outside_area"} if area else {"outside", "no_edition"})
+
+
+def test_an_incident_across_the_border_is_looked_at(service: Service) -> None:
+    body = {
+        "id": str(uuid.uuid4()),
+        "category": "neighbour",
+        "lon": WEST + 0.01,
+        "lat": LINE + 0.01,
+    }
+    made = service.client.post("/api/v1/incidents", json=body)
+    assert (made.status_code, made.json()["review"]) == (201, "outside")
+    told = service.one({"Accept-Language": "en"}, lon=body["lon"], lat=body["lat"])
+    assert told["ask_back_text"].startswith(
+        "The place lies 1.1 km across the national border (北界)"
+    )
 
 
 def test_arrow_in_and_out(service: Service) -> None:

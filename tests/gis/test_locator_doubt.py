@@ -277,6 +277,13 @@ def test_many_at_once_are_as_one_by_one(*, geographic: bool) -> None:
         assert away[k] == pytest.approx(near.distance_m, rel=1e-6, abs=1e-3)
     # Of a choice only: as if the others were not there.
     some = np.array([k in {0, 7} for k in range(len(shapes))])
+    vague = np.linspace(5, 3000, len(lon))
+    for choice in (every, some):
+        together = locator.share_among(lon, lat, vague, choice)
+        for k in range(0, len(lon), 7):
+            share = locator.share(lon[k], lat[k], vague[k])
+            one_by_one = share.shares[choice[share.positions]].sum()
+            assert together[k] == pytest.approx(one_by_one, abs=2e-5)
     few = Locator.build([shapes[0], shapes[7]], [0, 7], geographic=geographic)
     beyond = np.flatnonzero(few.locate(lon, lat) < 0)
     where, away = locator.nearest_among(lon[beyond], lat[beyond], some)

@@ -105,7 +105,7 @@ def measure(label: str, load: Load) -> None:
         count = int(re.findall(r"(\d+) requests in", text)[0])
         if bad := re.findall(r"Non-2xx.*: (\d+)", text):
             print(f"{bad[0]} of them refused")
-        found = [re.findall(rf"{share}%\s+(\S+)", text)[0] for share in (50, 90, 99)]
+        found = [re.findall(rf"\n +{share}%\s+(\S+)", text)[0] for share in (50, 90, 99)]
         times = "".join(f"{each:>10}" for each in found)
         print(
             f"{f'{label}, {connections} at once':44}{count / load.seconds:12,.0f}"

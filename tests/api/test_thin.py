@@ -238,6 +238,27 @@ def test_who_asks_on_is_let_in_beside_the_requests(
     wait_for(lambda: service.ask(headers).json()["reason"]["code"] == "outside_area", within_s=2)
 
 
+def test_a_key_that_a_slow_request_holds_keeps_no_other_waiting(service: Service) -> None:
+    keys = [service.key(role, "") for role in ("integrator", "analyst", "planner")]
+    for headers in keys:
+        service.thinly(headers)
+    old = "UPDATE api_keys SET last_used_at = now() - interval '5 minutes' WHERE account_id = (%s)"
+    held = "SELECT id FROM accounts WHERE login = 'analyst-1'"
+    with service.database.transaction() as session:
+        session.execute(sa.text(old % held))
+        # Held until the block ends, like a slow request's own note of when it was last here.
+    with service.database.transaction() as session:
+        session.execute(sa.text(f"SELECT FROM api_keys WHERE account_id = ({held}) FOR UPDATE"))
+        until = time.monotonic() + 2.5
+        while time.monotonic() < until:
+            for headers in (keys[0], keys[2]):
+                assert "server-timing" in service.ask(headers).headers
+            # Asked for anew beside the others, until it has not been confirmed for too long.
+            for each in service.located.admissions._admitted.values():
+                each.used_at = time.monotonic()
+            time.sleep(0.02)
+
+
 def test_what_is_asked_back_in_two_languages(service: Service) -> None:
     near = {"lon": WEST + STEP + 1e-5, "lat": 45.01, "accuracy_m": 40}
     codes = [factories.grid_code(0), factories.grid_code(1)]

@@ -184,6 +184,7 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
         )
     first = given_to(found)
     reason = first.reason if first else (found.reason if found else "no_place")
+    review = "outside" if reason == "across_border" else reason
     county_code = _county(session, report, found, reported_at)
     statement = (
         insert(Incident)
@@ -209,7 +210,7 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
             assignment_id=first.assignment_id if first else None,
             person_id=first.person_id if first else None,
             reason=reason,
-            review=reason if reason in REVIEWED else None,
+            review=review if review in REVIEWED else None,
             area_code=guess.area_code if guess else None,
             request_sha256=said.digest(),
         )

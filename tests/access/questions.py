@@ -211,6 +211,35 @@ def _locate(place: Place, caller: Caller) -> Iterator[Question]:
     )  # fmt: skip
 
 
+def _locate_many(place: Place, caller: Caller) -> Iterator[Question]:
+    """All targets and a place in no unit at once, everybody who answers and the nearest grids."""
+    grids = rules.visible(place, caller, "grid")
+    marks: set[Mark] = set()
+    reasons, points = [], [SOUTH_SEA]
+    for target in TARGETS:
+        code = target + "001"
+        points.append(middle(code))
+        if any(row.key == code for row in grids):
+            people = _people(place, caller, code)
+            marks |= {("grid", code)} | people
+            reasons.append("in_grid" if people else "nobody")
+        else:
+            marks |= rules.marks(_nearest(grids, middle(code)[0]))
+            reasons.append("outside_area")
+
+    def look(answer: Answer) -> str | None:
+        found = [each["reason"] for each in json.loads(answer.body)["answers"]]
+        wanted = ["outside" if caller.area == "" else "outside_area", *reasons]
+        return None if found == wanted else f"the reasons are {found}, not {wanted}"
+
+    body = {
+        "points": [{"lon": lon, "lat": lat} for lon, lat in points], "people": "all",
+        "nearest": True,
+    }  # fmt: skip
+    yield Question("POST:/api/v1/locate", "POST", "/api/v1/locate", 200, frozenset(marks),
+                   body=json.dumps(body).encode(), look=look)  # fmt: skip
+
+
 def _located(
     place: Place, caller: Caller, code: str, lon: float, lat: float, *, also: Iterable[Row] = (),
     **query: float,
@@ -394,6 +423,7 @@ MAKERS: Final = {
     "GET:/api/v1/session": _session,
     "GET:/api/v1/meta": _meta,
     "GET:/api/v1/locate": _locate,
+    "POST:/api/v1/locate": _locate_many,
     "GET:/api/v1/incidents": _incidents,
     "POST:/api/v1/incidents": _report,
     "GET:/api/v1/incidents/{id}": _incident,

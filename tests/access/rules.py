@@ -129,6 +129,7 @@ POST:/api/v1/keys                           -        -           -         -    
 DELETE:/api/v1/keys/{id}                    -        -           -         -        -          -          -       -             -       -          -            yes            -
 GET:/api/v1/editions/{id}/lineage           -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/locate                          -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
+POST:/api/v1/locate                         -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/me/looks                        yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
 GET:/api/v1/me/tracks                       -        yes         -         -        -          -          -       -             -       -          -            -              -
 GET:/api/v1/meta                            yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes

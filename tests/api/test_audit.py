@@ -43,6 +43,7 @@ LOGGED: dict[str, tuple[str, set[str]] | None] = {
     "GET /tiles/{layer}": None,
     "GET /tiles/{layer}/{z}/{x}/{y}": ("tile", {"worker"}),
     "GET /api/v1/locate": ("person", {"name"}),
+    "POST /api/v1/locate": ("person", {"name"}),
     "GET /api/v1/incidents": ("incident", {"place", "responsible.name"}),
     "GET /api/v1/incidents/{incident_id}": ("incident", {"text", "address", "events.note"}),
     "POST /api/v1/incidents": ("incident", {"responsible.name"}),
@@ -154,6 +155,8 @@ def ask(town: Town, route: str, incident: str) -> httpx.Response:
     body: dict[str, Any] = {"to_state": "dispatched"}
     if path.endswith("/search"):
         body = {"name": "网格员"}
+    elif path.endswith("/locate"):
+        body = {"points": [{"lon": lon, "lat": lat}]}
     elif not path.endswith("/events"):
         body = {"id": str(uuid.uuid4()), "category": "neighbour", "lon": lon, "lat": lat}
     return town.client.post(path, json=body)

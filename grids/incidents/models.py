@@ -68,6 +68,7 @@ class Incident(Base):
     method: Mapped[str | None] = mapped_column(sa.Text)
     edition_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Edition.id))
     grid_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Grid.id))
+    exclusive_grid_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Grid.id))
     assignment_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Assignment.id))
     person_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey(Person.id))
     reason: Mapped[str] = mapped_column(sa.Text)

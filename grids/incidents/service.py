@@ -182,7 +182,7 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
             "the place lies outside the area of this account, so nothing was stored: check the "
             "coordinates, or hand it to the centre of that area"
         )
-    first = given_to(found)
+    first = found.given if found is not None else None
     reason = first.reason if first else (found.reason if found else "no_place")
     county_code = _county(session, report, found, reported_at)
     statement = (
@@ -206,6 +206,7 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
             method=None if lon is None else report.method,
             edition_id=found.edition.id if found and found.edition else None,
             grid_id=found.grid.grid_id if found and found.grid else None,
+            exclusive_grid_id=found.exclusive.grid_id if found and found.exclusive else None,
             assignment_id=first.assignment_id if first else None,
             person_id=first.person_id if first else None,
             reason=reason,
@@ -245,14 +246,6 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
     )
     session.flush()
     return Stored(incident, found, is_new=True)
-
-
-def given_to(found: Answer | None) -> Responsible | None:
-    """Whoever answers for the grid itself: heads and departments are told, not given the case."""
-    if found is None or found.grid is None:
-        return None
-    grid_id = found.grid.grid_id
-    return next((each for each in found.responsible if each.grid_id == grid_id), None)
 
 
 def _replayed(earlier: Incident | None, report: Report) -> Stored:

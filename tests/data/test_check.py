@@ -207,12 +207,12 @@ def test_empty_database_breaks_nothing(database: Database) -> None:
             "constraint later of persons is not validated",
         ),
         (
-            "the base grids of every edition in force tile its area",
+            "the grids of every edition in force keep the rules of their kind",
             "DELETE FROM grid_shapes WHERE code = '990121101002002'",
             "gap in unit 990121101002",
         ),
         (
-            "the base grids of every edition in force tile its area",
+            "the grids of every edition in force keep the rules of their kind",
             GRID_OVER_GRID,
             "990121101001001",
         ),

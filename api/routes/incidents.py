@@ -24,7 +24,7 @@ from api.schemas.incidents import (
 from api.schemas.places import GridBrief, ResponsibleOut, Sentence
 from gis import audit
 from gis.errors import BadInput, Problem
-from grids.incidents import reporters, repository, service
+from grids.incidents import reporters, repository, service, steps
 from grids.incidents.errors import IncidentNotFound
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 MAX_PAGE = 1000
 IncidentId = Annotated[uuid.UUID, Path(examples=[EXAMPLE_ID])]
 # Row-level security tells which incidents; these tell who may ask at all.
-Seeing = Annotated[Access, needs("incidents.read", "incidents.own", "incidents.report")]
+SEEN_BY = ("incidents.read", "incidents.own", "incidents.sent", "incidents.report")
+Seeing = Annotated[Access, needs(*SEEN_BY)]
 
 
 @router.post(
@@ -121,6 +122,7 @@ def index(
         bbox=_bbox(bbox),
         review=review,
         scope=access.caller.scope,
+        only_sent=access.caller.may("incidents.sent") and not access.caller.may("incidents.read"),
     )
     rows, following = repository.page(
         access.session, wanted, limit=min(limit, MAX_PAGE), cursor=cursor
@@ -162,8 +164,20 @@ def step(
     body: StepIn,
     access: Annotated[Access, needs("incidents.step")],
 ) -> IncidentDetail:
-    """Add an event; the incident's state follows it."""
-    service.step(access.session, incident_id, body.to_state, actor=access.actor, note=body.note)
+    """Add an event; the incident's state follows it.
+
+    A step may send it to departments, which see it from then on. ``merged`` names the incident that
+    goes on for both; ``reopened`` undoes it.
+    """
+    steps.step(
+        access.session,
+        incident_id,
+        body.to_state,
+        actor=access.actor,
+        note=body.note,
+        sent_to=steps.Sending(body.lead_department, body.joint_departments),
+        into=body.into,
+    )
     return _detail(access, incident_id)
 
 

@@ -14,6 +14,7 @@ from shapely import box
 from data import check
 from grids import service
 from grids.incidents import service as incidents
+from grids.incidents import steps
 from grids.redistricting import draw
 from tests import conftest, factories
 
@@ -62,7 +63,7 @@ def county(test_cluster: Cluster, template: str) -> Iterator[Database]:
                 incidents.Report(id=NUMBER, category="other", source="s", x=lon, y=lat),
                 actor="t",
             )
-            incidents.step(session, NUMBER, "accepted", actor="t")
+            steps.step(session, NUMBER, "accepted", actor="t")
             for place in range(4):
                 lon, lat = factories.middle(place)
                 session.execute(

@@ -19,6 +19,7 @@ from gis.database import Database, execute
 from gis.errors import BadInput
 from grids.addresses import gazetteer
 from grids.incidents import service as incidents
+from grids.incidents import steps
 from grids.people import service as people
 from tests.data.importers.conftest import COUNTY, SQUARES, VILLAGES, Writer
 
@@ -464,7 +465,7 @@ def test_an_incident_closed_since_is_closed_by_the_next_file(csv: Writer, place:
     run_import("incidents", csv("i.csv", rows.format("")), database=place, commit=True)
     with place.transaction() as session:
         (number,) = session.scalars(sa.text("SELECT id FROM incidents WHERE external_id = '3'"))
-        incidents.step(session, number, "handling", actor="t")
+        steps.step(session, number, "handling", actor="t")
     report = run_import("incidents", csv("i.csv", rows.format("2024-03-07 18:00")), database=place)
     (warned,) = report.counts_by_group("warned")
     assert "its steps here do not lead there" in warned

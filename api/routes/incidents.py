@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from api.auth import Access, needs
 from api.dependencies import KeyringIn, PeriodIn
+from api.schemas.incident_duplicates import DuplicateBrief, ReportedOut
 from api.schemas.incidents import (
     EXAMPLE_ID,
     EventOut,
@@ -24,7 +25,7 @@ from api.schemas.incidents import (
 from api.schemas.places import GridBrief, ResponsibleOut, Sentence
 from gis import audit
 from gis.errors import BadInput, Problem
-from grids.incidents import reporters, repository, service, steps
+from grids.incidents import duplicates, reporters, repository, service, steps
 from grids.incidents.errors import IncidentNotFound
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 MAX_PAGE = 1000
+MOST_ALIKE = 5
 IncidentId = Annotated[uuid.UUID, Path(examples=[EXAMPLE_ID])]
 # Row-level security tells which incidents; these tell who may ask at all.
 SEEN_BY = ("incidents.read", "incidents.own", "incidents.sent", "incidents.report")
@@ -45,7 +47,7 @@ Seeing = Annotated[Access, needs(*SEEN_BY)]
     status_code=201,
     summary="Report an incident",
     responses={
-        200: {"model": IncidentDetail, "description": "A retry: it was stored before, unchanged"},
+        200: {"model": ReportedOut, "description": "A retry: it was stored before, unchanged"},
         403: {"description": "The place lies outside the area of the account"},
         409: {"description": "The id or the source's number was used for another report"},
     },
@@ -55,7 +57,7 @@ def report(
     access: Annotated[Access, needs("incidents.report")],
     keyring: KeyringIn,
     response: Response,
-) -> IncidentDetail:
+) -> ReportedOut:
     """Store an incident with the grid and the worker who answer for its place now.
 
     The client makes the id, so that a request can be repeated until it is answered: the same id
@@ -92,7 +94,27 @@ def report(
         identity = reporters.Identity(body.reporter.name, body.reporter.phone)
         reporters.keep(access.session, stored.incident, identity, keyring=keyring)
     response.headers["Location"] = f"/api/v1/incidents/{stored.incident.id}"
-    return _detail(access, stored.incident.id)
+    detail = _detail(access, stored.incident.id)
+    return ReportedOut(**detail.model_dump(), possible_duplicates=_alike(access, stored))
+
+
+def _alike(access: Access, stored: service.Stored) -> list[DuplicateBrief]:
+    """What a new report may tell of again, of what the caller sees."""
+    if not stored.is_new:
+        return []
+    found = duplicates.duplicates(access.session, stored.incident.id, limit=MOST_ALIKE)
+    if found:
+        audit.read(
+            access.session,
+            object_kind="incident",
+            fields=("likeness",),
+            seen=[(each.incident.id, each.incident.area_code) for each in found],
+            action="compare",
+            like=stored.incident.id,
+        )
+    return [
+        DuplicateBrief(id=each.incident.id, score=round(each.likeness.score, 3)) for each in found
+    ]
 
 
 @router.get("", summary="Incidents, newest first")

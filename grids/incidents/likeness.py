@@ -1,9 +1,9 @@
 """How likely two reports tell of one incident: evidence for and against, part by part.
 
 After I. P. Fellegi and A. B. Sunter, "A Theory for Record Linkage", Journal of the American
-Statistical Association 64 (1969): each part gives the logarithm of how much likelier what is seen is
-of two reports of one incident than of two incidents nearby. The parts are added to the odds before
-anything was seen, and the sum is a probability. What is not known of either says nothing.
+Statistical Association 64 (1969): each part gives the logarithm of how much likelier what is seen
+is of two reports of one incident than of two incidents nearby. The parts are added to the odds
+before anything was seen, and the sum is a probability. What is not known of either says nothing.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SAME_CATEGORY: Final = (0.85, 0.20)
 SAME_KIND: Final = (0.12, 0.50)
 OTHER_KIND: Final = (0.03, 0.30)
 # Points of a text are a line through its similarity: of texts on one matter that tell of different
-# things it is mostly below 0.15, of one thing in other words mostly above 0.3 (bench/duplicates.py).
+# things it is mostly below 0.15, of one thing in other words mostly above 0.3.
 TEXT_EVEN: Final = 0.22
 TEXT_SLOPE: Final = 22.0
 TEXT_LIMITS: Final = (-4.0, 4.0)
@@ -56,7 +56,7 @@ OTHER_NUMBERS: Final = 0.5
 # An address that agrees repeats much of what a place has said already; one that does not, corrects.
 ADDRESS_BESIDE_PLACE: Final = 0.3
 MOST_BY_PLACE: Final = 3.5
-"""Incidents gather at some houses: two at one place are not as rare as even ground would have it."""
+"""Incidents gather at some houses: two at one place are not as rare as on even ground."""
 LEAST_POINTS: Final = -8.0
 # A Han character, or a word of other letters and figures.
 _WORD: Final = re.compile(
@@ -140,8 +140,8 @@ def likeness(one: Told, other: Told, weight: Mapping[str, float] | None = None) 
 def words(text: str) -> Counter[str]:
     """What a text is compared by, each with how often it comes: Han characters, and other words.
 
-    Somebody else tells the same in other words of the same characters (房屋漏雨无人管, 房子漏雨没有人来管),
-    which pairs of characters, as a trigram index has them, mostly miss. Full and half width and
+    Somebody else tells the same in other words of the same characters (房屋漏雨无人管,
+    房子漏雨没有人来管), which pairs or triples of characters mostly miss. Full and half width and
     capitals are not told apart. No locale of a database has a say in it.
     """
     folded = unicodedata.normalize("NFKC", text).casefold()

@@ -123,12 +123,18 @@ GET:/api/v1/attention/backtest              -        -           yes       yes  
 GET:/attention/backtest                     -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/incidents                       yes      yes         yes       yes      yes        yes        -       -             yes     yes        -            -              -
 POST:/api/v1/incidents                      yes      yes         yes       yes      yes        yes        -       -             -       yes        -            -              -
+GET:/api/v1/incidents/repeats               -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 GET:/api/v1/incidents/{id}                  yes      yes         yes       yes      yes        yes        -       -             yes     yes        -            -              -
+GET:/api/v1/incidents/{id}/duplicates       -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 POST:/api/v1/incidents/{id}/events          -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 POST:/api/v1/incidents/{id}/reporter/reveal -        -           -         -        -          yes        -       -             -       -          -            -              -
 GET:/api/v1/keys                            -        -           -         -        -          -          -       -             -       -          -            yes            -
 POST:/api/v1/keys                           -        -           -         -        -          -          -       -             -       -          -            yes            -
 DELETE:/api/v1/keys/{id}                    -        -           -         -        -          -          -       -             -       -          -            yes            -
+GET:/api/v1/editions                        -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
+GET:/api/v1/editions/{id}/breaches          -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/editions/{id}/publish          -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/editions/{id}/rollback         -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/editions/{id}/lineage           -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/locate                          -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/me/looks                        yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
@@ -299,10 +305,11 @@ def sees(caller: Caller, row: Row) -> bool:
             return inside
         case "around":
             return inside or any(area.startswith(row.areas) for area in areas)
-        case "sent":
-            return inside and caller.office is not None and row.sent == caller.office
-        case "grid":
-            return inside and row.person is not None and row.person == caller.person
+        case "sent" | "grid" as word:
+            has, wanted = (
+                (row.sent, caller.office) if word == "sent" else (row.person, caller.person)
+            )
+            return inside and has is not None and has == wanted
         case _:
             return False
 

@@ -18,7 +18,6 @@ from gis.crs import from_wgs84
 from gis.database import Database, execute
 from gis.errors import BadInput
 from grids.addresses import gazetteer
-from grids.incidents import service as incidents
 from grids.incidents import steps
 from grids.people import service as people
 from tests.data.importers.conftest import COUNTY, SQUARES, VILLAGES, Writer

@@ -32,7 +32,7 @@ TOWN = factories.TOWNSHIP
 
 @dataclass
 class Desk:
-    """A county with a bureau that leads labour, an office of the town that joins in, and officers."""
+    """A bureau that leads labour, an office of the town that joins in, and an officer of each."""
 
     session: Session
     bureau: Department

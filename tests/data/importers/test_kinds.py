@@ -325,6 +325,30 @@ def test_gaps_overlaps_and_parts_of_grids_are_reported(drawn: Writer, place: Dat
     assert _rows(place, "SELECT count(*) FROM editions") == [(0,)]
 
 
+def test_grids_of_another_kind_keep_to_its_rules(grids: Database, drawn: Writer) -> None:
+    """A school over two base grids, without a code: numbered past those in force."""
+    with grids.transaction() as session:
+        (draft,) = session.scalars(sa.text("SELECT id FROM editions"))
+        service.publish(session, draft, approver="b")
+    path = drawn("school.parquet", [shapely.box(110.001, 40.001, 110.004, 40.004)], {"name": ["校"]})
+    report = run_import("grids", path, database=grids, commit=True, grid_kind="exclusive")
+    assert report.counts_by_group("warned") == {}
+    again = run_import("grids", path, database=grids, commit=True, grid_kind="exclusive")
+    assert again.kept == report.kept == 1
+    assert _rows(
+        grids,
+        "SELECT s.code, e.kind, g.kind FROM grid_shapes AS s JOIN editions AS e "
+        "ON e.id = s.edition_id JOIN grids AS g ON g.id = s.grid_id WHERE e.kind <> 'base'",
+    ) == [(f"{VILLAGES[0]}003", "exclusive", "exclusive")]
+    wide = run_import("grids", path, database=grids, grid_kind="micro")
+    assert "crosses the border of base grid" in " ".join(wide.counts_by_group("warned"))
+    for kind, grid_kind, says in (
+        ("grids", "round", "no grids of kind"), ("units", "micro", "units are no grids"),
+    ):  # fmt: skip
+        with pytest.raises(BadInput, match=says):
+            run_import(kind, path, database=grids, grid_kind=grid_kind)
+
+
 def test_units_sent_as_grids_are_rejected(place: Database, drawn: Writer) -> None:
     # Their codes are those of units, with no number of a grid.
     path = drawn("u.parquet", SQUARES, {"code": VILLAGES, "name": ["东村", "西村"]})

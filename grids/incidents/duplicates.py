@@ -26,6 +26,7 @@ from grids.incidents.likeness import (
     WITHIN_DAYS,
     Likeness,
     Told,
+    at_most,
     likeness,
     weights,
 )
@@ -111,51 +112,74 @@ def duplicates(
     IncidentNotFound
         No such incident.
     """
-    incident = session.get(Incident, incident_id)
+    incident = session.execute(_rows().where(Incident.id == incident_id)).one_or_none()
     if incident is None:
         raise IncidentNotFound(f"there is no incident {incident_id}")
-    near = _candidates(session, incident)
+    asked = _told(incident)
+    near = [(row, _told(row)) for row in _candidates(session, incident)]
+    # Most are too far away or too long ago, whatever they say.
+    near = [each for each in near if at_most(asked, each[1]) >= threshold]
     if not near:
         return []
-    common = weights([incident.text, *(row.Incident.text for row in near), *_late(session)])
-    kind = session.get_one(IncidentCategory, incident.category).kind
-    asked = _told(incident, *_lonlat(session, incident), kind)
-    found = [
-        Duplicate(
-            row.Incident,
-            likeness(asked, _told(row.Incident, row.lon, row.lat, row.kind), common),
-        )
-        for row in near
-    ]
-    offered = [each for each in found if each.likeness.score >= threshold]
-    return sorted(offered, key=lambda each: (-each.likeness.score, each.incident.id))[:limit]
+    common = weights([incident.text, *(told.text for _, told in near), *_late(session)])
+    found = [(likeness(asked, told, common), row.id) for row, told in near]
+    found = sorted(
+        (each for each in found if each[0].score >= threshold),
+        key=lambda each: (-each[0].score, each[1]),
+    )[:limit]
+    return [Duplicate(session.get_one(Incident, number), like) for like, number in found]
 
 
-def _candidates(session: Session, incident: Incident) -> Sequence[Any]:
-    """Incidents near in place and time, the latest first, with place and kind of category."""
-    lon, lat = sa.func.ST_X(Incident.geom), sa.func.ST_Y(Incident.geom)
-    at = _moment(incident)
+def _rows() -> sa.Select[Any]:
+    """What is compared of incidents: they are many, and their other columns are not read."""
+    return sa.select(
+        Incident.id,
+        Incident.county_code,
+        sa.func.coalesce(Incident.occurred_at, Incident.reported_at).label("at"),
+        Incident.reported_at,
+        Incident.category,
+        IncidentCategory.kind,
+        Incident.text,
+        Incident.address,
+        sa.func.ST_X(Incident.geom).label("lon"),
+        sa.func.ST_Y(Incident.geom).label("lat"),
+        Incident.accuracy_m,
+    ).join(IncidentCategory, IncidentCategory.code == Incident.category)
+
+
+def _told(row: Any) -> Told:
+    return Told(
+        at=row.at,
+        category=row.category,
+        kind=row.kind,
+        text=row.text,
+        address=row.address,
+        lon=row.lon,
+        lat=row.lat,
+        accuracy_m=row.accuracy_m,
+    )
+
+
+def _candidates(session: Session, incident: Any) -> Sequence[Any]:
+    """Incidents near in place and time, the latest first."""
     away = timedelta(days=WITHIN_DAYS)
     # The time of report is indexed; what happened may have happened a good while before.
     statement = (
-        sa.select(Incident, lon.label("lon"), lat.label("lat"), IncidentCategory.kind)
-        .join(IncidentCategory, IncidentCategory.code == Incident.category)
+        _rows()
         .where(
             Incident.id != incident.id,
             Incident.county_code == incident.county_code,
             Incident.state.not_in(("merged", "rejected")),
-            Incident.reported_at >= at - away,
+            Incident.reported_at >= incident.at - away,
             Incident.reported_at < incident.reported_at + away,
         )
         .order_by(Incident.reported_at.desc())
         .limit(MOST_CANDIDATES)
     )
-    if incident.geom is not None:
-        x, y = _lonlat(session, incident)
-        assert x is not None
-        assert y is not None
+    if incident.lon is not None:
         reach = max(REACH_M, 3 * SIGMA_PER_RADIUS * (incident.accuracy_m or 0))
-        statement = statement.where(Incident.geom.op("&&")(_box(x, y, min(reach, MOST_REACH_M))))
+        box = _box(incident.lon, incident.lat, min(reach, MOST_REACH_M))
+        statement = statement.where(Incident.geom.op("&&")(box))
     elif incident.address:
         statement = statement.where(Incident.address == incident.address)
     else:
@@ -169,37 +193,11 @@ def _box(lon: float, lat: float, reach_m: float) -> sa.Function[Any]:
     return sa.func.ST_MakeEnvelope(lon - wide, lat - high, lon + wide, lat + high, 4326)
 
 
-def _lonlat(session: Session, incident: Incident) -> tuple[float | None, float | None]:
-    row = session.execute(
-        sa.select(sa.func.ST_X(Incident.geom), sa.func.ST_Y(Incident.geom)).where(
-            Incident.id == incident.id
-        )
-    ).one()
-    return row[0], row[1]
-
-
 def _late(session: Session) -> Sequence[str]:
     """What was said of late, whatever of it the caller sees."""
     return session.scalars(
         sa.select(Incident.text).order_by(Incident.reported_at.desc()).limit(LATE_TEXTS)
     ).all()
-
-
-def _moment(incident: Incident) -> datetime:
-    return incident.occurred_at or incident.reported_at
-
-
-def _told(incident: Incident, lon: float | None, lat: float | None, kind: str) -> Told:
-    return Told(
-        at=_moment(incident),
-        category=incident.category,
-        kind=kind,
-        text=incident.text,
-        address=incident.address,
-        lon=lon,
-        lat=lat,
-        accuracy_m=incident.accuracy_m,
-    )
 
 
 def repeats(

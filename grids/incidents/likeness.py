@@ -117,13 +117,7 @@ def likeness(one: Told, other: Told, weight: Mapping[str, float] | None = None) 
     weight
         Of words, as `weights` makes them; alike for all where it is None.
     """
-    parts: dict[PartName, Part] = {}
-    if (place := _place(one, other)) is not None:
-        parts["place"] = place
-    hours = abs((one.at - other.at).total_seconds()) / 3600
-    spread = math.log(WITHIN_DAYS * 24 / LATER_H) - hours / LATER_H
-    parts["time"] = Part(hours, max(spread, LEAST_POINTS))
-    parts["category"] = _category(one, other)
+    parts = _bare(one, other)
     similar = similarity(one.text, other.text, weight)
     if similar is not None:
         parts["text"] = Part(similar, _line(similar, TEXT_EVEN, TEXT_SLOPE, TEXT_LIMITS))
@@ -133,8 +127,29 @@ def likeness(one: Told, other: Told, weight: Mapping[str, float] | None = None) 
         if points > 0 and "place" in parts:
             points *= ADDRESS_BESIDE_PLACE
         parts["address"] = Part(same, points)
-    odds = math.log(PRIOR / (1 - PRIOR)) + sum(part.points for part in parts.values())
-    return Likeness(1 / (1 + math.exp(-odds)), parts)
+    return Likeness(_score(part.points for part in parts.values()), parts)
+
+
+def at_most(one: Told, other: Told) -> float:
+    """The probability if text and address were to agree in full: cheap, since neither is read."""
+    points = [part.points for part in _bare(one, other).values()]
+    return _score([*points, TEXT_LIMITS[1], ADDRESS_LIMITS[1]])
+
+
+def _bare(one: Told, other: Told) -> dict[PartName, Part]:
+    """What place, time and category say."""
+    parts: dict[PartName, Part] = {}
+    if (place := _place(one, other)) is not None:
+        parts["place"] = place
+    hours = abs((one.at - other.at).total_seconds()) / 3600
+    spread = math.log(WITHIN_DAYS * 24 / LATER_H) - hours / LATER_H
+    parts["time"] = Part(hours, max(spread, LEAST_POINTS))
+    parts["category"] = _category(one, other)
+    return parts
+
+
+def _score(points: Iterable[float]) -> float:
+    return 1 / (1 + math.exp(-math.log(PRIOR / (1 - PRIOR)) - sum(points)))
 
 
 def words(text: str) -> Counter[str]:

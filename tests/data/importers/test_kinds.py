@@ -330,7 +330,9 @@ def test_grids_of_another_kind_keep_to_its_rules(grids: Database, drawn: Writer)
     with grids.transaction() as session:
         (draft,) = session.scalars(sa.text("SELECT id FROM editions"))
         service.publish(session, draft, approver="b")
-    path = drawn("school.parquet", [shapely.box(110.001, 40.001, 110.004, 40.004)], {"name": ["校"]})
+    path = drawn(
+        "school.parquet", [shapely.box(110.001, 40.001, 110.004, 40.004)], {"name": ["校"]}
+    )
     report = run_import("grids", path, database=grids, commit=True, grid_kind="exclusive")
     assert report.counts_by_group("warned") == {}
     again = run_import("grids", path, database=grids, commit=True, grid_kind="exclusive")

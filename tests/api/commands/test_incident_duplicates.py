@@ -23,11 +23,12 @@ LEAK = "楼上漏水泡坏楼下顶棚"
 
 
 @pytest.fixture
-def leaks(county: Database) -> list[str]:
+def leaks(here: Database, county: factories.County) -> list[str]:
     """The same leak told three times."""
     lon, lat = factories.middle(0)
     made = []
-    with county.transaction() as session:
+    assert county.grids
+    with here.transaction() as session:
         for hours, text in ((9, LEAK), (4, f"来电人称{LEAK}请处理"), (1, LEAK)):
             told = service.Report(
                 id=uuid.uuid4(), category="neighbour", source="t", text=text, x=lon, y=lat,

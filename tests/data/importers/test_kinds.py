@@ -327,11 +327,8 @@ def test_gaps_overlaps_and_parts_of_grids_are_reported(drawn: Writer, place: Dat
 
 def test_grids_of_another_kind_keep_to_its_rules(grids: Database, drawn: Writer) -> None:
     """A school over two base grids, without a code: numbered past those in force."""
-    with grids.transaction() as session:
-        (draft,) = session.scalars(sa.text("SELECT id FROM editions"))
-        service.publish(session, draft, approver="b")
     path = drawn(
-        "school.parquet", [shapely.box(110.001, 40.001, 110.004, 40.004)], {"name": ["校"]}
+        "school.parquet", [shapely.box(110.001, 40.001, 110.007, 40.004)], {"name": ["校"]}
     )
     report = run_import("grids", path, database=grids, commit=True, grid_kind="exclusive")
     assert report.counts_by_group("warned") == {}

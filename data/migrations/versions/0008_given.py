@@ -2,11 +2,11 @@
 
 from data.migrations.running import run_folder
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    run_folder("0007")
+    run_folder("0008")

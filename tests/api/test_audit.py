@@ -68,7 +68,6 @@ ELSEWHERE = set(changes.LOGGED) - set(LOGGED) | {
     # What strangers send by a sign, and the poster of one, name nobody: test_signs.
     "POST /api/v1/intake", "POST /api/v1/intake/sign", "POST /api/v1/intake/receipt",
     "GET /api/v1/signs/{sign_code}/poster.pdf",
-    "GET /api/v1/editions/{edition_id}/lineage",
     # Counts that need weeks of reports: test_hotspots.
     "GET /api/v1/attention", "GET /api/v1/attention.geojson", "GET /api/v1/attention/backtest",
     "GET /attention/backtest",

@@ -2,11 +2,11 @@
 
 from data.migrations.running import run_folder
 
-revision = "0008"
-down_revision = "0007"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    run_folder("0008")
+    run_folder("0010")

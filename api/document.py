@@ -26,6 +26,7 @@ _REFUSED: Final = {
     404: "There is no such thing, or it lies outside the caller's area: the two read the same",
     408: "The body did not arrive in time",
     413: "The body is too large",
+    414: "The address is over 8192 bytes: ask for less at once",
     422: "What came in cannot be taken; each field is named, and each parameter that is unknown",
     429: "This key or address asks too often; Retry-After says when to return",
     503: "Too much is going on, or the database does not answer; Retry-After says when to return",
@@ -103,6 +104,8 @@ def _possible(path: str, operation: dict[str, Any]) -> list[int]:
         found += [401, 403, 429]
     if "{" in path:
         found.append(404)
+    if operation.get("parameters"):
+        found.append(414)
     if "requestBody" in operation:
         found += [408, 413]
     return found

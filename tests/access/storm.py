@@ -16,19 +16,21 @@ from boundaries.access import SETTINGS, Credential, enter
 from gis.database import SERVICE_ROLE, Database
 from gis.settings import DatabaseSettings
 from tests.access import rules
-from tests.access.place import AREAS, Caller
+from tests.access.place import AREAS, CALLERS, Caller
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from tests.access.place import Mark, Place
 
-USERS: Final = (
-    *(Caller("dispatcher", area) for area in AREAS),
-    *(Caller(role, area) for role, area in zip(
-        ("community", "township", "department", "planner", "patrol_leader", "analyst",
-         "integrator"), AREAS[1:], strict=False)),
+_ROLES: Final = (
+    "community", "township", "department", "planner", "patrol_leader", "analyst", "integrator",
 )  # fmt: skip
+_LOGINS: Final = {
+    *(Caller("dispatcher", area).login for area in AREAS),
+    *(Caller(role, area).login for role, area in zip(_ROLES, AREAS[1:], strict=False)),
+}
+USERS: Final = tuple(each for each in CALLERS if each.login in _LOGINS)
 """Sixteen accounts, no two of which see the same."""
 CONNECTIONS: Final = 4
 READ: Final = {"incidents": "id", "grid_shapes": "code", "cameras": "name", "buildings": "name"}

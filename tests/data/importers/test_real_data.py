@@ -113,8 +113,8 @@ def test_houston_is_imported_whole_and_the_unplaced_are_kept(
         commit=True,
     )  # fmt: skip
     assert (report.read, report.kept, report.new) == (85_936, 85_936, 85_936)
-    assert report.counts_by_group("warned")["there is no position; the row is kept for review "
-                                            "without a place"] == 5  # fmt: skip
+    assert report.counts_by_group("warned")["there is no position; the row's place is looked for "
+                                            "by its address"] == 5  # fmt: skip
     assert report.review["no_place"] == 5
     with database.transaction() as session:
         row = execute(

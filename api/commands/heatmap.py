@@ -13,6 +13,7 @@ from api.commands.shared import DataDir, moment, open_database, out, server_sett
 from gis.errors import BadInput, Problem
 from grids.incidents.repository import Filter
 from maps import heatmap_text, raster
+from maps.contours import contours
 from maps.folium_map import write_html
 from maps.heatmap import Heatmap, build
 from maps.print_map import write_png
@@ -155,7 +156,7 @@ def _write(made: Heatmap, path: Path, outlines: gpd.GeoDataFrame | None, languag
         case ".tif" | ".tiff":
             raster.write_geotiff(made, path)
         case ".gpkg" | ".geojson" | ".parquet":
-            write_layer(raster.contours(made), path, layer="density")
+            write_layer(contours(made), path, layer="density")
         case other:
             raise BadInput(
                 Problem(

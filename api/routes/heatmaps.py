@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,6 +12,7 @@ from api.auth import Access, needs
 from api.dependencies import PeriodIn, SettingsIn
 from grids.incidents.repository import Filter
 from maps import heatmap_text, palettes, raster
+from maps.contours import contours
 from maps.heatmap import Heatmap
 from maps.service import HeatmapCache
 
@@ -40,6 +41,8 @@ class HeatmapOut(BaseModel):
 
     bounds: tuple[float, float, float, float]
     image: str
+    tiles: str = Field(description="Address of raster tiles of the same picture, with {z} {x} {y}")
+    contours: str = Field(description="Address of the same classes as polygons")
     legend: list[dict[str, float | str | None]]
     opacity: float = Field(description="Of the legend's colours in the picture, 0 to 1")
     unit: Both
@@ -63,7 +66,7 @@ def heatmap(
     bandwidth_m: Bandwidth = 300,
 ) -> HeatmapOut:
     """Where the picture lies, what its colours mean, and of how many incidents it was made."""
-    made = _make(request, access, settings, period, category, bandwidth_m)
+    made = make(request, access, settings, period, category, bandwidth_m)
     _, bounds = raster.to_mercator(made, WIDTH)
     breaks = palettes.nice_breaks(made.maximum)
     ramp = palettes.ramp(len(breaks)) if breaks else []
@@ -73,6 +76,8 @@ def heatmap(
     return HeatmapOut(
         bounds=bounds,
         image=f"{request.url.path}.png?{urlencode(query)}",
+        tiles=f"/tiles/heatmap/{{z}}/{{x}}/{{y}}.png?{urlencode(query)}",
+        contours=f"{request.url.path}.geojson?{urlencode(query)}",
         legend=[
             {"from": low, "to": high, "color": colour}
             for low, high, colour in zip(breaks, [*breaks, None][1:], colours, strict=True)
@@ -108,7 +113,7 @@ def picture(
     bandwidth_m: Bandwidth = 300,
 ) -> Response:
     """Stretch it over the ``bounds`` of ``/heatmaps`` on a Web Mercator map."""
-    made = _make(request, access, settings, period, category, bandwidth_m)
+    made = make(request, access, settings, period, category, bandwidth_m)
     rgba, _ = raster.to_mercator(made, WIDTH)
     return Response(
         raster.png_bytes(rgba),
@@ -117,7 +122,34 @@ def picture(
     )
 
 
-def _make(
+@router.get(
+    "/heatmaps.geojson",
+    summary="The classes of a density as polygons",
+    response_class=Response,
+    responses={200: {"content": {"application/geo+json": {}}}},
+)
+def polygons(
+    request: Request,
+    access: Reading,
+    settings: SettingsIn,
+    period: PeriodIn,
+    category: Category = None,
+    bandwidth_m: Bandwidth = 300,
+) -> Response:
+    """One feature per class of the legend, with ``from``, ``to``, ``unit`` and ``color``, WGS 84.
+
+    What the picture leaves blank is left out.
+    """
+    made = make(request, access, settings, period, category, bandwidth_m)
+    document: Any = contours(made).to_json(drop_id=True)
+    return Response(
+        document,
+        media_type="application/geo+json",
+        headers={"Cache-Control": "private, no-cache"},
+    )
+
+
+def make(
     request: Request,
     access: Access,
     settings: SettingsIn,
@@ -125,6 +157,7 @@ def _make(
     category: list[str] | None,
     bandwidth_m: float,
 ) -> Heatmap:
+    """The density that was asked for, as its caller may see it; kept for the next request."""
     cache: HeatmapCache = request.app.state.heatmaps
     return cache.get(
         access.session,

@@ -274,6 +274,22 @@ def _picture(place: Place, caller: Caller) -> Iterator[Question]:
                    200 if rows else 422)  # fmt: skip
 
 
+def _polygons(place: Place, caller: Caller) -> Iterator[Question]:
+    if caller.area not in PICTURED:
+        return
+    rows = rules.visible(place, caller, "incident")
+    yield Question("GET:/api/v1/heatmaps.geojson", "GET", "/api/v1/heatmaps.geojson",
+                   200 if rows else 422)  # fmt: skip
+
+
+def _raster_tile(place: Place, caller: Caller) -> Iterator[Question]:
+    if caller.area not in PICTURED:
+        return
+    rows = rules.visible(place, caller, "incident")
+    yield Question("GET:/tiles/heatmap/{z}/{x}/{y}.png", "GET", "/tiles/heatmap/9/422/184.png",
+                   200 if rows else 422)  # fmt: skip
+
+
 def _tilejson(_place: Place, caller: Caller) -> Iterator[Question]:
     for layer in tiles.LAYERS:
         status = 200 if rules.may_ask(caller, layer) else 403
@@ -348,6 +364,8 @@ MAKERS: Final = {
     "POST:/api/v1/incidents/{id}/events": _step,
     "GET:/api/v1/heatmaps": _heatmap,
     "GET:/api/v1/heatmaps.png": _picture,
+    "GET:/api/v1/heatmaps.geojson": _polygons,
+    "GET:/tiles/heatmap/{z}/{x}/{y}.png": _raster_tile,
     "GET:/tiles/{layer}": _tilejson,
     "GET:/tiles/{layer}/{z}/{x}/{y}": _tile,
     **addresses.MAKERS,

@@ -109,6 +109,8 @@ DELETE:/api/v1/grants/{id}                  yes      yes         yes       yes  
 POST:/api/v1/grants/{id}/seen               -        -           -         -        -          -          -       -             -       -          -            yes            -
 GET:/api/v1/heatmaps                        -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/heatmaps.png                    -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/api/v1/heatmaps.geojson                -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/tiles/heatmap/{z}/{x}/{y}.png          -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/incidents                       yes      yes         yes       yes      yes        yes        -       -             yes     yes        -            -              -
 POST:/api/v1/incidents                      yes      yes         yes       yes      yes        yes        -       -             -       yes        -            -              -
 GET:/api/v1/incidents/{id}                  yes      yes         yes       yes      yes        yes        -       -             yes     yes        -            -              -

@@ -17,6 +17,7 @@ from maps.heatmap import Heatmap
 from maps.heatmap_text import notes, period, unit
 from maps.palettes import hex_colour, nice_breaks, ramp
 from maps.smoothing import Bbox, Floats
+from maps.tolerance import LEVEL, METHOD, SCORE
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -67,8 +68,51 @@ def contours(
         geometry=[row[3] for row in rows],
         crs=heatmap.crs,
     )
-    if crs == "metric" or not rows:
-        return frame if crs == "metric" else frame.set_crs(crs or 4326, allow_override=True)
+    return _moved(frame, crs)
+
+
+def differences(heatmap: Heatmap, *, crs: str | None = None) -> gpd.GeoDataFrame:
+    """Return where a rate differs from the area's mean by more than chance, as polygons.
+
+    Parameters
+    ----------
+    crs
+        As for `contours`.
+
+    Returns
+    -------
+    GeoDataFrame with at most two rows: ``difference`` (``"higher"``, ``"lower"``), ``mean`` in
+    ``unit``, ``level`` (0.05: two-sided, each place taken alone) and ``method``. No rows for a
+    density per km^2 and where nothing differs.
+    """
+    import geopandas as gpd  # noqa: PLC0415
+
+    rows = []
+    if heatmap.score is not None:
+        for name, score in (("higher", heatmap.score), ("lower", -heatmap.score)):
+            shape = isoband(heatmap, score, SCORE, np.inf)
+            if not shape.is_empty:
+                rows.append((name, shape))
+    frame = gpd.GeoDataFrame(
+        {
+            "difference": np.array([row[0] for row in rows], dtype=object),
+            "mean": np.full(len(rows), np.nan if heatmap.mean is None else heatmap.mean),
+            "unit": np.array([unit(heatmap, "en")] * len(rows), dtype=object),
+            "level": np.full(len(rows), LEVEL),
+            "method": np.array([METHOD] * len(rows), dtype=object),
+        },
+        geometry=[row[1] for row in rows],
+        crs=heatmap.crs,
+    )
+    return _moved(frame, crs)
+
+
+def _moved(frame: gpd.GeoDataFrame, crs: str | None) -> gpd.GeoDataFrame:
+    """Return polygons in a CRS that may be left out or ``"metric"``."""
+    if crs == "metric":
+        return frame
+    if frame.empty:
+        return frame.set_crs(crs or 4326, allow_override=True)
     moved = frame.to_crs(crs or 4326)
     # Rounding in another system can make two corners that nearly met cross.
     moved.geometry = [_polygons(shapely.make_valid(shape)) for shape in moved.geometry]

@@ -18,6 +18,7 @@ from folium.template import Template
 
 from gis.errors import BadInput, Problem
 from maps import heatmap_text as text
+from maps.contours import differences
 from maps.heatmap import Heatmap
 from maps.heatmap_text import Language, word
 from maps.output import replacing
@@ -48,6 +49,10 @@ _LEAFLET = Path(__file__).parent / "vendor" / "leaflet-1.9.4"
 _PICTURE_PX, _MAX_PICTURE_PX = 1600, 4096
 _OPACITY = 0.8
 _INSIDE = (251, 250, 246)
+_DIFFERENCE = {
+    "higher": {"color": "#1d2430", "weight": 2, "fill": False},
+    "lower": {"color": "#1f5f99", "weight": 2, "fill": False, "dashArray": "6 4"},
+}
 _OUTSIDE = "#e4e5e3"
 # A metre is about 1e-5 degrees; drawing needs no more than 6 digits, and they halve the file.
 _DIGITS = 6
@@ -105,6 +110,7 @@ def write_html(
         _add_area(page, heatmap)
     if used or heatmap.no_data.any() or heatmap.hidden.any():
         _add_density(page, heatmap, used)
+    _add_differences(page, heatmap)
     if grids is not None:
         _add_grids(page, grids)
     if points is not None:
@@ -240,6 +246,19 @@ def _add_density(page: folium.Map, heatmap: Heatmap, breaks: list[float]) -> Non
     ).add_to(page)
 
 
+def _add_differences(page: folium.Map, heatmap: Heatmap) -> None:
+    frame = differences(heatmap)
+    if frame.empty:
+        return
+    frame["geometry"] = frame.geometry.boundary
+    folium.GeoJson(
+        _geojson(frame[["difference", "geometry"]]),
+        name="differences",
+        style_function=lambda feature: _DIFFERENCE[feature["properties"]["difference"]],
+        interactive=False,
+    ).add_to(page)
+
+
 def _add_grids(page: folium.Map, grids: gpd.GeoDataFrame) -> None:
     frame = grids if grids.crs is not None else grids.set_crs(4326)
     shown = [name for name in ("code", "name", "worker") if name in frame.columns]
@@ -317,6 +336,12 @@ def _part(heatmap: Heatmap, language: Language, breaks: list[float]) -> str:
     legend = "".join(
         f'<li><i style="background:{colour}"></i>{escape(label)}</li>' for colour, label in rows
     )
+    for name in differences(heatmap)["difference"]:
+        style, line = _DIFFERENCE[name], "dashed" if "dashArray" in _DIFFERENCE[name] else "solid"
+        legend += (
+            f'<li><b style="border-top:2px {line} {style["color"]}"></b>'
+            f"{escape(word(name, language))}</li>"
+        )
     made = heatmap.made_on.astimezone(ZoneInfo(heatmap.timezone))
     facts = [
         ("events", text.count(heatmap, language)),
@@ -366,6 +391,7 @@ html, body { margin: 0; height: 100%; }
 #wangge-panel ul { list-style: none; margin: 0; padding: 0; }
 #wangge-panel li { display: flex; align-items: center; gap: 9px; line-height: 1.65; }
 #wangge-panel li i { width: 26px; height: 16px; border: 1px solid #7d8590; }
+#wangge-panel li b { width: 28px; }
 #wangge-panel dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 10px;
   margin: 10px 0 6px; }
 #wangge-panel dt { color: #4a535e; }

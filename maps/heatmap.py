@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ from shapely.geometry.base import BaseGeometry
 
 from gis.crs import metric_crs
 from gis.errors import BadInput, Problem
+from maps import tolerance
+from maps.bandwidth import PLACE_M, USUAL_M, Bandwidth, from_events
 from maps.bulk import bulk_box
 from maps.heatmap_checks import (
     Area,
@@ -43,7 +46,12 @@ and so is every rate that fewer lie under the kernel of."""
 MIN_HOUSEHOLDS_UNDER_KERNEL = 20
 """Households within the kernel's effective area (4 pi bandwidth^2) below which no rate is given."""
 
+CELLS_PER_BANDWIDTH = 6
+MIN_CELL_M = 10.0
+"""Side of a cell when none is given: a sixth of the bandwidth, but never less than this."""
+
 _MARGIN_BANDWIDTHS = 3
+_MASK_CELLS = 1000  # Along the longer side: fine enough to find a bandwidth by.
 _DAY_S = 86_400
 
 
@@ -70,6 +78,13 @@ class Heatmap:
         where few events were.
     cell_m, bandwidth_m
         Side of a cell and standard deviation of the Gaussian kernel, metres.
+    chosen
+        How the bandwidth was found from the events; None if it was given.
+    mean, score
+        For a rate, the area's own (all its events by all its households, in the unit of `values`),
+        and where a place differs from it: a normal score of shape (ny, nx), beyond 1.96 or -1.96
+        by more than chance at 5 % (`maps.tolerance`), NaN as in `values`. None for a density per
+        km^2 and where there is nothing to compare.
     start, end
         Period, aware; `end` is the first moment that no longer belongs to it.
     timezone
@@ -102,6 +117,9 @@ class Heatmap:
     crs: CRS
     cell_m: float
     bandwidth_m: float
+    chosen: Bandwidth | None
+    mean: float | None
+    score: Floats | None
     start: datetime
     end: datetime
     timezone: str
@@ -153,8 +171,8 @@ def build(
     start: datetime,
     end: datetime,
     area: Area = None,
-    bandwidth_m: float = 300,
-    cell_m: float = 50,
+    bandwidth_m: float | Literal["auto"] = USUAL_M,
+    cell_m: float | None = None,
     per: Per = "km2",
     households: Households | None = None,
     timezone: str = "Asia/Shanghai",
@@ -181,7 +199,8 @@ def build(
         mask of the edge correction; events outside are counted and left out. Without an area the
         map reaches 3 bandwidths around the events and edges are not corrected.
     bandwidth_m, cell_m
-        In metres; the bandwidth must not be smaller than the cell.
+        In metres; the bandwidth must not be smaller than the cell, which is a sixth of it but at
+        least 10 m when left out. ``"auto"`` finds it from the events, by `maps.bandwidth`.
     per
         ``"km2"``, or ``"households"``: the density divided by that of `households`, smoothed with
         the same bandwidth, where at least 20 households lie under the kernel.
@@ -211,7 +230,7 @@ def build(
         end=end,
         made_on=made,
         timezone=timezone,
-        bandwidth_m=bandwidth_m,
+        bandwidth_m=USUAL_M if bandwidth_m == "auto" else bandwidth_m,
         cell_m=cell_m,
         per=per,
         households=households,
@@ -246,15 +265,18 @@ def build(
     crs = metric_crs(extent)
     to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     xy = np.column_stack(to_metres.transform(lons, lats))
-    if polygon is None:
+    projected = None
+    if polygon is not None:
+        projected = shapely.transform(
+            polygon, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1]))
+        )
+    bandwidth_m, cell_m, chosen = _scale(bandwidth_m, cell_m, xy, projected)
+    if projected is None:
         margin = _MARGIN_BANDWIDTHS * bandwidth_m
         low, high = xy.min(axis=0) - margin, xy.max(axis=0) + margin
         bbox, shape = _raster((low[0], low[1], high[0], high[1]), cell_m)
         mask = None
     else:
-        projected = shapely.transform(
-            polygon, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1]))
-        )
         bbox, shape = _raster(projected.bounds, cell_m)
         check_bandwidth_fits(bandwidth_m, bbox)
         mask = _mask_of(projected, bbox, shape, cell_m)
@@ -275,7 +297,8 @@ def build(
             polygon=polygon,
             shared=not case_team,
         )
-    values = surface.values * (DAYS_PER_PERIOD * _DAY_S / (end - start).total_seconds())
+    per_period = DAYS_PER_PERIOD * _DAY_S / (end - start).total_seconds()
+    values = surface.values * per_period
     values.flags.writeable = False
     return Heatmap(
         values=values,
@@ -286,6 +309,9 @@ def build(
         crs=crs,
         cell_m=float(cell_m),
         bandwidth_m=float(bandwidth_m),
+        chosen=chosen,
+        mean=None if surface.mean is None else surface.mean * per_period,
+        score=surface.score,
         start=start,
         end=end,
         timezone=timezone,
@@ -314,6 +340,8 @@ class _Surface:
     events: Floats
     no_data: Mask
     hidden: Mask
+    mean: float | None = None
+    score: Floats | None = None
 
 
 def _surface(
@@ -351,7 +379,52 @@ def _surface(
         hidden = enough & (events * 2 * math.pi * bandwidth_m**2 < MIN_EVENTS)
     rates = np.full(shape, np.nan)
     np.divide(1000 * events, exposed, out=rates, where=enough & ~hidden)
-    return _Surface(rates, np.where(inside, events, 0), inside & ~enough, hidden)
+    mean, score = None, None
+    if len(xy) and counts[known].sum() and bandwidth_m >= math.sqrt(3) * _widest(bbox, shape):
+        mean = 1000 * len(xy) / float(counts[known].sum())
+        score = tolerance.scores(
+            events, len(xy), homes, counts[known], bbox_m=bbox, bandwidth_m=bandwidth_m
+        )
+        score[~np.isfinite(rates)] = np.nan
+    return _Surface(
+        rates, np.where(inside, events, 0), inside & ~enough, hidden, mean=mean, score=score
+    )
+
+
+def _widest(bbox: Bbox, shape: tuple[int, int]) -> float:
+    """Return the longer side of a cell, metres."""
+    return max((bbox[2] - bbox[0]) / shape[1], (bbox[3] - bbox[1]) / shape[0])
+
+
+def _scale(
+    bandwidth_m: float | Literal["auto"],
+    cell_m: float | None,
+    xy: Floats,
+    projected: BaseGeometry | None,
+) -> tuple[float, float, Bandwidth | None]:
+    """Return bandwidth and cell as given or found, and how the bandwidth was found."""
+    if bandwidth_m != "auto":
+        return bandwidth_m, cell_m or max(MIN_CELL_M, bandwidth_m / CELLS_PER_BANDWIDTH), None
+    chosen = _found_bandwidth(xy, projected)
+    if cell_m is None:
+        cell_m = max(MIN_CELL_M, chosen.metres / CELLS_PER_BANDWIDTH)
+        if projected is not None:
+            # Nobody asked for a bandwidth that is fine for so wide an area: half of it still does.
+            west, south, east, north = projected.bounds
+            least = 1.01 * math.sqrt((east - west) * (north - south) / MAX_CELLS)
+            cell_m = max(cell_m, min(least, chosen.metres / 2))
+    return chosen.metres, cell_m, chosen
+
+
+def _found_bandwidth(xy: Floats, projected: BaseGeometry | None) -> Bandwidth:
+    """Find the bandwidth from events within the area, or within their own box."""
+    if projected is None:
+        low, high = xy.min(axis=0) - PLACE_M, xy.max(axis=0) + PLACE_M
+        return from_events(xy, (low[0], low[1], high[0], high[1]))
+    west, south, east, north = projected.bounds
+    coarse = max(east - west, north - south) / _MASK_CELLS
+    bbox, shape = _raster(projected.bounds, coarse)
+    return from_events(xy, bbox, _mask_of(projected, bbox, shape, coarse))
 
 
 def _raster(box: Bbox, cell_m: float) -> tuple[Bbox, tuple[int, int]]:

@@ -33,7 +33,7 @@ def check_request(
     made_on: datetime,
     timezone: str,
     bandwidth_m: float,
-    cell_m: float,
+    cell_m: float | None,
     per: Per,
     households: Households | None,
 ) -> None:
@@ -71,7 +71,9 @@ def check_request(
                 field="bandwidth_m",
             )
         )
-    if not (math.isfinite(cell_m) and cell_m > 0):
+    if cell_m is None:
+        pass
+    elif not (math.isfinite(cell_m) and cell_m > 0):
         problems.append(
             Problem(f"a cell of {cell_m:g} m", "Give a positive number.", field="cell_m")
         )

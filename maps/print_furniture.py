@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import shapely
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 INK = "#1d2430"
 GREY = "#5b6470"
 PAPER = "#ffffff"
+Dashes: TypeAlias = Literal["solid", "dashed"]
 HATCHED, STIPPLED = "hatched", "stippled"
 """Stand for a colour where `swatch` is to draw the stripes of "hidden", the dots of "no data"."""
 
@@ -104,11 +105,19 @@ def north_arrow(axes: Axes, crs: CRS, label: str) -> None:
     )
 
 
-def swatch(figure: Figure, x: float, y: float, colour: str, *, line: float = 0) -> None:
+def swatch(
+    figure: Figure, x: float, y: float, colour: str, *, line: float = 0, dashes: Dashes = "solid"
+) -> None:
     """Draw a box of colour, or a line that many points wide, at shares of the sheet."""
     if line:
         figure.add_artist(
-            Line2D([x, x + 0.032], [y - 0.0135] * 2, color=colour, linewidth=max(line, 0.8))
+            Line2D(
+                [x, x + 0.032],
+                [y - 0.0135] * 2,
+                color=colour,
+                linewidth=max(line, 0.8),
+                linestyle=dashes,
+            )
         )
         return
     pattern = {HATCHED: "/////", STIPPLED: "...."}.get(colour)

@@ -20,6 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from gis.errors import BadInput, Problem
 from maps import heatmap_text as text
 from maps import print_furniture as furniture
+from maps.contours import differences
 from maps.fonts import font_properties
 from maps.heatmap import Heatmap
 from maps.heatmap_text import Language, word
@@ -56,6 +57,10 @@ _ROAD = "#a8a195"
 _GRID = "#3f5f86"
 _UNIT = "#3a4350"
 _OPACITY = 0.85
+_DIFFERENCE: dict[str, dict[str, Any]] = {
+    "higher": {"color": INK, "linewidth": 1.5, "linestyle": "solid"},
+    "lower": {"color": "#1f5f99", "linewidth": 1.5, "linestyle": "dashed"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +212,10 @@ def _draw_density(sheet: _Sheet, outline: BaseGeometry | None) -> None:
     )
     if outline is not None:
         image.set_clip_path(PathPatch(furniture.path(outline), transform=axes.transData))
+    for name, shape in _differing(heatmap).items():
+        style = _DIFFERENCE[name]
+        halo = withStroke(linewidth=style["linewidth"] + 1.4, foreground="white")
+        furniture.lines(axes, [shape.boundary], zorder=7.5, path_effects=[halo], **style)
     if heatmap.suppressed:
         axes.text(
             (left + right) / 2,
@@ -219,6 +228,12 @@ def _draw_density(sheet: _Sheet, outline: BaseGeometry | None) -> None:
             bbox={"facecolor": PAPER, "edgecolor": INK, "boxstyle": "round,pad=0.6"},
             zorder=11,
         )
+
+
+def _differing(heatmap: Heatmap) -> dict[str, BaseGeometry]:
+    """Return where a rate is ``higher`` or ``lower`` than chance explains, in metres."""
+    frame = differences(heatmap, crs="metric")
+    return dict(zip(frame["difference"], frame.geometry, strict=True))
 
 
 def _draw_title(sheet: _Sheet) -> None:
@@ -277,8 +292,10 @@ def _draw_legend(sheet: _Sheet) -> None:
             fontproperties=font_properties(9.5),
         )
         y -= 0.0305
-    for key, colour, line in sheet.layers:
-        furniture.swatch(figure, _COLUMN_X, y, colour, line=line)
+    lines = [(name, str(_DIFFERENCE[name]["color"]), 1.5) for name in _differing(heatmap)]
+    for key, colour, line in (*lines, *sheet.layers):
+        dashes: furniture.Dashes = "dashed" if key == "lower" else "solid"
+        furniture.swatch(figure, _COLUMN_X, y, colour, line=line, dashes=dashes)
         figure.text(
             _COLUMN_X + 0.042,
             y - 0.0135,

@@ -210,6 +210,16 @@ def kernel_mass(mask: Mask, bandwidth_cells: tuple[float, float]) -> Floats:
     return _convolve(padded, taps[0], taps[1])
 
 
+def smoothed(raster: Floats, bandwidth_cells: float) -> Floats:
+    """Sum of the raster's values, each spread by a Gaussian of a width in cells that sums to 1.
+
+    Beyond the raster is zero. For values that lie at cell centres; points go through `density`.
+    """
+    radius = math.ceil(_TAIL * bandwidth_cells)
+    taps = _gaussian_taps(bandwidth_cells, radius, 0)
+    return np.maximum(_convolve(np.pad(raster, radius), taps, taps), 0.0)
+
+
 def _gaussian_taps(bandwidth: float, radius: int, order: int) -> Floats:
     """Half a Gaussian kernel in cells, narrowed by what the spline of this order widens."""
     variance = bandwidth**2 - order / 12

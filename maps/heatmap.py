@@ -8,9 +8,10 @@ and write it; ``maps.heatmap_text`` words it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -18,40 +19,30 @@ import shapely
 from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
-from gis.crs import metric_crs
-from gis.errors import BadInput, Problem
 from maps import tolerance
-from maps.bandwidth import PLACE_M, USUAL_M, Bandwidth, from_events
+from maps.bandwidth import USUAL_M, Bandwidth
 from maps.bulk import bulk_box
 from maps.heatmap_checks import (
+    MIN_EVENTS,
     Area,
     Households,
+    Options,
     Per,
     area_polygon,
-    check_bandwidth_fits,
     check_request,
     coordinates,
 )
-from maps.smoothing import MAX_CELLS, Bbox, Floats, Mask, density, too_many_cells
+from maps.heatmap_frame import Frame, framed, placed, together
+from maps.smoothing import Bbox, Floats, Mask, PointField, density
 
-__all__ = ["Heatmap", "build", "density"]
+__all__ = ["MIN_EVENTS", "Heatmap", "build", "build_from", "density"]
 
 DAYS_PER_PERIOD = 30
 """Densities are given per 30 days, however long the period."""
 
-MIN_EVENTS = 5
-"""k of the disclosure rule (design 7.4): where a map is shared, one of fewer events is left blank,
-and so is every rate that fewer lie under the kernel of."""
-
 MIN_HOUSEHOLDS_UNDER_KERNEL = 20
 """Households within the kernel's effective area (4 pi bandwidth^2) below which no rate is given."""
 
-CELLS_PER_BANDWIDTH = 6
-MIN_CELL_M = 10.0
-"""Side of a cell when none is given: a sixth of the bandwidth, but never less than this."""
-
-_MARGIN_BANDWIDTHS = 3
-_MASK_CELLS = 1000  # Along the longer side: fine enough to find a bandwidth by.
 _DAY_S = 86_400
 
 
@@ -167,6 +158,28 @@ class Heatmap:
 def build(
     lon: npt.ArrayLike,
     lat: npt.ArrayLike,
+    **options: Unpack[Options],
+) -> Heatmap:
+    """Make the heat map of events that happened from `start` up to, not including, `end`.
+
+    Parameters
+    ----------
+    lon, lat
+        Events, WGS 84 degrees. NaN means "without a place": counted, not drawn. The caller selects
+        those of the period and category; no events give a density of zero, which needs an `area`.
+    options
+        See `Options`.
+
+    Raises
+    ------
+    BadInput
+        Everything that is wrong with the request, at once.
+    """
+    return build_from([(lon, lat)], **options)
+
+
+def build_from(
+    batches: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]],
     *,
     start: datetime,
     end: datetime,
@@ -185,45 +198,21 @@ def build(
     place_en: str = "",
     made_on: datetime | None = None,
 ) -> Heatmap:
-    """Make the heat map of events that happened from `start` up to, not including, `end`.
+    """Make the heat map of events that come in parts, of more than fit in memory.
 
     Parameters
     ----------
-    lon, lat
-        Events, WGS 84 degrees. NaN means "without a place": counted, not drawn. The caller selects
-        those of the period and category; no events give a density of zero, which needs an `area`.
-    start, end
-        Aware times.
-    area
-        Where events can happen: polygons in WGS 84, or with a CRS of their own. Their union is the
-        mask of the edge correction; events outside are counted and left out. Without an area the
-        map reaches 3 bandwidths around the events and edges are not corrected.
-    bandwidth_m, cell_m
-        In metres; the bandwidth must not be smaller than the cell, which is a sixth of it but at
-        least 10 m when left out. ``"auto"`` finds it from the events, by `maps.bandwidth`.
-    per
-        ``"km2"``, or ``"households"``: the density divided by that of `households`, smoothed with
-        the same bandwidth, where at least 20 households lie under the kernel.
-    households
-        Longitudes, latitudes and household counts of buildings or the like.
-    timezone
-        IANA zone of the dates shown.
-    case_team
-        True only for readers who may see single cases. Otherwise a map of 1 to 4 events is left
-        blank, a rate is hidden where fewer than 5 events lie near, and the map says so.
-    title, category, place, source
-        Printed as they are.
-    category_en, place_en
-        Printed instead on a map in English.
-    made_on
-        Aware; now if left out.
+    batches
+        Longitudes and latitudes of some events each, as for `build`. One part is held at a time if
+        there is an `area` and a bandwidth is given; else all are, since they say where the map is.
+    others
+        See `Options`.
 
     Raises
     ------
     BadInput
-        Everything that is wrong with the request, at once.
+        As `build`; a row is counted within its part.
     """
-    lons, lats = coordinates(lon, lat, "lon", "lat")
     made = made_on or datetime.now(UTC)
     check_request(
         start=start,
@@ -236,67 +225,34 @@ def build(
         households=households,
     )
     polygon = area_polygon(area)
-
-    placed = np.isfinite(lons) & np.isfinite(lats)
-    lons, lats = lons[placed], lats[placed]
-    n_without_place = int(placed.size - lons.size)
     if polygon is not None:
         shapely.prepare(polygon)
-        inside = shapely.intersects_xy(polygon, lons, lats)
-        n_outside = int(inside.size - inside.sum())
-        lons, lats = lons[inside], lats[inside]
-        extent: Bbox = polygon.bounds
-    elif lons.size:
-        n_outside = 0
-        extent = (float(lons.min()), float(lats.min()), float(lons.max()), float(lats.max()))
-    else:
-        raise BadInput("no events and no area: there is no place to draw", "Give an area.")
+    parts = (placed(lon, lat, polygon) for lon, lat in batches)
+    all_events = None
+    if polygon is None or bandwidth_m == "auto":
+        all_events = together(parts)
+        parts = (part for part in (all_events,))
+    frame = framed(polygon, all_events, bandwidth_m, cell_m, shared=not case_team)
 
-    suppressed = 0 < lons.size < MIN_EVENTS and not case_team
-    if suppressed and polygon is None:
-        raise BadInput(
-            Problem(
-                f"fewer than {MIN_EVENTS} events and no area: the map's frame would show "
-                "where they were",
-                "Give the area they were looked for in.",
-                field="area",
-            )
-        )
-    crs = metric_crs(extent)
-    to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-    xy = np.column_stack(to_metres.transform(lons, lats))
-    projected = None
-    if polygon is not None:
-        projected = shapely.transform(
-            polygon, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1]))
-        )
-    bandwidth_m, cell_m, chosen = _scale(bandwidth_m, cell_m, xy, projected)
-    if projected is None:
-        margin = _MARGIN_BANDWIDTHS * bandwidth_m
-        low, high = xy.min(axis=0) - margin, xy.max(axis=0) + margin
-        bbox, shape = _raster((low[0], low[1], high[0], high[1]), cell_m)
-        mask = None
-    else:
-        bbox, shape = _raster(projected.bounds, cell_m)
-        check_bandwidth_fits(bandwidth_m, bbox)
-        mask = _mask_of(projected, bbox, shape, cell_m)
+    field = PointField(frame.bbox_m, frame.shape, frame.bandwidth_m)
+    n = n_outside = n_without_place = 0
+    for part in parts:
+        field.add(np.column_stack(frame.to_metres.transform(part.lons, part.lats)))
+        n += part.lons.size
+        n_outside += part.n_outside
+        n_without_place += part.n_without_place
 
+    suppressed = 0 < n < MIN_EVENTS and not case_team
     if suppressed:
-        nothing = np.full(shape, np.nan)
-        everywhere = np.ones(shape, dtype=np.bool_) if mask is None else mask
-        surface = _Surface(nothing, nothing, np.zeros(shape, dtype=np.bool_), everywhere)
+        nothing = np.full(frame.shape, np.nan)
+        everywhere = np.ones(frame.shape, dtype=np.bool_) if frame.mask is None else frame.mask
+        surface = _Surface(nothing, nothing, np.zeros(frame.shape, dtype=np.bool_), everywhere)
+    elif households is None:
+        events = field.density(mask=frame.mask)
+        nowhere = np.zeros(frame.shape, dtype=np.bool_)
+        surface = _Surface(events * 1e6, events, nowhere, nowhere)
     else:
-        surface = _surface(
-            xy,
-            bbox=bbox,
-            shape=shape,
-            bandwidth_m=bandwidth_m,
-            mask=mask,
-            households=households,
-            to_metres=to_metres,
-            polygon=polygon,
-            shared=not case_team,
-        )
+        surface = _rates(field.density(), n, frame, households, polygon, shared=not case_team)
     per_period = DAYS_PER_PERIOD * _DAY_S / (end - start).total_seconds()
     values = surface.values * per_period
     values.flags.writeable = False
@@ -304,18 +260,18 @@ def build(
         values=values,
         no_data=surface.no_data,
         hidden=surface.hidden,
-        bbox_m=bbox,
-        bulk_m=bulk_box(surface.events, bbox, 2 * bandwidth_m),
-        crs=crs,
-        cell_m=float(cell_m),
-        bandwidth_m=float(bandwidth_m),
-        chosen=chosen,
+        bbox_m=frame.bbox_m,
+        bulk_m=bulk_box(surface.events, frame.bbox_m, 2 * frame.bandwidth_m),
+        crs=frame.crs,
+        cell_m=frame.cell_m,
+        bandwidth_m=frame.bandwidth_m,
+        chosen=frame.chosen,
         mean=None if surface.mean is None else surface.mean * per_period,
         score=surface.score,
         start=start,
         end=end,
         timezone=timezone,
-        n=None if suppressed else len(xy),
+        n=None if suppressed else n,
         n_outside=n_outside,
         n_without_place=n_without_place,
         per=per,
@@ -344,46 +300,40 @@ class _Surface:
     score: Floats | None = None
 
 
-def _surface(
-    xy: Floats,
-    *,
-    bbox: Bbox,
-    shape: tuple[int, int],
-    bandwidth_m: float,
-    mask: Mask | None,
-    households: Households | None,
-    to_metres: Transformer,
+def _rates(
+    events: Floats,
+    n: int,
+    frame: Frame,
+    households: Households,
     polygon: BaseGeometry | None,
+    *,
     shared: bool,
 ) -> _Surface:
-    """Return events per km^2, or per 1,000 households, over the whole period."""
-    nowhere = np.zeros(shape, dtype=np.bool_)
-    if households is None:
-        events = density(xy, bbox, shape, bandwidth_m, mask=mask)
-        return _Surface(events * 1e6, events, nowhere, nowhere)
+    """Return events per 1,000 households over the whole period, of the events' density per m^2."""
+    bbox, shape, bandwidth_m = frame.bbox_m, frame.shape, frame.bandwidth_m
     lons, lats = coordinates(households[0], households[1], "households lon", "households lat")
     counts = np.asarray(households[2], dtype=np.float64)
     known = np.isfinite(lons) & np.isfinite(lats)
     if polygon is not None:
         known &= shapely.intersects_xy(polygon, lons, lats)
-    homes = np.column_stack(to_metres.transform(lons[known], lats[known]))
+    homes = np.column_stack(frame.to_metres.transform(lons[known], lats[known]))
     exposed = density(homes, bbox, shape, bandwidth_m, weights=counts[known])
     # Events and households lose the same share over an edge, so the ratio needs no correction.
-    events = density(xy, bbox, shape, bandwidth_m)
-    inside = ~nowhere if mask is None else mask
+    nowhere = np.zeros(shape, dtype=np.bool_)
+    inside = ~nowhere if frame.mask is None else frame.mask
     enough = inside & (exposed * 4 * math.pi * bandwidth_m**2 >= MIN_HOUSEHOLDS_UNDER_KERNEL)
     hidden = nowhere
-    if shared and len(xy):
+    if shared and n:
         # The sum of the kernel's weights with 1 at its middle, so never more than the events that
         # lie near: where a rate is shown, at least five made it.
         hidden = enough & (events * 2 * math.pi * bandwidth_m**2 < MIN_EVENTS)
     rates = np.full(shape, np.nan)
     np.divide(1000 * events, exposed, out=rates, where=enough & ~hidden)
     mean, score = None, None
-    if len(xy) and counts[known].sum() and bandwidth_m >= math.sqrt(3) * _widest(bbox, shape):
-        mean = 1000 * len(xy) / float(counts[known].sum())
+    if n and counts[known].sum() and bandwidth_m >= math.sqrt(3) * _widest(bbox, shape):
+        mean = 1000 * n / float(counts[known].sum())
         score = tolerance.scores(
-            events, len(xy), homes, counts[known], bbox_m=bbox, bandwidth_m=bandwidth_m
+            events, n, homes, counts[known], bbox_m=bbox, bandwidth_m=bandwidth_m
         )
         score[~np.isfinite(rates)] = np.nan
     return _Surface(
@@ -394,79 +344,3 @@ def _surface(
 def _widest(bbox: Bbox, shape: tuple[int, int]) -> float:
     """Return the longer side of a cell, metres."""
     return max((bbox[2] - bbox[0]) / shape[1], (bbox[3] - bbox[1]) / shape[0])
-
-
-def _scale(
-    bandwidth_m: float | Literal["auto"],
-    cell_m: float | None,
-    xy: Floats,
-    projected: BaseGeometry | None,
-) -> tuple[float, float, Bandwidth | None]:
-    """Return bandwidth and cell as given or found, and how the bandwidth was found."""
-    if bandwidth_m != "auto":
-        return bandwidth_m, cell_m or max(MIN_CELL_M, bandwidth_m / CELLS_PER_BANDWIDTH), None
-    chosen = _found_bandwidth(xy, projected)
-    if cell_m is None:
-        cell_m = max(MIN_CELL_M, chosen.metres / CELLS_PER_BANDWIDTH)
-        if projected is not None:
-            # Nobody asked for a bandwidth that is fine for so wide an area: half of it still does.
-            west, south, east, north = projected.bounds
-            least = 1.01 * math.sqrt((east - west) * (north - south) / MAX_CELLS)
-            cell_m = max(cell_m, min(least, chosen.metres / 2))
-    return chosen.metres, cell_m, chosen
-
-
-def _found_bandwidth(xy: Floats, projected: BaseGeometry | None) -> Bandwidth:
-    """Find the bandwidth from events within the area, or within their own box."""
-    if projected is None:
-        low, high = xy.min(axis=0) - PLACE_M, xy.max(axis=0) + PLACE_M
-        return from_events(xy, (low[0], low[1], high[0], high[1]))
-    west, south, east, north = projected.bounds
-    coarse = max(east - west, north - south) / _MASK_CELLS
-    bbox, shape = _raster(projected.bounds, coarse)
-    return from_events(xy, bbox, _mask_of(projected, bbox, shape, coarse))
-
-
-def _raster(box: Bbox, cell_m: float) -> tuple[Bbox, tuple[int, int]]:
-    """Return the raster of whole cells, on multiples of the cell, that covers a box in metres."""
-    west, south, east, north = box
-    column, row = math.floor(west / cell_m), math.floor(south / cell_m)
-    nx = max(1, math.ceil(east / cell_m) - column)
-    ny = max(1, math.ceil(north / cell_m) - row)
-    if nx * ny > MAX_CELLS:
-        largest = math.sqrt((east - west) * (north - south) / MAX_CELLS)
-        raise BadInput(
-            Problem(
-                f"{too_many_cells(ny, nx)} (the map would be {(east - west) / 1000:,.0f} x "
-                f"{(north - south) / 1000:,.0f} km)",
-                f"Use cells of at least {math.ceil(largest * 1.01):,} m, or give a smaller area: "
-                "single events far from the rest widen the map.",
-                field="cell_m",
-            )
-        )
-    return (
-        (column * cell_m, row * cell_m, (column + nx) * cell_m, (row + ny) * cell_m),
-        (ny, nx),
-    )
-
-
-def _mask_of(projected: BaseGeometry, bbox: Bbox, shape: tuple[int, int], cell_m: float) -> Mask:
-    """Return the cells whose centre lies in the area, row 0 south."""
-    from rasterio import Affine, features  # noqa: PLC0415  (GDAL is slow to load)
-
-    north_up: npt.NDArray[np.uint8] = features.rasterize(
-        [projected],
-        out_shape=shape,
-        transform=Affine(cell_m, 0, bbox[0], 0, -cell_m, bbox[3]),
-        dtype="uint8",
-    )
-    mask: Mask = np.ascontiguousarray(north_up[::-1]) == 1
-    if not mask.any():
-        raise BadInput(
-            Problem(
-                f"the area holds no centre of a cell of {cell_m:g} m",
-                "Use smaller cells.",
-                field="cell_m",
-            )
-        )
-    return mask

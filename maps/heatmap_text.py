@@ -36,6 +36,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "below": ("低于", "below"),
     "outside": ("区域外", "outside the area"),
     "no_data": ("无数据", "no data"),
+    "one_legend": (
+        "各图同一图例、带宽与比例尺，可以相互比较。",
+        "All maps have one legend, bandwidth and scale: they can be compared.",
+    ),
+    "whole_period": ("整个时段", "whole period"),
     "higher": ("高于平均（超出偶然）", "higher than chance explains"),
     "lower": ("低于平均（超出偶然）", "lower than chance explains"),
     "hidden": (f"不予显示（少于{MIN_EVENTS}件）", f"hidden (fewer than {MIN_EVENTS})"),

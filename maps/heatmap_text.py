@@ -40,6 +40,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "各图同一图例、带宽与比例尺，可以相互比较。",
         "All maps have one legend, bandwidth and scale: they can be compared.",
     ),
+    "short_parts": (
+        "首尾不足半个步长的时段未单独成图。",
+        "A first or last part shorter than half a step has no map of its own.",
+    ),
     "whole_period": ("整个时段", "whole period"),
     "higher": ("高于平均（超出偶然）", "higher than chance explains"),
     "lower": ("低于平均（超出偶然）", "lower than chance explains"),

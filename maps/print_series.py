@@ -98,7 +98,7 @@ def write_sheet(series: Series, path: Path | str, *, language: Language = "zh") 
             fontproperties=font_properties(9 if columns < 5 else 7.5, bold=True),
         )
     if axes is not None:
-        furniture.scale_bar(axes)
+        furniture.scale_bar(axes, small=True)
     _words(figure, series, language)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=DPI, metadata={"Title": text.heading(series.whole, language)})
@@ -203,7 +203,8 @@ def _words(figure: Figure, series: Series, language: Language) -> None:
     for fact in facts:
         y = furniture.paragraph(figure, fact, (x, y), width, size=9)
     y -= 0.006
-    for sentence in (word("one_legend", language), *text.notes(whole, language)):
+    left_out = [word("short_parts", language)] if series.short_parts else []
+    for sentence in (word("one_legend", language), *left_out, *text.notes(whole, language)):
         y = furniture.paragraph(figure, sentence, (x, y), width, size=7.5, colour=GREY)
     made = whole.made_on.astimezone(ZoneInfo(whole.timezone))
     parts = [

@@ -43,11 +43,14 @@ class Series:
         In order.
     breaks
         Lower class bounds for all of them, the whole included.
+    short_parts
+        Whether the first or last part was left out: see `in_time`.
     """
 
     whole: Heatmap
     parts: tuple[Part, ...]
     breaks: list[float]
+    short_parts: bool = False
 
 
 def periods(
@@ -87,6 +90,9 @@ def periods(
 def in_time(whole: Heatmap, by: By, make: Callable[[datetime, datetime], Heatmap]) -> Series:
     """Return the maps of the weeks or months of a period.
 
+    A first or last part shorter than half a step is left out, unless it is all there is: a few
+    hours, given per 30 days, would be the darkest map of all and mean nothing.
+
     Parameters
     ----------
     whole
@@ -96,14 +102,17 @@ def in_time(whole: Heatmap, by: By, make: Callable[[datetime, datetime], Heatmap
     """
     _check_area(whole)
     parts = []
-    for start, end in periods(whole.start, whole.end, by, whole.timezone):
+    spans = periods(whole.start, whole.end, by, whole.timezone)
+    least = timedelta(days=14 if by == "month" else 3.5)
+    long = [span for span in spans if span[1] - span[0] >= least] or spans
+    for start, end in long:
         first = start.astimezone(ZoneInfo(whole.timezone))
         if by == "month":
             names = f"{first.year}年{first.month}月", f"{first:%Y-%m}"
         else:
             names = f"{first:%Y-%m-%d}起一周", f"week of {first:%Y-%m-%d}"
         parts.append(Part(make(start, end), *names))
-    return together(whole, parts)
+    return dataclasses.replace(together(whole, parts), short_parts=len(long) < len(spans))
 
 
 def together(whole: Heatmap, parts: Sequence[Part]) -> Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def test_a_period_is_cut_at_local_months_and_mondays() -> None:
     assert [f"{a:%m-%d}" for a, _ in cut] == ["06-29", "07-01", "08-01"]
     assert cut[0][0] == START
     assert cut[-1][1] == END
-    assert all(a[1] == b[0] for a, b in zip(cut, cut[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(cut))
     weeks = periods(START, END, "week", "Asia/Shanghai")
     assert all(a.weekday() == 0 for a, _ in weeks[1:])
     assert {b - a for a, b in weeks[1:-1]} == {timedelta(days=7)}

@@ -292,8 +292,10 @@ class TestHeatmap:
             geometry=gpd.points_from_xy([lon, lon, lon + 0.004], [lat, lat, lat]), crs=4326,
         )  # fmt: skip
         homes.to_file(tmp_path / "homes.gpkg")
-        given = ("--points", source, "--area", area, "--per", "households",
-                 "--buildings", tmp_path / "homes.gpkg", "--out", tmp_path / "rate.gpkg")  # fmt: skip
+        given = (
+            "--points", source, "--area", area, "--per", "households", "--buildings",
+            tmp_path / "homes.gpkg", "--out", tmp_path / "rate.gpkg",
+        )  # fmt: skip
         refused = wangge("heatmap", *given)
         assert refused.code == 1
         assert "no column 'households'" in refused.err

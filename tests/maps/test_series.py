@@ -57,7 +57,7 @@ def test_a_few_days_at_the_edge_are_no_map_of_their_own() -> None:
 
 def test_one_legend_reaches_up_to_the_highest_of_all() -> None:
     series = months()
-    highest = max(part.heatmap.maximum for part in series.parts)
+    highest = max(series.whole.maximum, *(part.heatmap.maximum for part in series.parts))
     assert series.breaks[-1] < highest
     assert series.breaks[-1] * 2.5 >= highest
 

@@ -330,7 +330,13 @@ def _rates(
     rates = np.full(shape, np.nan)
     np.divide(1000 * events, exposed, out=rates, where=enough & ~hidden)
     mean, score = None, None
-    if n and counts[known].sum() and bandwidth_m >= math.sqrt(3) * _widest(bbox, shape):
+    # The mean and the exact contours of a shared map would tell its exact number of events.
+    if (
+        n
+        and not shared
+        and counts[known].sum()
+        and bandwidth_m >= math.sqrt(3) * _widest(bbox, shape)
+    ):
         mean = 1000 * n / float(counts[known].sum())
         score = tolerance.scores(
             events, n, homes, counts[known], bbox_m=bbox, bandwidth_m=bandwidth_m

@@ -48,7 +48,11 @@ def uneven() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 def test_higher_and_lower_places_are_found_and_named() -> None:
     lon, lat, households, drawn = uneven()
     heatmap = a_heatmap(
-        lon=lon[drawn], lat=lat[drawn], per="households", households=(lon, lat, households)
+        lon=lon[drawn],
+        lat=lat[drawn],
+        per="households",
+        households=(lon, lat, households),
+        case_team=True,
     )
     assert heatmap.mean == pytest.approx(1000 * 900 / households.sum() * 30 / 31)
     frame = differences(heatmap).set_index("difference")
@@ -74,12 +78,12 @@ def test_a_density_per_area_and_a_map_of_nothing_have_no_difference() -> None:
         assert differences(heatmap).empty
 
 
-def test_what_a_shared_map_hides_is_not_ringed() -> None:
+def test_a_shared_map_has_no_mean_to_count_its_events_by() -> None:
     lon, lat, households, drawn = uneven()
     heatmap = a_heatmap(
-        lon=lon[drawn[:60]], lat=lat[drawn[:60]], per="households",
-        households=(lon, lat, households),
-    )  # fmt: skip
-    assert heatmap.hidden.any()
-    assert heatmap.score is not None
-    assert np.isnan(heatmap.score[heatmap.hidden]).all()
+        lon=lon[drawn], lat=lat[drawn], per="households", households=(lon, lat, households)
+    )
+    assert heatmap.shared
+    assert heatmap.score is None
+    assert heatmap.mean is None
+    assert differences(heatmap).empty

@@ -18,6 +18,7 @@ from api import errors
 from api.auth import RateLimits
 from api.client import BehindProxy
 from api.document import Service, only_known_parameters
+from api.early import Early
 from api.middleware import AtOnce, BodyLimit, LastResort, RequestLimits, SecurityHeaders
 from api.refusals import Refusals
 from api.routes import (
@@ -27,8 +28,10 @@ from api.routes import (
     editions,
     exports,
     grants,
+    gridmaps,
     health,
     heatmaps,
+    hotspots,
     incidents,
     keys,
     locate,
@@ -44,8 +47,9 @@ from api.routes import (
 )
 from api.routes import demo as demo_routes
 from api.settings import ServerSettings
-from api.thin import ThinLocate
-from maps.service import HeatmapCache
+from api.thin import Thin, ThinLocate
+from maps.hotspots.service import Recent
+from maps.service import MapCache
 
 if TYPE_CHECKING:
     from api.routes.demo import DemoDoor
@@ -66,6 +70,8 @@ SMALL_BODIES = dict.fromkeys(
     ("/api/v1/session", "/api/v1/intake", "/api/v1/intake/sign", "/api/v1/intake/receipt"),
     16 * 2**10,
 )
+# A hundred thousand places with their ids, accuracies and moments.
+LARGE_BODIES = {"/api/v1/locate": 16 * 2**20}
 DESCRIPTION = """
 Which grid does a place belong to, who answers for it now, who else, and how sure are we?
 
@@ -99,7 +105,8 @@ def create_app(
         dependencies=[Depends(only_known_parameters)],
     )
     app.state.settings, app.state.database, app.state.revision = settings, database, revision
-    app.state.heatmaps, app.state.rate_limits = HeatmapCache(), RateLimits()
+    app.state.maps, app.state.rate_limits = MapCache(), RateLimits()
+    app.state.hot_spots = Recent()
     app.state.located = None  # set by whoever serves: see api.thin
     app.state.demo, app.state.provider = demo, _provider(settings)
     app.state.refusals, app.state.early_refusals = Refusals(database), Refusals()
@@ -123,6 +130,8 @@ def create_app(
         me,
         exports,
         heatmaps,
+        gridmaps,
+        hotspots,
         tiles,
         audit,
     ):
@@ -151,14 +160,21 @@ def create_app(
     early = app.state.early_refusals
     app.add_middleware(AtOnce, limit=settings.max_concurrent, refusals=early)
     app.add_middleware(
-        BodyLimit, max_bytes=settings.max_body_bytes, smaller=SMALL_BODIES, refusals=early
+        BodyLimit,
+        max_bytes=settings.max_body_bytes,
+        smaller=SMALL_BODIES,
+        larger=LARGE_BODIES,
+        refusals=early,
     )
     app.add_middleware(RequestLimits, refusals=early)
-    app.add_middleware(ThinLocate, state=app.state)
+    thin = Thin(app.state)
+    app.add_middleware(ThinLocate, thin=thin)
     app.add_middleware(LastResort)
     if settings.behind_proxy:
         app.add_middleware(BehindProxy)
-    app.add_middleware(SecurityHeaders, headers=_security_headers(viewer / "index.html"))
+    headers = _security_headers(viewer / "index.html")
+    app.add_middleware(SecurityHeaders, headers=headers)
+    app.state.early = Early(thin, headers, behind_proxy=settings.behind_proxy)
     return app
 
 

@@ -73,9 +73,10 @@ class RateLimits:
         *,
         within_s: float = 60,
         what: str = "this key may ask {limit} times a minute",
+        times: int = 1,
         now: float | None = None,
     ) -> None:
-        """Count one request.
+        """Count one request, or one that is as much work as several.
 
         Raises
         ------
@@ -87,10 +88,10 @@ class RateLimits:
         with self._lock:
             left, at, _ = self._left.get(caller, (float(limit), moment, 0.0))
             left = min(float(limit), left + (moment - at) * a_second)
-            if left < 1:
-                raise TooMany(what.format(limit=limit), (1 - left) / a_second)
-            full_at = moment + (limit - left + 1) / a_second
-            self._left[caller] = (left - 1, moment, full_at)
+            if left < times:
+                raise TooMany(what.format(limit=limit), (times - left) / a_second)
+            full_at = moment + (limit - left + times) / a_second
+            self._left[caller] = (left - times, moment, full_at)
             if len(self._left) > self._kept:
                 self._forget(moment)
 
@@ -110,7 +111,12 @@ def is_secure(request: Request) -> bool:
 
 def cookie_name(request: Request) -> str:
     """Name of the session's cookie; by its prefix a browser knows that no other host set it."""
-    return f"__Host-{COOKIE}" if is_secure(request) else COOKIE
+    return cookie_of(is_secure=is_secure(request))
+
+
+def cookie_of(*, is_secure: bool) -> str:
+    """Name of the session's cookie where it is for HTTPS only, and where it is not."""
+    return f"__Host-{COOKIE}" if is_secure else COOKIE
 
 
 def csrf_token(session_token: str) -> str:
@@ -213,7 +219,7 @@ def needs(*rights: str, before_password: bool = False, heavy: bool = False) -> A
                 caller.require(*rights)
             located: Located | None = request.app.state.located
             if located is not None:
-                located.admit(credential, caller, request.state.caller)
+                located.admissions.admit(credential, caller, request.state.caller)
             yield Access(caller, session)
 
     access.rights = rights  # type: ignore[attr-defined]  # read by the test of the matrix

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -31,17 +32,24 @@ class BehindProxy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Put the outer scheme and address in place of the proxy's."""
         if scope["type"] == "http":
-            said = {
-                name: value.decode("latin-1").rpartition(",")[2].strip()
-                for name, value in scope["headers"]
-                if name in {b"x-forwarded-proto", b"x-forwarded-for"}
-            }
-            if said.get(b"x-forwarded-proto") in {"http", "https"}:
-                scope["scheme"] = said[b"x-forwarded-proto"]
-            address = _address(said.get(b"x-forwarded-for", ""))
+            scheme, address = told_by_proxy(scope["headers"])
+            if scheme:
+                scope["scheme"] = scheme
             if address:
                 scope["client"] = (address, 0)
         await self.app(scope, receive, send)
+
+
+def told_by_proxy(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
+    """Outer scheme and address that the proxy names; '' where it names none."""
+    said = {
+        name: value.decode("latin-1").rpartition(",")[2].strip()
+        for name, value in headers
+        if name in {b"x-forwarded-proto", b"x-forwarded-for"}
+    }
+    scheme = said.get(b"x-forwarded-proto", "")
+    address = _address(said.get(b"x-forwarded-for", ""))
+    return scheme if scheme in {"http", "https"} else "", address
 
 
 def _address(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request
 
 from api.errors import MEDIA_TYPE
+from api.schemas.batches import BatchIn
 from api.schemas.problems import ProblemDetails
 from gis.errors import BadInput, Problem
 
@@ -73,6 +74,8 @@ def complete(document: dict[str, Any]) -> None:
     described = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas = document["components"]["schemas"]
     schemas |= described.pop("$defs") | {"ProblemDetails": described}
+    batch = BatchIn.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= batch.pop("$defs") | {"BatchIn": batch}
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}

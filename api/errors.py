@@ -75,7 +75,9 @@ def problem_response(
     }
     if problems:
         body["problems"] = [
-            {"field": each.field, "reason": each.reason, "remedy": each.remedy} for each in problems
+            {"field": each.field, "reason": each.reason, "remedy": each.remedy}
+            | ({} if each.row is None else {"row": each.row})
+            for each in problems
         ]
     return JSONResponse(
         jsonable_encoder(body), status_code=status.value, media_type=MEDIA_TYPE, headers=headers
@@ -178,6 +180,8 @@ def _headers(error: WanggeError) -> dict[str, str] | None:
         return {"WWW-Authenticate": 'Bearer realm="wangge"'}
     if isinstance(error, TooMany):
         return {"Retry-After": str(math.ceil(error.after_s))}
+    if isinstance(error, Unavailable):
+        return {"Retry-After": "5"}
     return None
 
 

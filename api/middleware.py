@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from api.errors import problem_response
 from gis import guards
@@ -25,6 +25,10 @@ MAX_PARAMETERS: Final = 100
 MAX_HEADER_BYTES: Final = 16 * 1024
 MAX_HEADERS: Final = 100
 BODY_DEPTH: Final = 32
+LARGE_AT_ONCE: Final = 4
+NOT_JSON: Final = (
+    b"multipart/", b"application/x-www-form-urlencoded", b"application/vnd.apache.arrow.stream",
+)  # fmt: skip
 BODY_TIMEOUT_S: Final = 20.0
 SEND_TIMEOUT_S: Final = 30.0
 HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
@@ -142,6 +146,9 @@ class BodyLimit:
     ----------
     smaller
         Limits of the addresses under a path, in bytes, where less than `max_bytes` is enough.
+    larger
+        Limits of single addresses where more is needed. Of bodies over `max_bytes` only
+        `LARGE_AT_ONCE` are held at once, since whoever sends one need not be anybody.
     """
 
     def __init__(
@@ -151,10 +158,15 @@ class BodyLimit:
         smaller: Mapping[str, int],
         timeout_s: float = BODY_TIMEOUT_S,
         refusals: Refusals | None = None,
+        *,
+        larger: Mapping[str, int] | None = None,
     ) -> None:
         self.app, self.max_bytes, self.timeout_s = app, max_bytes, timeout_s
         self.refusals = refusals
         self.smaller = tuple(smaller.items())
+        self.larger = dict(larger or {})
+        self.large = 0
+        """Bodies over `max_bytes` that are held now."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body up to the limit, look at it, then hand it on."""
@@ -164,18 +176,40 @@ class BodyLimit:
         limit = min(
             [self.max_bytes, *(n for path, n in self.smaller if scope["path"].startswith(path))]
         )
+        room = _Room(self, limit, self.larger.get(scope["path"], limit))
         try:
-            async with asyncio.timeout(self.timeout_s):
-                body = await _read(receive, limit)
-        except TimeoutError:
-            _note(self.refusals, scope, HTTPStatus.REQUEST_TIMEOUT, "TooSlow")
-            refusal = problem_response(
-                HTTPStatus.REQUEST_TIMEOUT,
-                f"the body did not arrive within {self.timeout_s:g} s; nothing was changed",
-                headers={"Connection": "close"},
-            )
-            await refusal(scope, receive, send)
-            return
+            try:
+                async with asyncio.timeout(self.timeout_s):
+                    body = await _read(receive, room)
+            except TimeoutError:
+                _note(self.refusals, scope, HTTPStatus.REQUEST_TIMEOUT, "TooSlow")
+                refusal = problem_response(
+                    HTTPStatus.REQUEST_TIMEOUT,
+                    f"the body did not arrive within {self.timeout_s:g} s; nothing was changed",
+                    headers={"Connection": "close"},
+                )
+                await refusal(scope, receive, send)
+                return
+            if room.is_full:
+                await self._refuse_large(scope, receive, send)
+                return
+            await self._hand_on(scope, receive, send, body, room.limit)
+        finally:
+            room.leave()
+
+    async def _refuse_large(self, scope: Scope, receive: Receive, send: Send) -> None:
+        _note(self.refusals, scope, HTTPStatus.SERVICE_UNAVAILABLE, "TooManyAtOnce")
+        refusal = problem_response(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "too many large requests are being worked on; nothing was changed",
+            kind="urn:wangge:error:Unavailable",
+            headers={"Retry-After": "2", "Connection": "close"},
+        )
+        await refusal(scope, receive, send)
+
+    async def _hand_on(
+        self, scope: Scope, receive: Receive, send: Send, body: bytes | None, limit: int
+    ) -> None:
         if body is None:
             return  # the client hung up
         if len(body) > limit:
@@ -187,7 +221,12 @@ class BodyLimit:
             )
             await refusal(scope, receive, send)
             return
-        if (fault := _fault(scope, body, limit)) is not None:
+        fault = None
+        if not _is_binary(scope):
+            # A large body is looked at beside the other requests.
+            look = asyncio.to_thread if len(body) > self.max_bytes else _at_once
+            fault = await look(_fault, body, limit)
+        if fault is not None:
             _note(self.refusals, scope, HTTPStatus.UNPROCESSABLE_ENTITY, "Hostile")
             refusal = problem_response(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -214,24 +253,58 @@ def _note(refusals: Refusals | None, scope: Scope, status: HTTPStatus, reason: s
         refusals.note_early(scope, status, reason)
 
 
-async def _read(receive: Receive, limit: int) -> bytes | None:
-    """The body, or a little more than the limit of it; None when the client hung up."""
+class _Room:
+    """How large a body may become; beyond what all may send there is room for a few."""
+
+    def __init__(self, door: BodyLimit, limit: int, larger: int) -> None:
+        self._door, self._larger, self._holds = door, larger, False
+        self.limit, self.is_full = limit, False
+
+    def takes(self, size: int) -> bool:
+        """Whether a body of so many bytes may go on; takes one of the places of large ones."""
+        if size <= self.limit:
+            return True
+        if self.limit == self._larger or self._holds:
+            return False
+        if self._door.large >= LARGE_AT_ONCE:
+            self.is_full = True
+            return False
+        self._door.large += 1
+        self._holds, self.limit = True, self._larger
+        return size <= self.limit
+
+    def leave(self) -> None:
+        """Let another in."""
+        self._door.large -= self._holds
+        self._holds = False
+
+
+async def _read(receive: Receive, room: _Room) -> bytes | None:
+    """The body, or a little more than there is room for; None when the client hung up."""
     parts: list[bytes] = []
     size, more = 0, True
-    while more and size <= limit:
+    while more and room.takes(size):
         message = await receive()
         if message["type"] != "http.request":
             return None
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         more = message.get("more_body", False)
+    room.takes(size)
     return b"".join(parts)
 
 
-def _fault(scope: Scope, body: bytes, limit: int) -> str | None:
+def _is_binary(scope: Scope) -> bool:
+    """Whether the body is of a form that this door cannot look into: its parser takes care."""
     kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
-    if kind.startswith((b"multipart/", b"application/x-www-form-urlencoded")):
-        return None
+    return kind.startswith(NOT_JSON)
+
+
+async def _at_once(function: Callable[..., str | None], *values: Any) -> str | None:
+    return function(*values)
+
+
+def _fault(body: bytes, limit: int) -> str | None:
     try:
         body.decode()
     except UnicodeDecodeError as error:

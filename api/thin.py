@@ -1,9 +1,9 @@
 """``GET /api/v1/locate`` from memory, beside FastAPI: the same answer without asking the database.
 
-It answers what it can vouch for: a program's key that was let in a second ago, a place within the
-key's area and within a grid, a snapshot that was compared with the database a second ago. All else
-goes on to the route in ``routes/locate.py``, which also lets the key in. While the database is away
-it goes on with what it knows, and says as of when.
+It answers what it can vouch for: a key or session that was let in within a second, a place within
+its area and within a grid, a snapshot that was compared with the database a second ago. All else
+goes on to the route in ``routes/locate.py``, which also lets the caller in. While the database is
+away it goes on with what it knows, and says as of when.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import json
 import logging
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -20,53 +20,45 @@ from urllib.parse import unquote_plus
 
 from pydantic import TypeAdapter
 
+from api.admission import Admissions, Admitted
+from api.auth import cookie_of
 from api.dependencies import parse_time
+from api.language import preferred
 from api.schemas.places import CandidateOut, LocateOut
-from boundaries.access import Caller, Credential
+from boundaries.access import Credential
+from boundaries.access import Scope as Area
 from boundaries.accounts.credentials import KEY_PREFIX
 from gis.audit.journal import Journal
 from gis.errors import WanggeError
+from grids.incidents import asking
 from grids.incidents.responsibility import ASK_BACK_BELOW, position
 from grids.locating.keeper import Keeper
 from grids.locating.snapshot import ON_BORDER_M
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from api.settings import ServerSettings
-    from gis.audit import Context
     from gis.database import Database
+    from grids.incidents.asking import Language
     from grids.locating.facts import EditionFacts, UnitFacts
     from grids.locating.snapshot import Hit, Snapshot
 
 log = logging.getLogger("wangge.api")
 
 PATH: Final = "/api/v1/locate"
-KNOWN: Final = frozenset({"lon", "lat", "at", "accuracy_m", "crs", "category"})
+KNOWN: Final = frozenset({"lon", "lat", "at", "accuracy_m", "crs", "category", "explain"})
 LONGEST_QUERY: Final = 512
-AGAIN_S: Final = 0.5
-"""After so long one request lets the key in anew, the others go on."""
-ADMITTED_S: Final = 1.0
-"""After so long none goes on."""
-CUT_OFF_S: Final = 900.0
-"""How long a key is believed while the database is away."""
 KEPT: Final = 50_000
-WORST_ACCURACY_M: Final = 100_000.0
-RIGHT: Final = "grids.read"
+COUNTY: Final = 6
+MOST_VAGUE_M: Final = 500.0
+"""A vaguer place takes its time, and no connection shall wait for it: the route has threads."""
 _CANDIDATES: Final = TypeAdapter(list[CandidateOut])
 _VARIES: Final = {"at", "as_of", "point", "distance_to_border_m", "confidence", "candidates",
-                  "ask_back"}  # fmt: skip
-
-
-@dataclass(slots=True)
-class Admitted:
-    """A key that was let in, by whom, and when."""
-
-    caller: Caller
-    context: Context
-    at: float
-    again_at: float
-    origins: dict[str, tuple[str, Context]] = field(default_factory=dict)
+                  "ask_back", "ask_back_text", "border"}  # fmt: skip
+_SURE: Final = b'"confidence":null,"candidates":[],"ask_back":false,"ask_back_text":null'
 
 
 class Fixed(NamedTuple):
@@ -81,10 +73,11 @@ class Fixed(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """Hash of the key that a request shows, and the tag of what the client has already."""
+    """Who asks, the tag of what the client has already, and the language it wants."""
 
-    key: bytes
+    credential: Credential
     tag: bytes
+    language: Language
 
 
 class Asked(NamedTuple):
@@ -94,9 +87,12 @@ class Asked(NamedTuple):
     lat: float
     crs: str
     at: datetime
+    is_named: bool
+    """Whether a moment was named, else it is now."""
     seconds: float
     accuracy_m: float | None
     matter: str | None
+    explain: bool
 
 
 class Said(NamedTuple):
@@ -113,55 +109,27 @@ class Located:
 
     keeper: Keeper
     journal: Journal
-    admitted: dict[bytes, Admitted] = field(default_factory=dict)
-
-    def admit(self, credential: Credential, caller: Caller, context: Context) -> None:
-        """A key was let in by the database just now."""
-        if credential.is_key and caller.key_id is not None and caller.may(RIGHT):
-            if len(self.admitted) >= KEPT:
-                self.admitted.clear()
-            now = time.monotonic()
-            context = replace(context, origin="")
-            self.admitted[credential.hash] = Admitted(caller, context, now, now)
-
-    def entry(self, key: bytes) -> Admitted | None:
-        """Whom a key lets in, if the database said so just now."""
-        found = self.admitted.get(key)
-        if found is None:
-            return None
-        now = time.monotonic()
-        age = now - found.at
-        if self.keeper.is_cut_off:
-            return found if age < CUT_OFF_S else None
-        if age > ADMITTED_S:
-            return None
-        if age > AGAIN_S and now - found.again_at > AGAIN_S:
-            found.again_at = now
-            return None  # this one lets the key in anew
-        return found
-
-    def forget(self) -> None:
-        """Somebody's access may have changed: every key is let in anew."""
-        if not self.keeper.is_cut_off:
-            self.admitted.clear()
+    admissions: Admissions
 
 
 class ThinLocate:
     """Answers from memory, or hands on."""
 
-    def __init__(self, app: ASGIApp, state: Any) -> None:
-        self.app, self.state = app, state
-        self._fixed: dict[tuple[Any, ...], Fixed] = {}
-        self._of: Snapshot | None = None
+    def __init__(self, app: ASGIApp, thin: Thin) -> None:
+        self.app, self.thin = app, thin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or hand on."""
         if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "GET":
-            begun = time.perf_counter()
-            answer = self._answer(scope)
+            client = scope.get("client")
+            answer = self.thin.answer(
+                scope["query_string"],
+                scope["headers"],
+                client[0] if client else "",
+                is_encrypted=scope.get("scheme") == "https",
+            )
             if answer is not None:
-                spent = f"locate;dur={(time.perf_counter() - begun) * 1000:.3f}"
-                headers = [*answer.headers, (b"server-timing", spent.encode())]
+                headers = [*answer.headers, (b"vary", b"Accept-Language")]
                 await send(
                     {"type": "http.response.start", "status": answer.status, "headers": headers}
                 )
@@ -169,43 +137,77 @@ class ThinLocate:
                 return
         await self.app(scope, receive, send)
 
-    def _answer(self, scope: Scope) -> Said | None:
-        located: Located | None = self.state.located
-        shown = _shown(scope)
-        if located is None or shown is None or len(scope["query_string"]) > LONGEST_QUERY:
+
+class Thin:
+    """Answers of an application from memory."""
+
+    def __init__(self, state: Any) -> None:
+        self._state = state
+        self._settings: ServerSettings = state.settings
+        self._fixed: dict[tuple[Any, ...], Fixed] = {}
+        self._of: Snapshot | None = None
+
+    def answer(
+        self,
+        query: bytes,
+        headers: Iterable[tuple[bytes, bytes]],
+        origin: str,
+        *,
+        is_encrypted: bool,
+    ) -> Said | None:
+        """What is answered; None where the route has to be asked.
+
+        Parameters
+        ----------
+        headers
+            With names in lower case.
+        origin
+            Network address that it is asked from.
+        """
+        begun = time.perf_counter()
+        located: Located | None = self._state.located
+        if located is None or len(query) > LONGEST_QUERY:
             return None
-        keeper, entry = located.keeper, located.entry(shown.key)
+        keeper = located.keeper
         snapshot = keeper.snapshot if keeper.is_current or keeper.is_cut_off else None
-        if snapshot is None or entry is None:
+        cookie = cookie_of(is_secure=is_encrypted or not self._settings.is_loopback)
+        shown = _shown(headers, cookie.encode())
+        if snapshot is None or shown is None:
+            return None
+        entry = located.admissions.entry(shown.credential, cut_off=keeper.is_cut_off)
+        if entry is None:
             return None
         try:
-            asked = _asked(scope["query_string"], self.state.settings)
-            if asked is None:
-                return None
-            found = self._find(snapshot, asked, entry)
-            if found is None:
+            asked = _asked(query, self._settings)
+            found = asked and self._find(snapshot, asked, entry, shown.language)
+            if asked is None or found is None:
                 return None
             fixed, rest = found
-            if entry.caller.per_minute is not None:
-                self.state.rate_limits.take(entry.caller.key_id, entry.caller.per_minute)
+            caller = entry.caller
+            if caller.per_minute is not None:
+                self._state.rate_limits.take(caller.key_id, caller.per_minute)
             # Before anything is handed out, also where the client has it already.
             if fixed.people:
-                _write_down(scope, located, entry, fixed)
+                located.journal.note(*entry.seen_from(origin), fixed.unit, fixed.grid, fixed.people)
         except (WanggeError, ValueError, OSError):
             return None  # the route says what is wrong
-        as_of = datetime.now(UTC)
         if keeper.is_cut_off:
             as_of = datetime.fromtimestamp(keeper.as_of, UTC)
-        return _said(asked.at, as_of, rest, shown.tag)
+        else:
+            as_of = datetime.now(UTC) if asked.is_named else asked.at
+        return _said(asked.at, as_of, rest, shown.tag, begun)
 
     def _find(
-        self, snapshot: Snapshot, asked: Asked, entry: Admitted
+        self, snapshot: Snapshot, asked: Asked, entry: Admitted, language: Language
     ) -> tuple[Fixed, bytes] | None:
         """What is fixed for the grid of a place, and all of the answer but its times."""
         if asked.matter is not None and asked.matter not in snapshot.roster.categories:
             return None
         hits = snapshot.find(asked.lon, asked.lat, asked.seconds)
-        if "base" not in hits or not entry.caller.scope.covers(hits["base"].grid.unit_code):
+        scope = entry.caller.scope
+        if "base" not in hits or not scope.covers(hits["base"].grid.unit_code):
+            return None
+        if asked.explain and not _sees_all(snapshot, scope, hits["base"].grid.unit_code, asked):
             return None
         hit = hits["base"]
         border_m = hit.compiled.locator.border_distance_m(asked.lon, asked.lat, hit.position)
@@ -214,10 +216,11 @@ class ThinLocate:
         fixed = self._parts(snapshot, hits, asked)
         if fixed is None:
             return None
-        doubt = b'"confidence":null,"candidates":[],"ask_back":false'
+        doubt = _SURE
         if asked.accuracy_m is not None:
-            doubt = _doubt(snapshot, asked, entry, fixed.grid)
-        place = f'"point":{{"lon":{asked.lon!r},"lat":{asked.lat!r},"crs":{json.dumps(asked.crs)}}}'
+            doubt = _doubt(snapshot, asked, entry, fixed.grid, language)
+        crs = '"wgs84"' if asked.crs == "wgs84" else json.dumps(asked.crs)
+        place = f'"point":{{"lon":{asked.lon!r},"lat":{asked.lat!r},"crs":{crs}}}'
         place += f',"distance_to_border_m":{border_m!r}'
         return fixed, b",".join((place.encode(), doubt, fixed.json))
 
@@ -226,11 +229,13 @@ class ThinLocate:
         if snapshot is not self._of:
             self._fixed, self._of = {}, snapshot
         places = ((kind, hit.compiled.edition.id, hit.position) for kind, hit in hits.items())
-        key = (asked.matter, *places)
+        key = (asked.matter, asked.explain, *places)
         found = self._fixed.get(key)
         if found is not None and found.since <= asked.seconds < found.until:
             return found
-        answer = snapshot.answer(asked.lon, asked.lat, at=asked.at, matter=asked.matter)
+        answer = snapshot.answer(
+            asked.lon, asked.lat, at=asked.at, matter=asked.matter, explain=asked.explain
+        )
         if answer is None or answer.reason == "on_border":
             return None
         grid = hits["base"].grid
@@ -244,11 +249,13 @@ class ThinLocate:
         spans: list[EditionFacts | UnitFacts] = [hit.compiled.edition for hit in hits.values()]
         spans += snapshot.chain(grid.unit_code, asked.seconds) or ()
         told = LocateOut.of(answer, "wgs84", asked.matter)
+        people = [each.person_id for each in answer.responsible]
+        people += [each.person for each in answer.duties.considered] if answer.duties else []
         fixed = Fixed(
             since=max(since, *(each.since for each in spans)),
             until=min(until, *(each.until for each in spans)),
             json=told.model_dump_json(exclude=_VARIES).encode()[1:-1],
-            people=" ".join(str(each.person_id) for each in answer.responsible),
+            people=" ".join(dict.fromkeys(map(str, people))),
             unit=grid.unit_code,
             grid=grid.grid_id,
         )
@@ -258,22 +265,44 @@ class ThinLocate:
         return fixed
 
 
-def _shown(scope: Scope) -> Shown | None:
-    """The key that a request shows, and the tag of what the client has; None without one key."""
-    secret, tag = None, b""
-    for name, value in scope["headers"]:
+def _sees_all(snapshot: Snapshot, scope: Area, unit: str, asked: Asked) -> bool:
+    """Whether everybody who may be considered for a place lies in the caller's sight.
+
+    Who is assigned to a grid or unit of a county, or stands in there, is seen by whoever sees the
+    county; departments of what is above it are not.
+    """
+    concerned = snapshot.roster.concerned(unit, asked.matter, asked.seconds)
+    return scope.covers(unit[:COUNTY]) and all(len(each.area) >= COUNTY for each in concerned)
+
+
+def _shown(headers: Iterable[tuple[bytes, bytes]], cookie: bytes) -> Shown | None:
+    """Who asks, by one key or session; None where it is not plain."""
+    secret, cookies, tag, language = None, b"", b"", b""
+    for name, value in headers:
         if name == b"authorization":
             if secret is not None:
                 return None
             secret = value
+        elif name == b"cookie":
+            cookies += value + b";"
         elif name == b"if-none-match":
             tag = value
-    if secret is None or secret[:7].lower() != b"bearer ":
-        return None
-    text = secret[7:].strip().decode("latin-1")
-    if not text.startswith(KEY_PREFIX):
-        return None
-    return Shown(Credential.of(text, is_key=True).hash, tag)
+        elif name == b"accept-language":
+            language = value
+    if secret is not None:
+        if secret[:7].lower() != b"bearer " or not (key := secret[7:].strip()).startswith(_KEY):
+            return None
+        credential = Credential(hashlib.sha256(key).digest(), is_key=True)
+    else:
+        tokens = [each for each in cookies.split(b";") if each.strip().startswith(cookie + b"=")]
+        if len(tokens) != 1:
+            return None
+        token = tokens[0].strip()[len(cookie) + 1 :].strip(b'"')
+        credential = Credential(hashlib.sha256(token).digest(), is_key=False)
+    return Shown(credential, tag, preferred(language.decode("latin-1")))
+
+
+_KEY: Final = KEY_PREFIX.encode()
 
 
 def _asked(query: bytes, settings: ServerSettings) -> Asked | None:
@@ -292,41 +321,47 @@ def _asked(query: bytes, settings: ServerSettings) -> Asked | None:
         lon, lat = position(lon, lat, crs)
     at = parse_time(found["at"], "at", settings) if "at" in found else datetime.now(UTC)
     accuracy = float(found["accuracy_m"]) if "accuracy_m" in found else None
-    if accuracy is not None and not 0 < accuracy <= WORST_ACCURACY_M:
+    if accuracy is not None and not 0 < accuracy <= MOST_VAGUE_M:
         return None
-    return Asked(lon, lat, crs, at, at.timestamp(), accuracy, found.get("category"))
+    explain = found.get("explain", "false")
+    if explain not in ("true", "false"):
+        return None
+    matter = found.get("category")
+    return Asked(
+        lon, lat, crs, at, "at" in found, at.timestamp(), accuracy, matter, explain == "true"
+    )
 
 
-def _write_down(scope: Scope, located: Located, entry: Admitted, fixed: Fixed) -> None:
-    client = scope.get("client")
-    origin = client[0] if client else ""
-    known = entry.origins.get(origin)
-    if known is None:
-        known = (f"{entry.caller.key_id}@{origin}", replace(entry.context, origin=origin))
-        entry.origins[origin] = known
-    located.journal.note(*known, fixed.unit, fixed.grid, fixed.people)
-
-
-def _doubt(snapshot: Snapshot, asked: Asked, entry: Admitted, grid: int) -> bytes:
+def _doubt(
+    snapshot: Snapshot, asked: Asked, entry: Admitted, grid: int, language: Language
+) -> bytes:
     found = snapshot.candidates(
         asked.lon, asked.lat, asked.seconds, asked.accuracy_m or 0, entry.caller.scope
     )
     confidence = next((each.share for each in found if each.grid_id == grid), 0.0)
-    shown = _CANDIDATES.dump_json(
-        [CandidateOut(grid_id=each.grid_id, code=each.code, share=each.share) for each in found]
+    shown = _CANDIDATES.dump_json([CandidateOut.of(each) for each in found])
+    asks = confidence < ASK_BACK_BELOW
+    text = asking.doubt(found, language) if asks and found else None
+    sure = (
+        f'"confidence":{confidence!r},"ask_back":{"true" if asks else "false"},'
+        f'"ask_back_text":{json.dumps(text, ensure_ascii=False)},"candidates":'
     )
-    ask_back = "true" if confidence < ASK_BACK_BELOW else "false"
-    sure = f'"confidence":{confidence!r},"ask_back":{ask_back},"candidates":'
     return sure.encode() + shown
 
 
-def _said(at: datetime, as_of: datetime, rest: bytes, known: bytes) -> Said:
+def _said(at: datetime, as_of: datetime, rest: bytes, known: bytes, begun: float) -> Said:
     tag = b'W/"' + hashlib.blake2b(rest, digest_size=12).hexdigest().encode() + b'"'
-    headers = [(b"etag", tag), (b"cache-control", b"private, no-cache")]
+    spent = f"locate;dur={(time.perf_counter() - begun) * 1000:.3f}"
+    headers = [
+        (b"etag", tag),
+        (b"cache-control", b"private, no-cache"),
+        (b"server-timing", spent.encode()),
+    ]
     if tag in known:
         return Said(304, headers, b"")
-    times = f'{{"at":"{_written(at)}","as_of":"{_written(as_of)}",'
-    body = times.encode() + rest + b"}"
+    first = _written(at)
+    times = f'{{"at":"{first}","as_of":"{first if as_of is at else _written(as_of)}",'
+    body = times.encode() + rest + b',"border":null}'
     length = str(len(body)).encode()
     headers += [(b"content-type", b"application/json"), (b"content-length", length)]
     return Said(200, headers, body)
@@ -349,11 +384,12 @@ def begin(state: Any, database: Database, stopping: Event) -> list[Thread]:
         log.warning("locate asks the database each time: %s: %s", folder, error.strerror)
         return []
     keeper = Keeper(database, folder / "index")
-    located = Located(keeper, journal)
-    keeper.on_access = located.forget
+    located = Located(keeper, journal, Admissions(database))
+    keeper.on_access = located.admissions.look_again
     state.located = located
     threads = [
         Thread(target=keeper.keep, args=(stopping,), daemon=True),
+        Thread(target=located.admissions.keep_renewing, args=(stopping,), daemon=True),
         Thread(target=located.journal.keep_entering, args=(stopping,), daemon=True),
     ]
     for thread in threads:

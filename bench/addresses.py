@@ -1,16 +1,21 @@
 """How well addresses are found: ``python -m bench.addresses``.
 
-The house numbers of the OpenStreetMap extracts of San Francisco and Monaco, and a sample of the
-demo county's buildings, each asked for as it is written, in short forms, with one typing error made
-by a seeded generator, and with a fifth of the streets or of the numbers taken out of the gazetteer.
-An answer is right within 100 m of the true place; sure and not right is wrong. Beside it what cpca
-and jionlp make of the addresses of ``tests/grids/addresses/cases.py``, where ``--peers`` names a
-Python that has them.
+The house numbers of the OpenStreetMap extracts of San Francisco and Monaco, and those of the demo
+county's buildings, each asked for as it is written, in short forms, with one typing error made by
+a seeded generator, and with a fifth of the streets or of the numbers taken out of the gazetteer.
+An answer is right within 100 m of the true place; sure and not right is wrong.
+
+The streets (villages, groups) of each set are divided into two halves, which have typing errors of
+their own seed each: ``--choose`` looks at the one half and prints what each pair of thresholds
+would make of it; without it the other half is judged, on which nothing is chosen. Beside it what
+cpca and jionlp make of the addresses of ``tests/grids/addresses/cases.py``, where ``--peers`` names
+a Python that has them.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -19,27 +24,28 @@ import statistics
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from bench import slips
 from data import schema
 from data.importers.run import run_import
 from data.sample.files import write
 from data.sample.place import build
 from gis.database import Database
 from gis.settings import DatabaseSettings
-from grids.addresses import latin
+from grids.addresses import candidates, latin
 from grids.addresses.candidates import distance_m
-from grids.addresses.gazetteer import OF_BUILDINGS
 from grids.addresses.parsing import lexicon_of, parse, whole_key
 from grids.addresses.search import search
 from tests.grids.addresses import cases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -50,50 +56,40 @@ SETS = {
 }
 DEMO = "990121"
 RIGHT_M = 100.0
-SEED = 20261126
-# Neighbours on the keyboard.
-ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-NEXT = {
-    c: "".join(row[max(0, i - 1) : i] + row[i + 1 : i + 2])
-    for row in ROWS
-    for i, c in enumerate(row)
-}
+SEEDS = {"chosen on": 20261126, "held out": 77003}
 SHORT = {long: short for short, long in reversed(latin.TYPES.items())} | {
     long: short for short, long in latin.DIRECTIONS.items() if len(short) == 1
 }
-HAN = "东西南北中大小新民和平安兴建设光明华文路街巷图格标高"
-
-Asked = tuple[str, float, float]
 
 
-def slip(text: str, places: list[int], rng: random.Random) -> str:
-    """One character left out, doubled, exchanged with the next or struck beside."""
-    at = rng.choice(places)
-    kind = rng.choice(("out", "twice", "swap", "beside"))
-    c = text[at]
-    if kind == "out":
-        return text[:at] + text[at + 1 :]
-    if kind == "twice":
-        return text[:at] + c + text[at:]
-    if kind == "swap" and at + 1 in places and text[at + 1] != c:
-        return text[:at] + text[at + 1] + c + text[at + 2 :]
-    if c.isdigit():
-        other = rng.choice([d for d in "0123456789" if d != c])
-    elif c.isascii():
-        other = rng.choice(NEXT.get(c.lower(), "e") or "e")
-    else:
-        other = rng.choice([h for h in HAN if h != c])
-    return text[:at] + other + text[at + 1 :]
+@dataclass(frozen=True)
+class Asked:
+    """An address as it is asked for, and where it truly is."""
+
+    text: str
+    lon: float
+    lat: float
+    kind: str = ""
 
 
-def letters(text: str) -> list[int]:
-    """Places of a name's letters."""
-    return [at for at, c in enumerate(text) if c.isalpha()]
+@dataclass(frozen=True)
+class Got:
+    """What became of one."""
 
+    asked: Asked
+    is_right: bool
+    is_sure: bool
+    is_another: bool
+    """Whether the text is, letter by letter, the address of another house, or begins with it."""
+    score: float
+    lead: float
+    method: str
+    ms: float
 
-def anywhere(text: str) -> list[int]:
-    """Places of letters and figures."""
-    return [at for at, c in enumerate(text) if c.isalnum()]
+    @property
+    def is_wrong(self) -> bool:
+        """Sure and not right."""
+        return self.is_sure and not self.is_right
 
 
 def shortened(text: str) -> str:
@@ -101,28 +97,96 @@ def shortened(text: str) -> str:
     return " ".join(SHORT.get(latin.folded(word), word) for word in text.split(" "))
 
 
-def report(name: str, found: list[tuple[bool, bool, bool, bool, float]]) -> None:
-    """One line of the table."""
-    n = len(found)
-    share = [f"{sum(each[i] for each in found) / n:8.2%}" for i in range(4)]
-    print(f"{name:42} {n:6} {'  '.join(share)}  {statistics.median(f[4] for f in found):6.1f}")
+def without_divisions(text: str) -> str:
+    return re.sub(r"^示范旗(示范街道|..镇|..苏木)", "", text)
 
 
-def ask(
-    session: Session, asked: list[Asked], known: set[str]
-) -> list[tuple[bool, bool, bool, bool, float]]:
-    """Of each: whether the first is right, sure, sure and wrong, another's address; ms."""
+def half_of(street: str) -> str:
+    """Which half a street belongs to, whatever else there is."""
+    digest = hashlib.sha256(f"wangge {street}".encode()).digest()
+    return "held out" if digest[0] % 2 else "chosen on"
+
+
+def names_another(text: str, known: set[str]) -> bool:
+    """Whether a text is an address of the gazetteer, with nothing or more words behind it."""
+    key = whole_key(text)
+    return any(
+        key[:end] in known and not (key[end - 1].isdigit() and key[end : end + 1].isdigit())
+        for end in range(len(key), 2, -1)
+    )
+
+
+def ask(session: Session, asked: Sequence[Asked], known: set[str]) -> list[Got]:
     out = []
-    for text, lon, lat in asked:
+    for each in asked:
         start = time.perf_counter()
-        answers = search(session, text)
+        answers = search(session, each.text)
         took = 1000 * (time.perf_counter() - start)
         first = answers[0] if answers else None
-        right = first is not None and distance_m(first.lon, first.lat, lon, lat) <= RIGHT_M
-        sure = first is not None and first.is_confident
-        wrong = sure and not right
-        out.append((right, sure, wrong, wrong and whole_key(text) in known, took))
+        if first is None:
+            out.append(
+                Got(
+                    each,
+                    is_right=False,
+                    is_sure=False,
+                    is_another=False,
+                    score=0.0,
+                    lead=0.0,
+                    method="",
+                    ms=took,
+                )
+            )
+            continue
+        away = [
+            other.score
+            for other in answers[1:]
+            if distance_m(first.lon, first.lat, other.lon, other.lat) >= candidates.SAME_PLACE_M
+        ]
+        out.append(
+            Got(
+                each,
+                is_right=distance_m(first.lon, first.lat, each.lon, each.lat) <= RIGHT_M,
+                is_sure=first.is_confident,
+                is_another=names_another(each.text, known),
+                score=first.score,
+                lead=first.score - max(away, default=0.0),
+                method=first.method,
+                ms=took,
+            )
+        )
     return out
+
+
+def report(name: str, got: list[Got]) -> None:
+    """One line of the table: right, sure, wrong, of these another's address, wrong without them."""
+    n = len(got)
+    if n == 0:
+        return
+    others = sum(each.is_another and not each.is_right for each in got)
+    wrong = sum(each.is_wrong for each in got)
+    unknowable = sum(each.is_wrong and each.is_another for each in got)
+    rest = (wrong - unknowable) / max(1, n - others)
+    shares = [sum(each.is_right for each in got), sum(each.is_sure for each in got), wrong,
+              unknowable]  # fmt: skip
+    shown = "  ".join(f"{each / n:8.2%}" for each in shares)
+    ms = statistics.median(each.ms for each in got)
+    print(f"{name:48} {n:6} {shown}  {rest:8.2%}  {ms:6.1f}", flush=True)
+
+
+def thresholds(name: str, got: list[Got]) -> None:
+    """What each pair of thresholds would make of what was asked, another's addresses apart."""
+    fair = [each for each in got if not (each.is_another and not each.is_right)]
+    print(f"{name}: sure / wrong of {len(fair)}, by least score (down) and lead (across)")
+    leads = (0.02, 0.05, 0.10, 0.15, 0.20, 0.25)
+    print("       " + "".join(f"{lead:>16.2f}" for lead in leads))
+    for least in (0.70, 0.75, 0.80, 0.85, 0.90, 0.95):
+        line = []
+        for lead in leads:
+            sure = [e for e in fair if e.method in candidates.SURE and e.score >= least
+                    and e.lead >= lead]  # fmt: skip
+            wrong = sum(not each.is_right for each in sure)
+            line.append(f"{len(sure) / len(fair):7.2%} {wrong / len(fair):6.2%}")
+        print(f"  {least:.2f} " + "  ".join(line))
 
 
 def fill(database: Database) -> None:
@@ -145,51 +209,74 @@ def fill_demo(database: Database) -> None:
                        county=None if kind == "units" else DEMO)  # fmt: skip
 
 
-def truths(session: Session, county: str, *, of_buildings: bool) -> list[Asked]:
-    rows = session.execute(
-        sa.text(
-            "SELECT label, ST_X(geom) AS lon, ST_Y(geom) AS lat FROM addresses "
-            "WHERE county_code = :county AND (source = :source) = :is_of_buildings "
-            "AND number_to IS NULL AND number IS NOT NULL ORDER BY id"
-        ),
-        {"county": county, "source": OF_BUILDINGS, "is_of_buildings": of_buildings},
+def rows_of(session: Session, county: str) -> list[Any]:
+    return list(
+        session.execute(
+            sa.text(
+                "SELECT id, label, street_key, ST_X(geom) AS lon, ST_Y(geom) AS lat FROM addresses "
+                "WHERE county_code = :county AND number_to IS NULL AND number IS NOT NULL "
+                "AND street_key IS NOT NULL ORDER BY id"
+            ),
+            {"county": county},
+        )
     )
-    return [(row.label, row.lon, row.lat) for row in rows]
 
 
-def evaluate(session: Session, name: str, asked: list[Asked], change: Callable[[str], str]) -> None:
-    known = {whole_key(label) for label in session.scalars(sa.text("SELECT label FROM addresses"))}
-    report(name, ask(session, [(change(text), lon, lat) for text, lon, lat in asked], known))
-
-
-def held_out(session: Session, name: str, county: str, *, what: str, most: int) -> None:
+def missing(
+    session: Session, county: str, rows: Sequence[Any], *, what: str, rng: random.Random, most: int,
+    known: set[str],
+) -> list[Got]:  # fmt: skip
     """Ask for what is not there: a fifth of the streets, or of the numbers, taken away before."""
-    rng = random.Random(SEED)
-    rows = session.execute(
-        sa.text("SELECT id, label, street_key, ST_X(geom), ST_Y(geom) FROM addresses "
-                "WHERE county_code = :county AND number IS NOT NULL AND street_key IS NOT NULL "
-                "AND number_to IS NULL ORDER BY id"),
-        {"county": county},
-    ).all()  # fmt: skip
     keys = sorted({row.street_key for row in rows})
     gone = set(rng.sample(keys, len(keys) // 5)) if what == "streets" else set()
     out = set(rng.sample([row.id for row in rows], len(rows) // 5)) if not gone else set()
-    asked = [row for row in rows if row.street_key in gone or row.id in out]
+    taken = [row for row in rows if row.street_key in gone or row.id in out]
     with session.begin_nested() as before:
         session.execute(sa.text("DELETE FROM addresses WHERE id = ANY(:ids)"),
-                        {"ids": [row.id for row in asked]})  # fmt: skip
+                        {"ids": [row.id for row in taken]})  # fmt: skip
         session.execute(
             sa.text("DELETE FROM address_names WHERE county_code = :county AND key = ANY(:gone)"),
             {"county": county, "gone": sorted(gone)},
         )
-        chosen = rng.sample(asked, min(most, len(asked)))
-        evaluate(session, f"{name}, {what} that are not there",
-                 [(row[1], row[3], row[4]) for row in chosen], str)  # fmt: skip
+        chosen = rng.sample(taken, min(most, len(taken)))
+        got = ask(session, [Asked(row.label, row.lon, row.lat) for row in chosen],
+                  known - {whole_key(row.label) for row in taken})  # fmt: skip
         before.rollback()
+    return got
 
 
-def without_divisions(text: str) -> str:
-    return re.sub(r"^示范旗(示范街道|..镇|..苏木)", "", text)
+def evaluate(
+    session: Session, name: str, county: str, *, half: str, most: int, choose: bool
+) -> None:
+    rng = random.Random(SEEDS[half])
+    everything = rows_of(session, county)
+    rows = [row for row in everything if half_of(row.street_key) == half]
+    labels = [row.label for row in everything]
+    known = {whole_key(label) for label in labels}
+    known |= {whole_key(without_divisions(label)) for label in labels}
+    sample = rng.sample(rows, min(most, len(rows)))
+    plain = [Asked(row.label, row.lon, row.lat) for row in sample]
+
+    def changed(change: Callable[[str], str]) -> list[Got]:
+        return ask(session, [Asked(change(e.text), e.lon, e.lat) for e in plain], known)
+
+    report(f"{name}, as written", changed(str))
+    report(f"{name}, in short",
+           changed(without_divisions if county == DEMO else shortened))  # fmt: skip
+    slipped = []
+    for each in plain:
+        kind, text = slips.any_slip(each.text, rng)
+        slipped.append(Asked(text, each.lon, each.lat, kind))
+    got = ask(session, slipped, known)
+    report(f"{name}, a slip in any part", got)
+    for kind in sorted({each.kind for each in slipped}):
+        report(f"    {kind}", [each for each in got if each.asked.kind == kind])
+    for what in ("streets", "numbers"):
+        lost = missing(session, county, rows, what=what, rng=rng, most=most, known=known)
+        report(f"{name}, {what} that are not there", lost)
+        got += lost
+    if choose:
+        thresholds(name, got)
 
 
 def peers(python: str) -> None:
@@ -242,48 +329,47 @@ def ours() -> None:
           f"street/number/building/unit {right['split']}")  # fmt: skip
 
 
+def searches(database: Database, given: argparse.Namespace) -> None:
+    half = "chosen on" if given.choose else "held out"
+    print(f"the half that is {half}")
+    print(f"{'':48} {'n':>6} {'right':>8}  {'sure':>8}  {'wrong':>8}  {'another':>8}  "
+          f"{'w/o':>8}  {'ms':>6}")  # fmt: skip
+    for name, county in [*((name, county) for name, (county, _) in SETS.items()), ("demo", DEMO)]:
+        if given.only and given.only != name:
+            continue
+        with database.transaction(timeout_s=0) as session:
+            # The gazetteers of three places: a county sees its own.
+            for table in ("addresses", "address_names"):
+                session.execute(sa.text(f"DELETE FROM {table} WHERE county_code <> :county"),
+                                {"county": county})  # fmt: skip
+            most = given.demo if county == DEMO else given.most
+            evaluate(session, name, county, half=half, most=most, choose=given.choose)
+            session.rollback()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--demo", type=int, default=2000, help="buildings of the demo asked for")
-    parser.add_argument("--most", type=int, default=100_000, help="of each extract")
+    parser.add_argument("--demo", type=int, default=2000, help="houses of the demo asked for")
+    parser.add_argument("--most", type=int, default=100_000, help="houses of each extract")
+    parser.add_argument("--only", help="one of the sets: San Francisco, Monaco, demo")
+    parser.add_argument("--choose", action="store_true", help="look at the half to choose on")
     parser.add_argument("--peers", help="a Python that has cpca and jionlp")
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"))
+    parser.add_argument("--kept", type=Path, help="a folder whose gazetteers are used again")
     given = parser.parse_args()
     ours()
     if given.peers:
         peers(given.peers)
     with tempfile.TemporaryDirectory(prefix="wangge-bench-", dir=given.folder) as folder:
         Path(folder).chmod(0o755)
-        with Database.open(DatabaseSettings(data_dir=Path(folder) / "data")) as database:
+        home = given.kept or Path(folder)
+        is_new = not (home / "data").exists()
+        with Database.open(DatabaseSettings(data_dir=home / "data")) as database:
+            schema.upgrade(database)
+            if is_new:
+                fill(database)
+                fill_demo(database)
             searches(database, given)
-
-
-def searches(database: Database, given: argparse.Namespace) -> None:
-    schema.upgrade(database)
-    fill(database)
-    print(f"{'':42} {'n':>6} {'right':>8}  {'sure':>8}  {'wrong':>8}  {'other':>8}  {'ms':>6}")
-    for name, (county, _) in SETS.items():
-        with database.transaction(timeout_s=0) as session:
-            asked = truths(session, county, of_buildings=False)
-            random.Random(SEED).shuffle(asked)
-            several(session, name, county, asked[: given.most])
-    with database.transaction() as session:
-        session.execute(sa.text("TRUNCATE addresses, address_names"))
-    fill_demo(database)
-    with database.transaction(timeout_s=0) as session:
-        asked = truths(session, DEMO, of_buildings=True)
-        several(session, "demo", DEMO, random.Random(SEED).sample(asked, given.demo))
-
-
-def several(session: Session, name: str, county: str, asked: list[Asked]) -> None:
-    rng = random.Random(SEED)
-    evaluate(session, f"{name}, as written", asked, str)
-    short = without_divisions if county == DEMO else shortened
-    evaluate(session, f"{name}, in short", asked, short)
-    evaluate(session, f"{name}, a slip in the name", asked, lambda t: slip(t, letters(t), rng))
-    evaluate(session, f"{name}, a slip anywhere", asked, lambda t: slip(t, anywhere(t), rng))
-    for what in ("streets", "numbers"):
-        held_out(session, name, county, what=what, most=len(asked))
 
 
 if __name__ == "__main__":

@@ -75,7 +75,30 @@ def findings(session: Session, say: Callable[[str], None] | None = None) -> list
         found.append(Finding(name, breaches))
     found.append(_tilings(session, say))
     found.append(_security(session, say))
+    found.append(characters(session, say))
     return found
+
+
+def characters(session: Session, say: Callable[[str], None] | None = None) -> Finding:
+    """Whether names in Chinese have trigrams: a character type of C knows ASCII alone."""
+    name = "the database knows letters beyond A to Z"
+    if say:
+        say(name)
+    kind, is_known = session.execute(
+        sa.text(
+            "SELECT datctype, cardinality(show_trgm('人民路')) > 0 FROM pg_database "
+            "WHERE datname = current_database()"
+        )
+    ).one()
+    if is_known:
+        return Finding(name)
+    problem = Problem(
+        f"its character type is {kind}: names of streets that are like another are not found by "
+        "their trigrams",
+        "Back it up, make the database anew with "
+        "createdb --template=template0 --encoding=UTF8 --lc-ctype=C.UTF-8, and restore it",
+    )
+    return Finding(name, [problem])
 
 
 def _security(session: Session, say: Callable[[str], None] | None) -> Finding:

@@ -6,24 +6,28 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, TypedDict, TypeVar, Unpack
 
 import geopandas as gpd
+import numpy as np
+import pandas as pd
 import sqlalchemy as sa
 
 from boundaries import editions
 from gis.errors import BadInput, Problem
 from grids import service
-from grids.models import Cell, GridShape
+from grids.models import Building, Cell, GridShape
 from grids.plans import locks, opening
 from grids.plans.models import PlanLock
 from grids.redistricting import AREA_TYPES, draw, moved_curve
+from grids.redistricting.camps import camp_problems
 from grids.redistricting.checks import figure_problems
+from grids.redistricting.limits import Limits
+from grids.redistricting.pins import pin_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    import pandas as pd
     from sqlalchemy.orm import Session
 
     from boundaries.models import Edition
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 HAN: Final = re.compile("[\u4e00-\u9fff]")
 SECOND: Final = "incidents"
 """The second measure that the database can count."""
+
+Table = TypeVar("Table", bound=pd.DataFrame)
 
 
 class Wishes(TypedDict, total=False):
@@ -57,8 +63,8 @@ class Layers:
     Attributes
     ----------
     frames
-        ``area``, ``buildings``, ``barriers`` and, where they are asked for, ``before`` and
-        ``locked``, as `draw` takes them.
+        ``area``, ``buildings``, ``barriers`` and, where they are asked for, ``before``,
+        ``locked``, ``pinned`` and ``camps``, as `draw` takes them.
     prices
         Name of the prices for the area type that all units share; None where they differ.
     identities
@@ -78,7 +84,10 @@ def read_layers(
     tolerance: float | None = None,
     before: int | None = None,
     second: str | None = None,
+    pinned: pd.DataFrame | None = None,
+    camps: gpd.GeoDataFrame | None = None,
     most_buildings: int | None = None,
+    more: Sequence[Problem] = (),
 ) -> Layers:
     """Layers of an area as they are now, for `draw` and `moved_curve`.
 
@@ -90,22 +99,26 @@ def read_layers(
         Edition to change as little as possible. What is locked in it, where it is a plan, stays.
     second
         ``incidents`` counts those of the last year by the building nearest to each.
+    pinned, camps
+        As `draw` takes them: ``building_id`` is the number of a building in the database. Where
+        a row has none, ``external_id`` names it by its id in the source it was imported from.
     most_buildings
         More than so many are refused.
+    more
+        Problems of other figures, to be told together with these.
 
     Raises
     ------
     BadInput
         Target, tolerance or second measure cannot be used, the edition before has no grid in the
-        area, or it is too large.
+        area, a pin or camp is of no building or grid there, or the area is too large. With every
+        problem of figures, pins and camps.
     """
     asked = (300 if target is None else target, 0.1 if tolerance is None else tolerance)
-    problems = list(figure_problems(*asked))
+    problems = [*figure_problems(*asked), *more]
     if second not in {None, SECOND}:
         remedy = f"Use {SECOND}; other columns are taken from files"
         problems.append(Problem(f"second is {second!r}", remedy, field="second"))
-    if problems:
-        raise BadInput(problems)
     now = datetime.now(UTC)
     area, buildings, barriers = service.planning_input(session, area_code, now)
     if buildings.empty:
@@ -119,6 +132,15 @@ def read_layers(
                 field="area",
             )
         )
+    older = None if before is None else _older_grids(session, area_code, before)
+    if pinned is not None:
+        pinned = _by_number(session, area_code, pinned, "pinned", problems)
+        problems += _but_told(problems, pin_problems(pinned, buildings, older))
+    if camps is not None:
+        camps = _by_number(session, area_code, camps, "camps", problems)
+        problems += _but_told(problems, camp_problems(camps, buildings))
+    if problems:
+        raise BadInput(problems)
     kinds = [kind or "urban" for kind in area["area_type"]]
     norms = [AREA_TYPES[kind] for kind in kinds]
     area["target"] = [norm.target if target is None else target for norm in norms]
@@ -128,8 +150,9 @@ def read_layers(
         buildings[second] = [counted.get(number, 0) for number in buildings["id"]]
     frames = {"area": area, "buildings": buildings, "barriers": barriers}
     identities: dict[str, int] = {}
-    if before is not None:
-        older = _older_grids(session, area_code, before)
+    wanted = {"pinned": pinned, "camps": camps}
+    frames |= {name: layer for name, layer in wanted.items() if layer is not None and len(layer)}
+    if older is not None:
         identities = dict(zip(older["code"], older["grid_id"], strict=True))
         frames["before"] = older
         held = set(
@@ -152,6 +175,8 @@ def draw_draft(
     seed: int = 1,
     title: str | None = None,
     before: int | None = None,
+    pinned: pd.DataFrame | None = None,
+    camps: gpd.GeoDataFrame | None = None,
     most_buildings: int | None = None,
     progress: Callable[[str, float], None] | None = None,
     **wishes: Unpack[Wishes],
@@ -165,6 +190,9 @@ def draw_draft(
     before
         Edition to change as little as possible: grids whose code lives on keep their identity,
         and what is locked in it stays, and is locked in the new one.
+    pinned, camps
+        Buildings held in a grid of the edition before, and places where households live part of
+        the year, by buildings of the database: see `read_layers`.
     wishes
         Prices are by default those of the area type that all units share.
 
@@ -184,7 +212,10 @@ def draw_draft(
         tolerance=tolerance,
         before=before,
         second=wishes.get("second"),
+        pinned=pinned,
+        camps=camps,
         most_buildings=most_buildings,
+        more=_limits(wishes).problems(),
     )
     area = layers.frames["area"]
     if wishes.get("prices") is None:
@@ -211,7 +242,8 @@ def draw_draft(
         author=author,
         cells=plan.cells,
         rules={"seed": seed, "target": target, "tolerance": tolerance}
-        | {name: value for name, value in wishes.items() if value not in {None, math.inf}},
+        | {name: value for name, value in wishes.items() if value not in {None, math.inf}}
+        | {name: len(layers.frames[name]) for name in ("pinned", "camps") if name in layers.frames},
         based_on=before,
         identities=layers.identities,
     )
@@ -244,6 +276,63 @@ def change_curve(
         effort=wishes.get("effort"),
         progress=progress,
     )
+
+
+def _limits(wishes: Wishes) -> Limits:
+    return Limits(
+        wishes.get("count"),
+        wishes.get("minimum"),
+        wishes.get("maximum"),
+        wishes.get("compactness_floor", 0.0),
+        wishes.get("walk_m", math.inf),
+        wishes.get("travel_min", math.inf),
+    )
+
+
+def _by_number(
+    session: Session, area_code: str, table: Table, source: str, problems: list[Problem]
+) -> Table:
+    """A table of buildings by their numbers here; told are ids of a source that name none or two.
+
+    A number that a format without missing whole numbers made a fraction is made whole.
+    """
+    if "building_id" not in table.columns and "external_id" not in table.columns:
+        return table
+    number = pd.Series(None, index=range(len(table)), dtype=object)
+    if "building_id" in table.columns:
+        given = table["building_id"].reset_index(drop=True).astype(object)
+        whole = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float)
+        number = given.where(given.notna(), None)
+        for row in np.flatnonzero(np.isfinite(whole) & (whole == np.floor(whole))):
+            number[row] = int(whole[row])
+    if "external_id" in table.columns:
+        names = table["external_id"].reset_index(drop=True)
+        names = names[number.isna() & names.notna()].astype(str)
+        known: dict[str, list[int]] = {}
+        for found in session.execute(
+            sa.select(Building.id, Building.external_id).where(
+                Building.county_code == area_code[:6],
+                Building.external_id.in_(sorted(set(names))),
+            )
+        ):
+            known.setdefault(found.external_id, []).append(found.id)
+        for row, name in names.items():
+            numbers = known.get(name, [])
+            if len(numbers) == 1:
+                number[row] = numbers[0]
+                continue
+            reason = f"{len(numbers) or 'no'} buildings have the id {name} in their source"
+            remedy = "Give building_id, the number of the building here"
+            problems.append(Problem(reason, remedy, source, int(str(row)) + 1, "external_id"))
+    return table.assign(building_id=number.to_numpy())
+
+
+def _but_told(told: Sequence[Problem], found: Sequence[Problem]) -> list[Problem]:
+    """Problems but those of buildings of rows that something is wrong with already."""
+    rows = {(each.source, each.row) for each in told}
+    return [
+        each for each in found if each.field != "building_id" or (each.source, each.row) not in rows
+    ]
 
 
 def _older_grids(session: Session, area_code: str, edition_id: int) -> gpd.GeoDataFrame:

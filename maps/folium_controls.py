@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from branca.element import MacroElement
 from folium.template import Template
 
 from maps import heatmap_text as text
-from maps.heatmap import Heatmap
 from maps.heatmap_text import word
 from maps.series import Series
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from maps.smoothing import Bbox
 
 
 class View(MacroElement):
     """Shows the map beside the panel (below it on a phone), with a metric scale bar.
 
-    It opens where most of the events are; the buttons of the panel show that and the whole.
+    It opens on the box of the name "bulk", where most of the events are, if there is one; the
+    buttons of the panel show that and the whole.
     """
 
     _template = Template(
@@ -40,10 +46,9 @@ class View(MacroElement):
         {% endmacro %}"""
     )
 
-    def __init__(self, heatmap: Heatmap) -> None:
+    def __init__(self, boxes: Mapping[str, Bbox | None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._name = "View"
-        boxes = {"whole": heatmap.bounds, "bulk": heatmap.bulk_bounds}
         self.views = {
             name: [[box[1], box[0]], [box[3], box[2]]] for name, box in boxes.items() if box
         }

@@ -41,6 +41,7 @@ from maps.series import Series
 if TYPE_CHECKING:
     import geopandas as gpd
 
+
 PageLanguage: TypeAlias = Literal["zh", "en", "both"]
 
 MAX_POINTS = 20_000
@@ -111,7 +112,7 @@ def write_html(
     )
     # Set on this map, not on the class: other users of folium in the process keep their own.
     page.default_js, page.default_css = [], []
-    _inline_leaflet(page)
+    inline_leaflet(page)
     if heatmap.area is not None:
         _add_area(page, heatmap)
     if used or heatmap.no_data.any() or heatmap.hidden.any():
@@ -126,9 +127,9 @@ def write_html(
         _add_grids(page, grids)
     if points is not None:
         _add_points(page, *points)
-    View(heatmap).add_to(page)
+    View({"whole": heatmap.bounds, "bulk": heatmap.bulk_bounds}).add_to(page)
     languages = text.LANGUAGES if language == "both" else (language,)
-    root = _figure(page)
+    root = figure_of(page)
     root.html.add_child(Element(_panel(heatmap, languages, used, series)))
     rendered = root.render()
     with replacing(path) as temporary:
@@ -155,14 +156,16 @@ def _check(
         raise BadInput(problems)
 
 
-def _figure(page: folium.Map) -> Figure:
+def figure_of(page: folium.Map) -> Figure:
+    """Return what the page is written from."""
     return cast("Figure", page.get_root())
 
 
-def _inline_leaflet(page: folium.Map) -> None:
+def inline_leaflet(page: folium.Map) -> None:
+    """Put Leaflet into the page itself, and forbid the page to load anything else."""
     script = (_LEAFLET / "leaflet.js").read_text(encoding="utf-8")
     style = (_LEAFLET / "leaflet.css").read_text(encoding="utf-8")
-    head = _figure(page).header
+    head = figure_of(page).header
     # First, so that it holds for all that follows: the page forbids itself to load anything.
     head.add_child(
         Element(
@@ -181,7 +184,7 @@ def _add_area(page: folium.Map, heatmap: Heatmap) -> None:
 
     # A pane of its own below the density, which would lie under everything on the canvas.
     folium.map.CustomPane("ground", z_index=250, pointer_events=True).add_to(page)
-    area = _geojson(gpd.GeoDataFrame(geometry=[heatmap.area], crs=4326))
+    area = rounded_geojson(gpd.GeoDataFrame(geometry=[heatmap.area], crs=4326))
     folium.GeoJson(
         area,
         name="area",
@@ -227,7 +230,7 @@ def _add_differences(page: folium.Map, heatmap: Heatmap) -> None:
         return
     frame["geometry"] = frame.geometry.boundary
     folium.GeoJson(
-        _geojson(frame[["difference", "geometry"]]),
+        rounded_geojson(frame[["difference", "geometry"]]),
         name="differences",
         style_function=lambda feature: _DIFFERENCE[feature["properties"]["difference"]],
         interactive=False,
@@ -246,7 +249,7 @@ def _add_grids(page: folium.Map, grids: gpd.GeoDataFrame) -> None:
         # The tooltip takes its words for markup.
         frame[name] = frame[name].map(lambda word: html.escape(str(word)), na_action="ignore")
     folium.GeoJson(
-        _geojson(frame),
+        rounded_geojson(frame),
         name="grids",
         style_function=lambda _: {"color": "#4d5661", "weight": 0.7, "fillOpacity": 0},
         highlight_function=lambda _: {"color": "#0b5cad", "weight": 2},
@@ -260,7 +263,7 @@ def _add_points(page: folium.Map, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Non
     series = gpd.GeoSeries.from_xy(np.asarray(lon), np.asarray(lat), crs=4326)
     frame = gpd.GeoDataFrame(geometry=series[~series.is_empty])
     folium.GeoJson(
-        _geojson(frame),
+        rounded_geojson(frame),
         name="points",
         marker=folium.CircleMarker(
             radius=2.5, weight=0.6, color="#ffffff", fill_color="#1d2430", fill_opacity=0.85
@@ -268,7 +271,8 @@ def _add_points(page: folium.Map, lon: npt.ArrayLike, lat: npt.ArrayLike) -> Non
     ).add_to(page)
 
 
-def _geojson(frame: gpd.GeoDataFrame) -> dict[str, Any]:
+def rounded_geojson(frame: gpd.GeoDataFrame) -> dict[str, Any]:
+    """Return a layer as GeoJSON with no more figures than a drawing needs."""
     rounded = frame.set_geometry(frame.geometry.set_precision(10.0**-_DIGITS, mode="pointwise"))
     collection: dict[str, Any] = json.loads(rounded.to_json(drop_id=True))
     return collection
@@ -293,9 +297,7 @@ def _panel(
             '</button><input type="range" id="wangge-slider" min="0" value="0" step="1" '
             f'max="{len(series.parts)}"></p>'
         )
-    return (
-        f"<style>{_STYLE}</style><aside id='wangge-panel'>{switch}{slider}{parts}</aside>{_SCRIPT}"
-    )
+    return f"<style>{STYLE}</style><aside id='wangge-panel'>{switch}{slider}{parts}</aside>{SCRIPT}"
 
 
 def _part(heatmap: Heatmap, language: Language, breaks: list[float], series: Series | None) -> str:
@@ -362,7 +364,7 @@ def _part(heatmap: Heatmap, language: Language, breaks: list[float], series: Ser
     )
 
 
-_STYLE = """
+STYLE = """
 html, body { margin: 0; height: 100%; }
 .leaflet-container { background: rgb(228, 229, 227); }
 .leaflet-image-layer { image-rendering: auto; }
@@ -397,7 +399,7 @@ html, body { margin: 0; height: 100%; }
 @media print { #wangge-panel button, .views, .leaflet-control-zoom { display: none; } }
 """
 
-_SCRIPT = """<script>
+SCRIPT = """<script>
 (function () {
   const button = document.getElementById("wangge-language");
   const parts = document.querySelectorAll(".wangge-part");

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal, Unpack
 
@@ -19,7 +19,7 @@ import shapely
 from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
-from maps import tolerance
+from maps import sharing, tolerance
 from maps.bandwidth import USUAL_M, Bandwidth
 from maps.bulk import bulk_box
 from maps.heatmap_checks import (
@@ -32,7 +32,7 @@ from maps.heatmap_checks import (
     check_request,
     coordinates,
 )
-from maps.heatmap_frame import Frame, framed, placed, together
+from maps.heatmap_frame import Frame, framed, mask_of, placed, together
 from maps.smoothing import Bbox, Floats, Mask, PointField, density
 
 __all__ = ["MIN_EVENTS", "Heatmap", "build", "build_from", "density"]
@@ -55,7 +55,7 @@ class Heatmap:
     values
         Shape (ny, nx), float64, row 0 south, at cell centres: events per km^2 per 30 days, or per
         1,000 households per 30 days. NaN where nothing is said: outside the area, `no_data` and
-        `hidden`.
+        `hidden`. Of two figures if `shared`.
     no_data, hidden
         Same shape: where in the area there is no value because too few households live there for a
         rate, and where there is one that a shared map must not show (fewer than 5 events; the
@@ -81,7 +81,7 @@ class Heatmap:
     timezone
         IANA name of the zone in which dates are shown.
     n
-        Events on the map; None if `suppressed`.
+        Events on the map; None if `suppressed`, and rounded down to fives if `shared`.
     n_outside, n_without_place
         Events left out: outside the area, or with no coordinates.
     per
@@ -204,7 +204,8 @@ def build_from(
     ----------
     batches
         Longitudes and latitudes of some events each, as for `build`. One part is held at a time if
-        there is an `area` and a bandwidth is given; else all are, since they say where the map is.
+        there is an `area`, a bandwidth is given and the map is the case team's; else all are, since
+        they say where the map is, and which of them a shared one leaves out.
     others
         See `Options`.
 
@@ -229,7 +230,9 @@ def build_from(
         shapely.prepare(polygon)
     parts = (placed(lon, lat, polygon) for lon, lat in batches)
     all_events = None
-    if polygon is None or bandwidth_m == "auto":
+    if not case_team:
+        sharing.bandwidth_m(bandwidth_m)
+    if polygon is None or bandwidth_m == "auto" or not case_team:
         all_events = together(parts)
         parts = (part for part in (all_events,))
     frame = framed(polygon, all_events, bandwidth_m, cell_m, shared=not case_team)
@@ -237,24 +240,23 @@ def build_from(
     field = PointField(frame.bbox_m, frame.shape, frame.bandwidth_m)
     n = n_outside = n_without_place = 0
     for part in parts:
-        field.add(np.column_stack(frame.to_metres.transform(part.lons, part.lats)))
+        xy = np.column_stack(frame.to_metres.transform(part.lons, part.lats))
         n += part.lons.size
         n_outside += part.n_outside
         n_without_place += part.n_without_place
+        field.add(xy if case_team else _not_lone(xy, frame))
 
     suppressed = 0 < n < MIN_EVENTS and not case_team
     if suppressed:
         nothing = np.full(frame.shape, np.nan)
         everywhere = np.ones(frame.shape, dtype=np.bool_) if frame.mask is None else frame.mask
         surface = _Surface(nothing, nothing, np.zeros(frame.shape, dtype=np.bool_), everywhere)
-    elif households is None:
-        events = field.density(mask=frame.mask)
-        nowhere = np.zeros(frame.shape, dtype=np.bool_)
-        surface = _Surface(events * 1e6, events, nowhere, nowhere)
     else:
-        surface = _rates(field.density(), n, frame, households, polygon, shared=not case_team)
+        surface = _surface(field, n, frame, households, polygon, shared=not case_team)
     per_period = DAYS_PER_PERIOD * _DAY_S / (end - start).total_seconds()
     values = surface.values * per_period
+    if not case_team:
+        values = _to_digits(values, sharing.DIGITS)
     values.flags.writeable = False
     return Heatmap(
         values=values,
@@ -271,7 +273,7 @@ def build_from(
         start=start,
         end=end,
         timezone=timezone,
-        n=None if suppressed else n,
+        n=None if suppressed else n if case_team else sharing.rounded(n),
         n_outside=n_outside,
         n_without_place=n_without_place,
         per=per,
@@ -288,6 +290,52 @@ def build_from(
     )
 
 
+def _to_digits(values: Floats, digits: int) -> Floats:
+    """Values with so many figures: more would let the events be computed back from the density."""
+    size = np.floor(np.log10(np.where(values > 0, values, 1.0)))
+    unit = 10.0 ** (size - digits + 1)
+    return np.asarray(np.round(values / unit) * unit)
+
+
+def cut_to(heatmap: Heatmap, area: Area, events: tuple[npt.ArrayLike, npt.ArrayLike]) -> Heatmap:
+    """Cut a part out of a shared map of more; nothing in it is computed anew.
+
+    Parameters
+    ----------
+    area
+        As in ``build``.
+    events
+        Longitudes and latitudes of the events of the whole map.
+    """
+    polygon = area_polygon(area)
+    to_metres = Transformer.from_crs("EPSG:4326", heatmap.crs, always_xy=True)
+    projected = shapely.transform(
+        polygon, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1]))
+    )
+    cell_m = heatmap.cell_m
+    inside = mask_of(projected, heatmap.bbox_m, heatmap.values.shape, cell_m)
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    west, south = (
+        heatmap.bbox_m[i] + float(first) * cell_m for i, first in ((0, columns[0]), (1, rows[0]))
+    )
+    inside = inside[part]
+    values = np.where(inside, heatmap.values[part], np.nan)
+    values.flags.writeable = False
+    n = int(shapely.intersects_xy(polygon, *events).sum())
+    return replace(
+        heatmap,
+        values=values,
+        no_data=heatmap.no_data[part] & inside,
+        hidden=heatmap.hidden[part] & inside,
+        bbox_m=(west, south, west + inside.shape[1] * cell_m, south + inside.shape[0] * cell_m),
+        bulk_m=None,
+        # None is fewer than five, too: beside a hidden number it would tell who has some.
+        n=None if n < MIN_EVENTS else sharing.rounded(n),
+        area=polygon,
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Surface:
     """Values over the whole period, the events per m^2 they come of, and where there are none."""
@@ -300,6 +348,30 @@ class _Surface:
     score: Floats | None = None
 
 
+def _surface(
+    field: PointField,
+    n: int,
+    frame: Frame,
+    households: Households | None,
+    polygon: BaseGeometry | None,
+    *,
+    shared: bool,
+) -> _Surface:
+    """Return events per km^2, or per 1,000 households, over the whole period."""
+    nowhere = np.zeros(frame.shape, dtype=np.bool_)
+    inside = ~nowhere if frame.mask is None else frame.mask
+    # Events and households lose the same share over an edge: their ratio needs no correction.
+    plain = field.density() if shared or households is not None else None
+    hidden = nowhere
+    if shared and n and plain is not None:
+        hidden = inside & _is_of_few(plain, frame.bandwidth_m)
+    if households is None or plain is None:
+        events = field.density(mask=frame.mask)
+        seen = np.where(hidden, np.nan, events)
+        return _Surface(seen * 1e6, np.where(inside & ~hidden, events, 0), nowhere, hidden)
+    return _rates(plain, n, frame, households, polygon, inside=inside, hidden=hidden, shared=shared)
+
+
 def _rates(
     events: Floats,
     n: int,
@@ -307,6 +379,8 @@ def _rates(
     households: Households,
     polygon: BaseGeometry | None,
     *,
+    inside: Mask,
+    hidden: Mask,
     shared: bool,
 ) -> _Surface:
     """Return events per 1,000 households over the whole period, of the events' density per m^2."""
@@ -318,15 +392,8 @@ def _rates(
         known &= shapely.intersects_xy(polygon, lons, lats)
     homes = np.column_stack(frame.to_metres.transform(lons[known], lats[known]))
     exposed = density(homes, bbox, shape, bandwidth_m, weights=counts[known])
-    # Events and households lose the same share over an edge, so the ratio needs no correction.
-    nowhere = np.zeros(shape, dtype=np.bool_)
-    inside = ~nowhere if frame.mask is None else frame.mask
     enough = inside & (exposed * 4 * math.pi * bandwidth_m**2 >= MIN_HOUSEHOLDS_UNDER_KERNEL)
-    hidden = nowhere
-    if shared and n:
-        # The sum of the kernel's weights with 1 at its middle, so never more than the events that
-        # lie near: where a rate is shown, at least five made it.
-        hidden = enough & (events * 2 * math.pi * bandwidth_m**2 < MIN_EVENTS)
+    hidden = hidden & enough
     rates = np.full(shape, np.nan)
     np.divide(1000 * events, exposed, out=rates, where=enough & ~hidden)
     mean, score = None, None
@@ -342,9 +409,33 @@ def _rates(
             events, n, homes, counts[known], bbox_m=bbox, bandwidth_m=bandwidth_m
         )
         score[~np.isfinite(rates)] = np.nan
-    return _Surface(
-        rates, np.where(inside, events, 0), inside & ~enough, hidden, mean=mean, score=score
+    seen = np.where(inside & ~hidden, events, 0)
+    return _Surface(rates, seen, inside & ~enough, hidden, mean=mean, score=score)
+
+
+def _not_lone(xy: Floats, frame: Frame) -> Floats:
+    """The events on ground that is shown: the others leave no trace in what is seen of it."""
+    if not len(xy):
+        return xy
+    bbox, shape = frame.bbox_m, frame.shape
+    events = density(xy, bbox, shape, frame.bandwidth_m)
+    column, row = (
+        np.clip(((xy[:, i] - bbox[i]) // frame.cell_m).astype(np.int64), 0, shape[1 - i] - 1)
+        for i in (0, 1)
     )
+    kept: Floats = xy[~_is_of_few(events, frame.bandwidth_m)[row, column]]
+    return kept
+
+
+def _is_of_few(events: Floats, bandwidth_m: float) -> Mask:
+    """Where fewer than five events make the density, none included.
+
+    The sum of the kernel's weights with 1 at its middle is never more than the events that lie
+    near: where it is five, at least five made it. Ground without any is not told apart, for the
+    edge of what is hidden would be a circle around a single event.
+    """
+    few: Mask = events * 2 * math.pi * bandwidth_m**2 < MIN_EVENTS
+    return few
 
 
 def _widest(bbox: Bbox, shape: tuple[int, int]) -> float:

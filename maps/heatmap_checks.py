@@ -24,7 +24,7 @@ Area: TypeAlias = "gpd.GeoSeries | gpd.GeoDataFrame | BaseGeometry | None"
 
 MIN_EVENTS = 5
 """k of the disclosure rule (design 7.4): where a map is shared, one of fewer events is left blank,
-and so is every rate that fewer lie under the kernel of."""
+and so is every place that fewer lie under the kernel of."""
 
 MAX_BANDWIDTH_M = 20_000
 """A wider kernel smooths whole townships away and shows nothing that a table would not."""
@@ -53,7 +53,7 @@ class Options(TypedDict, total=False):
         IANA zone of the dates shown.
     case_team
         True only for readers who may see single cases. Otherwise a map of 1 to 4 events is left
-        blank, a rate is hidden where fewer than 5 events lie near, and the map says so.
+        blank, places where fewer than 5 events lie near are hidden, and the map says so.
     title, category, place, source
         Printed as they are.
     category_en, place_en

@@ -122,7 +122,7 @@ def framed(
     else:
         bbox, shape = _raster(projected.bounds, cell_m)
         check_bandwidth_fits(bandwidth_m, bbox)
-        mask = _mask_of(projected, bbox, shape, cell_m)
+        mask = mask_of(projected, bbox, shape, cell_m)
     return Frame(crs, to_metres, bbox, shape, mask, float(cell_m), float(bandwidth_m), chosen)
 
 
@@ -154,7 +154,7 @@ def _found_bandwidth(xy: Floats, projected: BaseGeometry | None) -> Bandwidth:
     west, south, east, north = projected.bounds
     coarse = max(east - west, north - south) / _MASK_CELLS
     bbox, shape = _raster(projected.bounds, coarse)
-    return from_events(xy, bbox, _mask_of(projected, bbox, shape, coarse))
+    return from_events(xy, bbox, mask_of(projected, bbox, shape, coarse))
 
 
 def _raster(box: Bbox, cell_m: float) -> tuple[Bbox, tuple[int, int]]:
@@ -180,7 +180,7 @@ def _raster(box: Bbox, cell_m: float) -> tuple[Bbox, tuple[int, int]]:
     )
 
 
-def _mask_of(projected: BaseGeometry, bbox: Bbox, shape: tuple[int, int], cell_m: float) -> Mask:
+def mask_of(projected: BaseGeometry, bbox: Bbox, shape: tuple[int, int], cell_m: float) -> Mask:
     """Return the cells whose centre lies in the area, row 0 south."""
     from rasterio import Affine, features  # noqa: PLC0415  (GDAL is slow to load)
 

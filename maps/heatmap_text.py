@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from maps.bandwidth import MIN_PLACES
 from maps.heatmap import MIN_EVENTS, MIN_HOUSEHOLDS_UNDER_KERNEL
+from maps.sharing import rounded
 from maps.tolerance import LEVEL
 
 if TYPE_CHECKING:
@@ -117,12 +118,16 @@ def count(heatmap: Heatmap, language: Language) -> str:
     """Return the number of events on the map, or that it is too small to be given."""
     if heatmap.n is None:
         return _few(language)
+    if heatmap.shared:
+        return f"≥ {heatmap.n:,}" if heatmap.n else "0"
     return f"{heatmap.n:,}"
 
 
 def number_of(heatmap: Heatmap, events: int, language: Language) -> str:
-    """Return a number of events that are not on the map; a small one is not given where shared."""
-    return _few(language) if heatmap.shared and 0 < events < MIN_EVENTS else f"{events:,}"
+    """Return a number of events that are not on the map; where shared, small ones are not given."""
+    if not heatmap.shared:
+        return f"{events:,}"
+    return _few(language) if 0 < events < MIN_EVENTS else f"{rounded(events):,}"
 
 
 def _few(language: Language) -> str:
@@ -158,13 +163,13 @@ def notes(heatmap: Heatmap, language: Language) -> list[str]:
             else f"No rate where fewer than {MIN_HOUSEHOLDS_UNDER_KERNEL} households "
             "lie under the kernel."
         )
-        if heatmap.shared and heatmap.n:
-            sentences.append(
-                f"对外提供的图：核范围内事件少于{MIN_EVENTS}件处不予显示。"
-                if chinese
-                else f"A shared map: rates of fewer than {MIN_EVENTS} incidents under the kernel "
-                "are hidden."
-            )
+    if heatmap.shared and heatmap.n:
+        sentences.append(
+            f"对外提供的图：核范围内事件少于{MIN_EVENTS}件（含0件）处不予显示，数值取两位有效数字。"
+            if chinese
+            else f"A shared map: where fewer than {MIN_EVENTS} incidents, or none, lie under the "
+            "kernel nothing is shown; values have two figures."
+        )
     if heatmap.mean is not None and not heatmap.suppressed:
         sentences.append(difference(heatmap, language))
     left_out = []

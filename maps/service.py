@@ -1,11 +1,12 @@
-"""Heat maps of the incidents that are in the database."""
+"""Heat maps of the incidents in the database, and what is kept of maps between requests."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import geopandas as gpd
 import sqlalchemy as sa
@@ -16,17 +17,21 @@ from boundaries.models import AdminUnit, Edition
 from boundaries.service import INVENTED_SOURCE
 from gis.errors import BadInput, Problem
 from grids.incidents import repository
-from grids.incidents.models import Incident, IncidentEvent
+from grids.incidents.models import Incident, IncidentCategory
 from grids.models import Building, GridShape
-from maps.heatmap import Heatmap, build
+from maps import sharing
+from maps.heatmap import Heatmap, build, cut_to
+from maps.heatmap_text import MADE_BY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from shapely.geometry.base import BaseGeometry
     from sqlalchemy.orm import Session
 
     from boundaries.access import Scope
+
+Made = TypeVar("Made")
 
 
 def incident_heatmap(
@@ -41,6 +46,7 @@ def incident_heatmap(
     case_team: bool = True,
     title: str = "",
     within: Callable[[BaseGeometry | None], BaseGeometry | None] | None = None,
+    now: datetime | None = None,
 ) -> Heatmap:
     """The density of incidents over the counties that are known.
 
@@ -53,55 +59,61 @@ def incident_heatmap(
         scope is made of where those are smaller: what is not seen is not drawn as empty.
     cell_m
         Side of a cell, metres; a sixth of the bandwidth when left out.
+    case_team
+        False makes the map that may leave it: of the last finished quarter that the period touches,
+        of all categories, with a bandwidth of ``sharing.BANDWIDTHS_M``, cut out of the map of its
+        whole counties, and the same whoever asks, also without the right to see incidents.
     within
-        Narrows the area, WGS 84, to what is inhabited of it; None: all of it.
+        Narrows the area, WGS 84, to what is inhabited of it; None: all of it. Not for a map that
+        leaves the case team.
+    now
+        Aware; the present when left out.
 
     Raises
     ------
     BadInput
         No incident matches, or what ``maps.heatmap.build`` refuses.
     """
-    names = {each.code: each for each in repository.categories(session)}
-    unknown = [code for code in wanted.categories if code not in names]
-    if unknown:
-        raise BadInput(
-            Problem(
-                f"unknown category '{unknown[0]}'",
-                f"One of: {', '.join(sorted(names))}",
-                field="category",
+    names = named_categories(session, wanted.categories)
+    if case_team:
+        start, end = reported_period(session, wanted)
+        wanted = repository.Filter(
+            start=start, end=end, categories=wanted.categories, scope=wanted.scope
+        )
+        lon, lat, without = repository.places(session, wanted)
+    else:
+        quarter = sharing.quarter(
+            wanted.start, wanted.end, timezone=timezone, now=now or datetime.now(UTC)
+        )
+        start, end, without = quarter.start, quarter.end, 0
+        bandwidth_m, cell_m = sharing.bandwidth_m(bandwidth_m), None
+        sharing.no_category(wanted.categories)
+        if within is not None:
+            raise BadInput(
+                Problem(
+                    "a shared density is of whole counties",
+                    "Leave the mask out: two maps of different ground could be subtracted",
+                    field="mask",
+                )
             )
-        )
-    start, end = _period(session, wanted)
-    wanted = repository.Filter(
-        start=start, end=end, categories=wanted.categories, scope=wanted.scope
-    )
-    lon, lat, without = repository.places(session, wanted)
-    counties = session.execute(
-        sa.select(
-            AdminUnit.name,
-            AdminUnit.name_en,
-            AdminUnit.source,
-            sa.func.ST_AsBinary(AdminUnit.geom).label("wkb"),
-        ).where(
-            AdminUnit.code == unit if unit else _whole_units(wanted.scope),
-            AdminUnit.geom.is_not(None),
-            AdminUnit.valid.contains(end),
-        )
-    ).all()
-    if unit and not counties:
+        lon, lat = _shared_places(session, start, end)
+    drawn = _units(session, AdminUnit.code == unit if unit else _whole_units(wanted.scope), end)
+    if unit and not drawn:
         raise UnitNotFound(f"no unit {unit} with a polygon: there is nothing to map")
+    codes = sorted({each.code[:6] for each in drawn})
+    counties = drawn if case_team else _units(session, AdminUnit.code.in_(codes), end)
     area: BaseGeometry | None = None
     if counties:
-        area = gpd.GeoSeries.from_wkb([bytes(row.wkb) for row in counties], crs=4326).union_all()
+        area = _area(counties).union_all()
     if within is not None:
         area = within(area)
     nowhere = [float("nan")] * without
-    return build(
+    made = build(
         [*lon, *nowhere],
         [*lat, *nowhere],
         start=start,
         end=end,
-        area=area,
+        area=_area(counties),
         bandwidth_m=bandwidth_m,
         cell_m=cell_m,
         per=per,
@@ -111,9 +123,62 @@ def incident_heatmap(
         case_team=case_team,
         category="、".join(names[code].name_zh for code in wanted.categories),
         category_en=", ".join(names[code].name_en for code in wanted.categories),
-        place=_place(counties, "zh"),
-        place_en=_place(counties, "en"),
+        place=place_name(drawn, "zh"),
+        place_en=place_name(drawn, "en"),
     )
+    if {each.code for each in drawn} == {each.code for each in counties}:
+        return made
+    # Maps of a county and of its parts by themselves would, subtracted, show what lies at the edge.
+    return cut_to(made, _area(drawn), (lon, lat))
+
+
+def _units(session: Session, which: sa.ColumnElement[bool], moment: datetime) -> Sequence[Any]:
+    return session.execute(
+        sa.select(
+            AdminUnit.code,
+            AdminUnit.name,
+            AdminUnit.name_en,
+            AdminUnit.source,
+            sa.func.ST_AsBinary(AdminUnit.geom).label("wkb"),
+        )
+        .where(which, AdminUnit.geom.is_not(None), AdminUnit.valid.contains(moment))
+        .order_by(AdminUnit.code)
+    ).all()
+
+
+def _area(units: Sequence[Any]) -> gpd.GeoSeries:
+    return gpd.GeoSeries.from_wkb([bytes(row.wkb) for row in units], crs=4326)
+
+
+def named_categories(session: Session, asked: Sequence[str]) -> Mapping[str, IncidentCategory]:
+    """The dictionary of categories by code.
+
+    Raises
+    ------
+    BadInput
+        One that was asked for is not in it.
+    """
+    names = {each.code: each for each in repository.categories(session)}
+    unknown = [code for code in asked if code not in names]
+    if unknown:
+        raise BadInput(
+            Problem(
+                f"unknown category '{unknown[0]}'",
+                f"One of: {', '.join(sorted(names))}",
+                field="category",
+            )
+        )
+    return names
+
+
+def _shared_places(
+    session: Session, start: datetime, end: datetime
+) -> tuple[list[float], list[float]]:
+    rows = session.execute(
+        sa.text("SELECT lon, lat FROM wangge_shared_places(:start, :end)"),
+        {"start": start, "end": end},
+    ).all()
+    return [row.lon for row in rows], [row.lat for row in rows]
 
 
 def _whole_units(scope: Scope) -> sa.ColumnElement[bool]:
@@ -123,30 +188,37 @@ def _whole_units(scope: Scope) -> sa.ColumnElement[bool]:
     return counties if not smaller else sa.or_(counties, AdminUnit.code.in_(smaller))
 
 
-class HeatmapCache:
-    """The last few heat maps, so that a page's legend and its picture are computed once.
+class MapCache:
+    """The last few maps, so that a page's legend and its picture are computed once.
 
-    An entry holds as long as nothing was reported since: its key carries the last event's number.
-    It carries the caller's whole sight as well, so that no account is shown what another sees: an
-    account's own reports are in its map alone. Two requests for the same one at once compute it
-    twice, and agree.
+    An entry holds as long as nothing that it is made of was changed by a transaction that has been
+    committed since: its key carries ``wangge_maps_version``, which is asked at every request,
+    before anything is computed. It carries the caller's whole sight as well, so that no account is
+    shown what another sees: an account's own reports are in its map alone. Two requests for the
+    same one at once compute it twice, and agree.
     """
 
     def __init__(self, size: int = 16) -> None:
-        self._kept: OrderedDict[tuple[object, ...], Heatmap] = OrderedDict()
+        self._kept: OrderedDict[tuple[object, ...], Any] = OrderedDict()
         self._size, self._lock = size, Lock()
 
-    def get(
-        self, session: Session, wanted: repository.Filter, *, bandwidth_m: float, timezone: str
-    ) -> Heatmap:
-        """As ``incident_heatmap``."""
-        version = session.scalar(sa.select(sa.func.max(IncidentEvent.id)))
-        key = (sight(session), version, wanted, bandwidth_m, timezone)
+    def key(self, session: Session, *asked: object) -> tuple[object, ...]:
+        """What tells this map, as it is now and for this caller, from every other."""
+        version = session.scalar(sa.text("SELECT wangge_maps_version()"))
+        return (sight(session), version, *asked)
+
+    def get(self, key: tuple[object, ...], make: Callable[[], Made]) -> Made:
+        """The map of a key; made if it is not kept.
+
+        The key must have been asked for before what ``make`` reads: what is reported between the
+        two is then in the map, and the next request makes it anew.
+        """
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
-                return self._kept[key]
-        made = incident_heatmap(session, wanted, bandwidth_m=bandwidth_m, timezone=timezone)
+                kept: Made = self._kept[key]
+                return kept
+        made = make()
         with self._lock:
             self._kept[key] = made
             while len(self._kept) > self._size:
@@ -154,7 +226,12 @@ class HeatmapCache:
         return made
 
 
-def _place(units: Sequence[Any], language: str) -> str:
+def tag(key: tuple[object, ...]) -> str:
+    """An HTTP entity tag of a map, which tells nothing of what it is made of."""
+    return f'"{hashlib.sha256(repr((MADE_BY, key)).encode()).hexdigest()[:32]}"'
+
+
+def place_name(units: Sequence[Any], language: str) -> str:
     """Names of the units on the map; what is invented says so."""
     invented = any(unit.source == INVENTED_SOURCE for unit in units)
     if language == "zh":
@@ -163,7 +240,14 @@ def _place(units: Sequence[Any], language: str) -> str:
     return names + (" (invented)" if invented else "")
 
 
-def _period(session: Session, wanted: repository.Filter) -> tuple[datetime, datetime]:
+def reported_period(session: Session, wanted: repository.Filter) -> tuple[datetime, datetime]:
+    """The period asked for, its open ends closed by the first and the last report.
+
+    Raises
+    ------
+    BadInput
+        There are no incidents at all.
+    """
     first, last = session.execute(
         sa.select(sa.func.min(Incident.reported_at), sa.func.max(Incident.reported_at)).where(
             *repository.Filter(categories=wanted.categories, scope=wanted.scope).conditions()

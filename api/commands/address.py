@@ -22,13 +22,14 @@ from gis.errors import BadInput
 from grids.addresses import gazetteer, review, search
 from grids.addresses.parts import Address
 from grids.addresses.reverse import HOUSE_M, reverse
+from grids.incidents import placing
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 TextArgument = Annotated[str, typer.Argument(help="An address as somebody wrote it")]
 _WORDS = {
     "exact": "as a person said", "street_number": "house number", "building": "building",
-    "place": "place", "interpolated": "between house numbers", "street": "street or estate alone",
-    "trigram": "a name like it", "division": "unit alone",
+    "place": "place", "crossing": "crossing of two streets", "street": "street or estate alone",
+    "interpolated": "between house numbers", "trigram": "a name like it", "division": "unit alone",
 }  # fmt: skip
 
 
@@ -137,12 +138,14 @@ def of_point(
 @app.command(epilog="Example: wangge address reviews --limit 20")
 def reviews(
     limit: Annotated[int, typer.Option(min=1, max=review.MAX_PAGE)] = 100,
+    after: Annotated[int, typer.Option(min=0, help="Number of the last one seen")] = 0,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Addresses that wait for a person, with their candidates."""
     with open_database(data_dir) as database, database.transaction() as session:
-        rows = [ReviewOut.of(each) for each in review.waiting(session, limit=limit)]
+        page = review.waiting(session, limit=limit, after=after)
+        rows = [ReviewOut.of(each) for each in page.rows]
     if as_json:
         print_json([each.model_dump(mode="json") for each in rows])
         return
@@ -152,6 +155,8 @@ def reviews(
             out.print(f"    {place}: {one.label}  {one.score:.2f}", markup=False)
     if not rows:
         out.print("no address waits")
+    elif page.next is not None:
+        out.print(f"{page.count:,} wait; the next:  wangge address reviews --after {page.next}")
 
 
 @app.command(epilog="Example: wangge address decide 12 --candidate 0")
@@ -168,13 +173,16 @@ def decide(
     data_dir: DataDir = None,
     actor: Actor = None,
 ) -> None:
-    """Say what an address means; the same text is found there from now on."""
+    """Say what an address means; the same text is found there from now on.
+
+    An incident that waits for it is placed there.
+    """
     if sum((candidate is not None, at is not None, nowhere)) != 1:
         raise typer.BadParameter("give one of --candidate, --at and --nowhere")
     lon, lat = at or (None, None)
     choice = review.Choice(candidate=candidate, lon=lon, lat=lat, label=label)
     with open_database(data_dir) as database, database.transaction() as session:
-        done = review.decide(session, number, choice, actor=actor_name(actor))
+        done = placing.decide(session, number, choice, actor=actor_name(actor))
         text, outcome, meant = done.text, done.outcome, done.label
     out.print(f"{text}: {meant or outcome}", markup=False)
 

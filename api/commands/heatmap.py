@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from api.commands.heatmap_sources import Events, of_database, of_file
+from api.commands.heatmap_sources import Bandwidth, Events, of_database, of_file
 from api.commands.layers import read_layer, write_layer
 from api.commands.shared import DataDir, moment, out, server_settings
 from gis.errors import BadInput, Problem
-from maps import heatmap_text, raster, series
+from maps import heatmap_text, raster, series, sharing
 from maps.contours import contours, differences
 from maps.folium_map import write_html
 from maps.print_map import write_png
@@ -94,12 +94,17 @@ def _heatmap(
     crs: Annotated[str, typer.Option(help="auto, wgs84, cgcs2000, gcj02, bd09, EPSG:n")] = "auto",
     timezone: Annotated[str | None, typer.Option(help="Zone of times without one")] = None,
     shared: Annotated[
-        bool, typer.Option("--shared", help="Leaves the case team: counts under 5 are hidden")
+        bool,
+        typer.Option(
+            "--share", "--shared", help="Leaves the case team: a whole quarter, small counts hidden"
+        ),
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Density of incidents per km2 (or per 1,000 households) per 30 days, corrected at edges."""
     metres = _check(per, language, bandwidth, by, animate, out_file)
+    if shared:
+        metres = _check_shared(metres, by or animate)
     period = moment(since, "--from"), moment(until, "--to")
     outlines = read_layer(grids) if grids else None
     zone = timezone or server_settings().timezone
@@ -137,7 +142,7 @@ def _heatmap(
 
 def _check(
     per: str, language: str, bandwidth: str, by: str | None, animate: str | None, path: Path
-) -> float | Literal["auto"]:
+) -> Bandwidth:
     """Return the bandwidth; raise BadInput with all that is wrong with the words given."""
     problems = []
     if per not in {"km2", "households"}:
@@ -179,6 +184,19 @@ def _check(
     if problems:
         raise BadInput(problems)
     return "auto" if bandwidth == "auto" else metres
+
+
+def _check_shared(metres: Bandwidth, many: str | None) -> float:
+    """Return the bandwidth of a map that leaves the case team; raise BadInput for a series."""
+    if many is not None:
+        raise BadInput(
+            Problem(
+                "a shared map is of one quarter and of all categories",
+                "Leave --by and --animate out: parts could be subtracted from one another",
+                field="--shared",
+            )
+        )
+    return sharing.bandwidth_m(metres)
 
 
 def _series(events: Events, whole: Heatmap, by: str | None) -> Series:

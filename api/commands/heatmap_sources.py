@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -16,6 +16,7 @@ from api.commands.layers import is_long, point_batches, read_layer, read_points,
 from api.commands.shared import open_database
 from gis.errors import BadInput, Problem
 from grids.incidents.repository import Filter, categories_of
+from maps import sharing
 from maps.heatmap import Heatmap, build_from
 from maps.service import current_grids, incident_heatmap
 
@@ -107,7 +108,7 @@ def of_database(
                 bandwidth_m=bandwidth_m,
                 cell_m=cell_m,
                 unit=unit,
-                within=lambda area: inhabited(area, mask),
+                within=None if mask is None else lambda area: inhabited(area, mask),
                 per="households" if per == "households" else "km2",
                 timezone=timezone,
                 case_team=case_team,
@@ -177,7 +178,12 @@ def of_file(
     # Kept but for a long file, which is read twice: the period first, then the places.
     kept = None if is_long(points) and polygon is not None and not at_once else list(read())
     first, last = _span(kept if kept is not None else read(), points)
-    start, end = period[0] or first, period[1] or last + timedelta(seconds=1)
+    if case_team:
+        start, end = period[0] or first, period[1] or last + timedelta(seconds=1)
+    else:
+        sharing.no_category(categories)
+        quarter = sharing.quarter(*period, timezone=timezone, now=datetime.now(UTC))
+        start, end = quarter.start, quarter.end
     _check_categories(kept, categories, points)
 
     def make(

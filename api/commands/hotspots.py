@@ -1,24 +1,34 @@
-"""``wangge hotspots``: hot grids, what they do over the weeks, and next week's attention list."""
+"""``wangge hotspots``: where there were more incidents than chance explains."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import typer
 
-from api.commands.layers import read_layer, read_points, read_times, write_layer
-from api.commands.shared import moment, out, print_table, server_settings
-from data.importers import values
-from data.importers.report import Report
+from api.commands.hotspot_files import (
+    Events,
+    households_of,
+    ids_of,
+    located,
+    of_file,
+    reports,
+)
+from api.commands.layers import read_layer, write_layer
+from api.commands.shared import (
+    DataDir,
+    moment,
+    open_database,
+    out,
+    print_table,
+    server_settings,
+)
 from gis.errors import BadInput, Problem
-from gis.locator import Locator
+from grids.incidents.repository import Filter
 from maps.hotspots import (
     Kind,
     Neighbours,
@@ -29,54 +39,51 @@ from maps.hotspots import (
     neighbours_of,
     texts,
 )
+from maps.hotspots.findings import Class, Findings, Way
 from maps.hotspots.forecast import MIN_WEEKS
+from maps.hotspots.layer import CLASSES, WAYS, findings_layer, places_table
+from maps.hotspots.service import hot_spots
+from maps.hotspots.study import Asked
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from maps.hotspots.checks import Floats, Ints
+    from maps.hotspots.checks import Floats
 
 app = typer.Typer(rich_markup_mode=None)
 
-WEEK = timedelta(days=7)
 WEEKS_JUDGED = 8
 SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Events:
-    """Events of the period on the grids: ``grid`` -1 outside; weeks counted back from the end."""
-
-    start: datetime
-    end: datetime
-    grid: Ints
-    weeks_ago: Ints
-    unknown: int
-
-    def counts(self, n: int) -> Ints:
-        """Events of the whole period per grid."""
-        return np.bincount(self.grid[self.grid >= 0], minlength=n)
-
-    def weekly(self, n: int) -> Ints:
-        """Events per grid and whole week, the oldest first."""
-        weeks = (self.end - self.start) // WEEK
-        made = np.zeros((n, weeks), dtype=np.int64)
-        inside = (self.grid >= 0) & (self.weeks_ago < weeks)
-        np.add.at(made, (self.grid[inside], weeks - 1 - self.weeks_ago[inside]), 1)
-        return made
-
-
 @app.command(
-    epilog="Example: wangge hotspots --grids grids.gpkg --points incidents.csv "
-    "--households households --from 2026-01-01 --to 2026-07-01 --out hotspots.gpkg"
+    epilog="Example: wangge hotspots --from 2026-01-01 --to 2026-07-01 --out hotspots.gpkg    "
+    "or, from files: wangge hotspots --grids grids.gpkg --points incidents.csv "
+    "--households households --out hotspots.gpkg"
 )
 def _hotspots(
-    grids: Annotated[Path, typer.Option(help="Layer of grids: FILE or 'FILE|LAYER'")],
-    points: Annotated[Path, typer.Option(help="Points with times, the same")],
-    out_file: Annotated[Path, typer.Option("--out", help=".gpkg, .geojson, .parquet, .csv, .shz")],
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help=".gpkg, .geojson, .parquet, .csv, .shz")
+    ] = None,
+    grids: Annotated[
+        Path | None, typer.Option(help="Layer of grids: FILE or 'FILE|LAYER'; else the database")
+    ] = None,
+    points: Annotated[Path | None, typer.Option(help="Points with times, the same")] = None,
     households: Annotated[
         str | None, typer.Option(help="Column of the grids; every grid alike when left out")
     ] = None,
+    method: Annotated[
+        str, typer.Option(help=f"Of the database: {', '.join(Way)}")
+    ] = Way.HOT_GRIDS.value,
+    category: Annotated[
+        list[str] | None, typer.Option(help="Of the database; may be repeated")
+    ] = None,
+    unit: Annotated[str | None, typer.Option(help="Of the database: code of a unit")] = None,
+    level: Annotated[float, typer.Option(help="Of the database: false alarms allowed")] = 0.05,
+    weekly: Annotated[
+        bool, typer.Option("--weekly", help="With scan: circles and weeks up to the last")
+    ] = False,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Leaves the case team: counts under 5 are hidden")
+    ] = False,
     since: Annotated[str | None, typer.Option("--from", help="First day or moment")] = None,
     until: Annotated[
         str | None, typer.Option("--to", help="First day or moment after the period")
@@ -86,26 +93,124 @@ def _hotspots(
     lat: Annotated[str | None, typer.Option(help="Column of the points")] = None,
     time: Annotated[str | None, typer.Option(help="Column: when it was reported")] = None,
     crs: Annotated[str, typer.Option(help="auto, wgs84, cgcs2000, gcj02, bd09, EPSG:n")] = "auto",
-    timezone: Annotated[str | None, typer.Option(help="Zone of times without one")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Of the points: zone of times without one")
+    ] = None,
+    data_dir: DataDir = None,
 ) -> None:
-    """Grids with more events than chance explains, and the list for the week after the period.
+    """Grids with more incidents than chance explains: of the database, or of files.
 
-    The list, and what hot spots do over the weeks, need 12 whole weeks. The file holds small
-    counts: it is for those who work on the cases.
+    From files it gives next week's attention list as well, which needs 12 whole weeks; with the
+    database that is 'wangge attention'. Small counts are for those who work on the cases.
     """
     period = moment(since, "--from"), moment(until, "--to")
+    if grids is None and points is None:
+        _of_database(
+            Asked(
+                wanted=Filter(start=period[0], end=period[1], categories=tuple(category or ())),
+                unit=unit,
+                timezone=server_settings().timezone,
+            ),
+            _way(method), level=level, weekly=weekly, shared=shared, out_file=out_file,
+            data_dir=data_dir,
+        )  # fmt: skip
+        return
+    if grids is None or points is None or out_file is None:
+        missing = [
+            name
+            for name, given in (("--grids", grids), ("--points", points), ("--out", out_file))
+            if given is None
+        ]
+        raise BadInput(
+            Problem(f"{name} is missing", "Files need --grids, --points and --out", field=name)
+            for name in missing
+        )
     layer = read_layer(grids)
-    homes = None if households is None else _households(layer, grids, households)
-    ids = _ids(layer, grids, id_column)
-    events = _events(layer, grids, points, (lon, lat, time), crs, timezone, period)
+    homes = None if households is None else households_of(layer, grids, households)
+    ids = ids_of(layer, grids, id_column)
+    events = located(reports(points, (lon, lat, time), crs, timezone, period), layer, grids.name)
     try:
         # A file may have a grid's corner in the middle of another's edge.
         neighbours = neighbours_of(layer.geometry.to_numpy(), contact="ground")
         made = _tested(layer, neighbours, events, homes, ids)
     except BadInput as error:
-        raise BadInput(_of_file(each, grids, households) for each in error.problems) from None
+        raise BadInput(of_file(each, grids.name, households) for each in error.problems) from None
     write_layer(made, out_file, layer="hotspots")
     out.print(f"for those who work on the cases (small counts); written to {out_file}")
+
+
+def _way(name: str) -> Way:
+    try:
+        return Way(name)
+    except ValueError:
+        raise BadInput(
+            Problem(f"'{name}' is no method", f"One of: {', '.join(Way)}", field="--method")
+        ) from None
+
+
+def _of_database(
+    asked: Asked,
+    way: Way,
+    *,
+    level: float,
+    weekly: bool,
+    shared: bool,
+    out_file: Path | None,
+    data_dir: Path | None,
+) -> None:
+    with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
+        found = hot_spots(session, asked, way, level=level, weekly=weekly, is_shared=shared)
+    study = found.study
+    total = "(hidden)" if found.total is None else f"{found.total:,}"
+    out.print(
+        f"{WAYS[way].en}: {total} incidents in {study.ground.n:,} grids, "
+        f"{study.start.astimezone(asked.zone):%Y-%m-%d} to before "
+        f"{study.end.astimezone(asked.zone):%Y-%m-%d %H:%M}, level {level:g}"
+    )
+    for note in found.notes:
+        out.print(f"  {note.en}", markup=False)
+    if found.pairs is not None:
+        _print_pairs(found)
+    elif found.places is not None:
+        table = places_table(found)
+        print_table(
+            ("grid", "lon", "lat", "incidents", "last"),
+            [(r.code, r.lon, r.lat, r.events, f"{r.last:%Y-%m-%d}") for r in table.itertuples()],
+        )
+    else:
+        number = Counter(found.classes)
+        out.print(", ".join(f"{number[each]:,} {CLASSES[each].en}" for each in Class
+                            if number[each]))  # fmt: skip
+        for at, each in enumerate(found.clusters, start=1):
+            out.print(
+                f"  cluster {at}: {len(each.rows)} grids around "
+                f"{study.ground.codes[each.centre]}, {each.observed} incidents for "
+                f"{each.expected:.1f}, relative risk {each.relative_risk:.2f}, p {each.p:.3f}"
+            )
+    if out_file is not None:
+        write_layer(findings_layer(found), out_file, layer="hotspots")
+        whom = "may be shared" if shared else "for those who work on the cases (small counts)"
+        out.print(f"{whom}; written to {out_file}")
+
+
+def _print_pairs(found: Findings) -> None:
+    pairs = found.pairs
+    if pairs is None:
+        return
+    out.print("pairs of incidents near in space and time, over what chance makes (p):")
+    print_table(
+        ("up to", *(f"{day:g} days" for day in pairs.days)),
+        [
+            (
+                f"{far:g} m" if far else "same place",
+                *(
+                    f"{ratio:.2f} ({p:.3f})"
+                    for ratio, p in zip(pairs.ratio[at], pairs.p[at], strict=True)
+                ),
+            )
+            for at, far in enumerate(pairs.distances_m)
+        ],
+    )
 
 
 def _tested(
@@ -117,11 +222,10 @@ def _tested(
 ) -> gpd.GeoDataFrame:
     n = len(layer)
     counts, weekly = events.counts(n), events.weekly(n)
-    outside = int((events.grid < 0).sum())
     out.print(
-        f"{counts.sum():,} events in {n:,} grids from {events.start:%Y-%m-%d} to before "
-        f"{events.end:%Y-%m-%d %H:%M}; {outside:,} outside all grids, "
-        f"{events.unknown:,} without place or time"
+        f"{counts.sum():,} events in {n:,} grids from {events.reports.start:%Y-%m-%d} to before "
+        f"{events.reports.end:%Y-%m-%d %H:%M}; {events.outside:,} outside all grids, "
+        f"{events.reports.unknown:,} without place or time"
     )
     if len(neighbours.islands):
         out.print(f"{len(neighbours.islands):,} grids touch no other: each is judged by itself")
@@ -174,75 +278,3 @@ def _tested(
         for line in texts.verdict(tested, "en"):
             out.print(f"  {line}", markup=False)
     return made
-
-
-def _events(
-    layer: gpd.GeoDataFrame,
-    grids: Path,
-    points: Path,
-    names: tuple[str | None, str | None, str | None],
-    crs: str,
-    timezone: str | None,
-    period: tuple[datetime | None, datetime | None],
-) -> Events:
-    frame, lon, lat = read_points(points, lon=names[0], lat=names[1], crs=crs)
-    zone = timezone or server_settings().timezone
-    moments = read_times(frame, points, names[2], zone)
-    dated = moments.notna()
-    if not dated.any() and None in period:
-        raise BadInput(
-            Problem("no row has a time that can be read",
-                    "Name its column with --time, or give --from and --to", source=points.name)
-        )  # fmt: skip
-    start = period[0] or moments.min().tz_convert(zone).normalize().to_pydatetime()
-    # Up to midnight, so that the last day is a whole one.
-    end = (
-        period[1]
-        or (moments.max().tz_convert(zone).normalize() + pd.DateOffset(days=1)).to_pydatetime()
-    )
-    if start >= end:
-        raise BadInput(
-            Problem(f"the period ends at {end} before it begins", "Give a later day", field="--to")
-        )
-    known = (dated & (moments >= start) & (moments < end)).to_numpy()
-    placed = np.isfinite(lon) & np.isfinite(lat)
-    taken = known & placed
-    flat = layer.to_crs(4326).geometry.to_numpy()
-    try:
-        locator = Locator.build(flat, np.arange(len(flat)))
-    except BadInput as error:
-        raise BadInput(replace(each, source=grids.name) for each in error.problems) from None
-    weeks_ago = np.ceil(((end - moments[taken]) / WEEK).to_numpy(float)).astype(np.int64) - 1
-    unknown = int((~dated).sum()) + int((known & ~placed).sum())
-    return Events(start, end, locator.locate(lon[taken], lat[taken]), weeks_ago, unknown)
-
-
-def _households(layer: gpd.GeoDataFrame, path: Path, name: str) -> Floats:
-    _present(layer, path, name, "--households")
-    report = Report("grids", path.name, path.stem)
-    found: Floats = np.asarray(values.numbers(layer[name], report, name), dtype=np.float64)
-    if report.problems:
-        raise BadInput(report.problems)
-    return found
-
-
-def _ids(layer: gpd.GeoDataFrame, path: Path, name: str) -> list[str]:
-    _present(layer, path, name, "--id")
-    return [str(each) for each in layer[name]]
-
-
-def _present(layer: gpd.GeoDataFrame, path: Path, name: str, option: str) -> None:
-    if name not in layer:
-        raise BadInput(
-            Problem(
-                f"there is no column '{name}'",
-                f"Name it with {option}; there are: {', '.join(map(str, layer.columns))}",
-                source=path.name,
-            )
-        )
-
-
-def _of_file(problem: Problem, grids: Path, households: str | None) -> Problem:
-    """The problem under the names of the files."""
-    names = {"exposure": households, "households": households, "polygons": "geometry"}
-    return replace(problem, source=grids.name, field=names.get(problem.field or "", problem.field))

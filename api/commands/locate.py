@@ -11,6 +11,7 @@ import typer
 from api.commands.locate_files import locate_files
 from api.commands.shared import AsJson, DataDir, moment, open_database, out, print_json
 from api.schemas.places import LocateOut
+from grids.incidents import asking
 from grids.incidents.categories import check_category
 from grids.incidents.responsibility import REASONS, Answer, Nearest, answer, position, told
 from grids.people.roster import VERDICTS
@@ -131,6 +132,8 @@ def _tell(found: Answer, category: str | None) -> None:
             out.print("emergency roster" if found.duties.is_emergency else "normal roster")
             for one in found.duties.considered:
                 out.print(f"  {one.name} ({one.role}) {VERDICTS[one.verdict][1]}", markup=False)
+    if (asked := asking.sentence(found, "en")) is not None:
+        out.print(asked, markup=False)
     if found.confidence is not None:
         out.print(f"confidence {found.confidence:.1%}" + (": ask back" if found.ask_back else ""))
         for candidate in found.candidates[:5]:

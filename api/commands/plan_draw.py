@@ -90,15 +90,15 @@ def draw(
     pinned: Annotated[
         Path | None,
         typer.Option(
-            help="Buildings that must lie in a grid of --before: a .csv with 'building_id' and "
-            "'code', or points with 'code' (files)"
+            help="Buildings that must lie in a grid of --before: a .csv with 'building_id' (on the "
+            "database also 'external_id') and 'code', or points with 'code'"
         ),
     ] = None,
     camps: Annotated[
         Path | None,
         typer.Option(
-            help="Points with 'building_id' where its households live part of the year, and "
-            "'season' (files)"
+            help="Points with 'building_id' (on the database also 'external_id') where its "
+            "households live part of the year, and 'season'"
         ),
     ] = None,
     exclusive: Annotated[
@@ -149,11 +149,10 @@ def draw(
         raise typer.BadParameter(
             "give either --area, --buildings and --out for files, or --unit CODE for the database"
         )
-    layers = (locked, exclusive, pinned, camps)
-    if unit is not None and any(each is not None for each in layers):
+    if unit is not None and (locked is not None or exclusive is not None):
         raise typer.BadParameter(
-            "--locked, --exclusive, --pinned and --camps are for files; on the database --before "
-            "NUMBER keeps what is locked in that plan"
+            "--locked and --exclusive are for files; on the database --before NUMBER keeps what is "
+            "locked in that plan"
         )
     if curve and before is None:
         raise typer.BadParameter("--curve compares with an older plan: give --before as well")
@@ -194,7 +193,8 @@ def draw(
         else:
             done = _on_the_database(
                 data_dir, unit, wishes, figures | {"before": _edition(before)}, tell,
-                curve=curve, title=title, author=actor_name(actor),
+                files={"pinned": pinned, "camps": camps}, curve=curve, title=title,
+                author=actor_name(actor),
             )  # fmt: skip
     if report is not None:
         write_report(done.plan, report, title=title or "", curve=done.curve)
@@ -245,14 +245,21 @@ def _on_the_database(
     figures: dict[str, Any],
     tell: Any,
     *,
+    files: dict[str, Path | None],
     curve: bool,
     title: str | None,
     author: str,
 ) -> Drawn:
-    with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
+    layers = read_plan_layers(**files)
+    with (
+        layers.named(),
+        open_database(data_dir) as database,
+        database.transaction(timeout_s=0) as session,
+    ):
         plan, edition = planning.draw_draft(
-            session, unit, **figures, title=title, author=author, progress=tell, **wishes
-        )
+            session, unit, **figures, pinned=layers.frames.get("pinned"),
+            camps=layers.frames.get("camps"), title=title, author=author, progress=tell, **wishes,
+        )  # fmt: skip
         drawn = (
             planning.change_curve(session, unit, **figures, progress=tell, **wishes)
             if curve
@@ -274,6 +281,9 @@ def _tell(done: Drawn, path: Path | None, report: Path | None, *, as_json: bool)
     }
     if plan.lineage is not None:
         about["households_moved"] = plan.settings["households_moved"]
+    for name in ("households_with_camp", "households_apart"):
+        if name in plan.settings:
+            about[name] = plan.settings[name]
     if as_json:
         lineage = None if plan.lineage is None else plan.lineage.to_dict("records")
         curve = None if done.curve is None else done.curve.to_dict("records")
@@ -292,6 +302,11 @@ def _tell(done: Drawn, path: Path | None, report: Path | None, *, as_json: bool)
             f"{counts[fate]:,} {text}" for fate, text in FATES.items() if fate in counts
         )
         out.print(f"{about['households_moved']:,} households change their grid; grids: {told}")
+    if "households_apart" in about:
+        out.print(
+            f"{about['households_apart']:,} of {about['households_with_camp']:,} households with a "
+            "camp have it in another grid than their home"
+        )
     if done.curve is not None:
         print_table(
             ["price of a household moved", "grids", "within tolerance", "households moved", ""],

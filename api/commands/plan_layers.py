@@ -132,7 +132,7 @@ def _layer(path: Path, what: str) -> gpd.GeoDataFrame:
 
 def _table(path: Path) -> gpd.GeoDataFrame:
     try:
-        return cast("gpd.GeoDataFrame", pd.read_csv(path, dtype={"code": str}))
+        return cast("gpd.GeoDataFrame", pd.read_csv(path, dtype={"code": str, "external_id": str}))
     except (OSError, ValueError) as error:
         problem = Problem(f"it cannot be read: {error}", "Give a table with commas", path.name)
         raise BadInput(problem) from error

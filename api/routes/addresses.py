@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
@@ -11,6 +11,7 @@ from api.auth import Access, needs
 from api.schemas.addresses import (
     ChoiceIn,
     ReverseOut,
+    ReviewMapOut,
     ReviewOut,
     ReviewsOut,
     SearchIn,
@@ -19,9 +20,11 @@ from api.schemas.addresses import (
 from gis import audit
 from grids.addresses import review, search
 from grids.addresses.reverse import HOUSE_M, reverse
+from grids.incidents import placing
 
 router = APIRouter(prefix="/api/v1/addresses", tags=["addresses"])
 MAX_ID = 2**63 - 1
+NOT_THERE: dict[str, Any] = {"description": "There is no such review in the caller's area"}
 
 
 @router.post("/search", summary="Places that an address may mean")
@@ -60,25 +63,52 @@ def name(
 @router.get("/reviews", summary="Addresses that wait for a person")
 def waiting(
     access: Annotated[Access, needs("incidents.step")],
-    limit: Annotated[int, Query(ge=1, le=review.MAX_PAGE)] = 100,
+    limit: Annotated[
+        int, Query(ge=0, le=review.MAX_PAGE, description="0: only how many there are")
+    ] = 100,
+    after: Annotated[int, Query(ge=0, le=MAX_ID, description="`next` of the page before")] = 0,
 ) -> ReviewsOut:
     """Of the caller's area, the oldest first, each with its candidates. Logged."""
-    rows = review.waiting(access.session, limit=limit)
-    return ReviewsOut(items=[ReviewOut.of(each) for each in rows])
+    page = review.waiting(access.session, limit=limit, after=after)
+    return ReviewsOut(
+        items=[ReviewOut.of(each) for each in page.rows], count=page.count, next=page.next
+    )
+
+
+@router.get(
+    "/reviews/{review_id}",
+    summary="One address with its candidates on the map",
+    responses={404: NOT_THERE},
+)
+def show(
+    review_id: Annotated[int, Path(ge=1, le=MAX_ID)],
+    access: Annotated[Access, needs("incidents.step")],
+) -> ReviewMapOut:
+    """The candidates as GeoJSON; decided ones are shown, too. Logged."""
+    return ReviewMapOut.of(review.one(access.session, review_id))
 
 
 @router.post(
     "/reviews/{review_id}",
     summary="Decide an address",
     responses={
-        404: {"description": "There is no such review in the caller's area"},
+        403: {"description": "The place lies outside the area of the account"},
+        404: {"description": "There is no such review in the caller's area, or its incident is "
+                             "not the caller's to move on"},
         409: {"description": "It was decided before"},
     },
-)
+)  # fmt: skip
 def decide(
     review_id: Annotated[int, Path(ge=1, le=MAX_ID)],
     body: ChoiceIn,
     access: Annotated[Access, needs("incidents.step")],
 ) -> ReviewOut:
-    """The same text is found there from now on. Logged."""
-    return ReviewOut.of(review.decide(access.session, review_id, body.choice, actor=access.actor))
+    """A candidate, another place, or (an empty choice) nowhere.
+
+    An incident that asked gets the place by an event, with the grid and the worker of its report
+    time. The same text is found there from now on. Logged.
+    """
+    done = placing.decide(
+        access.session, review_id, body.choice, actor=access.actor, scope=access.caller.scope
+    )
+    return ReviewOut.of(done)

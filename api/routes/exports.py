@@ -106,6 +106,7 @@ def ask(body: ExportIn, access: Asking, settings: SettingsIn, response: Response
         purpose=body.purpose,
         shared=body.shared,
         free_rows=settings.export_free_rows,
+        timezone=settings.timezone,
     )
     response.headers["Location"] = f"/api/v1/exports/{export.id}"
     return ExportOut.model_validate(export)

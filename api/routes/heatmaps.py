@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,11 +10,17 @@ from pydantic import BaseModel, Field
 
 from api.auth import Access, needs
 from api.dependencies import PeriodIn, SettingsIn
+from api.kept_maps import KNOWN, Shared, is_shared, kept_headers, knows, today
 from grids.incidents.repository import Filter
 from maps import heatmap_text, palettes, raster
 from maps.contours import contours
 from maps.heatmap import Heatmap
-from maps.service import HeatmapCache
+from maps.service import MapCache, incident_heatmap
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from api.settings import ServerSettings
 
 router = APIRouter(prefix="/api/v1", tags=["heatmaps"])
 WIDTH = 2048
@@ -53,26 +59,41 @@ class HeatmapOut(BaseModel):
     n_outside: int
     n_without_place: int
     suppressed: bool
+    shared: bool = Field(description="Whether small counts are hidden")
     note: Both
 
 
-@router.get("/heatmaps", summary="Density of incidents per km2 per 30 days")
+@router.get(
+    "/heatmaps",
+    summary="Density of incidents per km2 per 30 days",
+    response_model=HeatmapOut,
+    responses=KNOWN,
+)
 def heatmap(
     request: Request,
+    response: Response,
     access: Reading,
     settings: SettingsIn,
     period: PeriodIn,
     category: Category = None,
     bandwidth_m: Bandwidth = 300,
-) -> HeatmapOut:
+    *,
+    shared: Shared = False,
+) -> Any:
     """Where the picture lies, what its colours mean, and of how many incidents it was made."""
-    made = make(request, access, settings, period, category, bandwidth_m)
+    made, headers = make(request, access, settings, period, category, bandwidth_m, shared=shared)
+    if made is None:
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
     _, bounds = raster.to_mercator(made, WIDTH)
     breaks = palettes.nice_breaks(made.maximum)
     ramp = palettes.ramp(len(breaks)) if breaks else []
     colours = [palettes.hex_colour(colour) for colour in ramp]
     query = [("start", made.start.isoformat()), ("end", made.end.isoformat())]
-    query += [("bandwidth_m", f"{bandwidth_m:g}")] + [("category", each) for each in category or ()]
+    query += [("shared", "true")] if made.shared else []
+    query += [("bandwidth_m", f"{made.bandwidth_m:g}")] + [
+        ("category", each) for each in category or ()
+    ]
     return HeatmapOut(
         bounds=bounds,
         image=f"{request.url.path}.png?{urlencode(query)}",
@@ -84,13 +105,14 @@ def heatmap(
         ],
         opacity=raster.OPACITY,
         unit=Both(zh=heatmap_text.unit(made, "zh"), en=heatmap_text.unit(made, "en")),
-        bandwidth_m=bandwidth_m,
+        bandwidth_m=made.bandwidth_m,
         start=made.start.isoformat(),
         end=made.end.isoformat(),
         n=made.n,
         n_outside=made.n_outside,
         n_without_place=made.n_without_place,
         suppressed=made.suppressed,
+        shared=made.shared,
         note=Both(
             zh=" ".join(heatmap_text.notes(made, "zh")),
             en=" ".join(heatmap_text.notes(made, "en")),
@@ -102,7 +124,7 @@ def heatmap(
     "/heatmaps.png",
     summary="The picture of a density, in Web Mercator",
     response_class=Response,
-    responses={200: {"content": {"image/png": {}}}},
+    responses={200: {"content": {"image/png": {}}}, **KNOWN},
 )
 def picture(
     request: Request,
@@ -111,22 +133,22 @@ def picture(
     period: PeriodIn,
     category: Category = None,
     bandwidth_m: Bandwidth = 300,
+    *,
+    shared: Shared = False,
 ) -> Response:
     """Stretch it over the ``bounds`` of ``/heatmaps`` on a Web Mercator map."""
-    made = make(request, access, settings, period, category, bandwidth_m)
+    made, headers = make(request, access, settings, period, category, bandwidth_m, shared=shared)
+    if made is None:
+        return Response(status_code=304, headers=headers)
     rgba, _ = raster.to_mercator(made, WIDTH)
-    return Response(
-        raster.png_bytes(rgba),
-        media_type="image/png",
-        headers={"Cache-Control": "private, no-cache"},
-    )
+    return Response(raster.png_bytes(rgba), media_type="image/png", headers=headers)
 
 
 @router.get(
     "/heatmaps.geojson",
     summary="The classes of a density as polygons",
     response_class=Response,
-    responses={200: {"content": {"application/geo+json": {}}}},
+    responses={200: {"content": {"application/geo+json": {}}}, **KNOWN},
 )
 def polygons(
     request: Request,
@@ -135,38 +157,50 @@ def polygons(
     period: PeriodIn,
     category: Category = None,
     bandwidth_m: Bandwidth = 300,
+    *,
+    shared: Shared = False,
 ) -> Response:
     """One feature per class of the legend, with ``from``, ``to``, ``unit`` and ``color``, WGS 84.
 
     What the picture leaves blank is left out.
     """
-    made = make(request, access, settings, period, category, bandwidth_m)
+    made, headers = make(request, access, settings, period, category, bandwidth_m, shared=shared)
+    if made is None:
+        return Response(status_code=304, headers=headers)
     document: Any = contours(made).to_json(drop_id=True)
-    return Response(
-        document,
-        media_type="application/geo+json",
-        headers={"Cache-Control": "private, no-cache"},
-    )
+    return Response(document, media_type="application/geo+json", headers=headers)
 
 
 def make(
     request: Request,
     access: Access,
-    settings: SettingsIn,
-    period: PeriodIn,
+    settings: ServerSettings,
+    period: tuple[datetime | None, datetime | None],
     category: list[str] | None,
     bandwidth_m: float,
-) -> Heatmap:
-    """The density that was asked for, as its caller may see it; kept for the next request."""
-    cache: HeatmapCache = request.app.state.heatmaps
-    return cache.get(
-        access.session,
-        Filter(
-            start=period[0],
-            end=period[1],
-            categories=tuple(category or ()),
-            scope=access.caller.scope,
-        ),
-        bandwidth_m=bandwidth_m,
-        timezone=settings.timezone,
+    *,
+    shared: bool,
+) -> tuple[Heatmap | None, dict[str, str]]:
+    """The map, and the headers of its answer; None where the client holds it already."""
+    cache: MapCache = request.app.state.maps
+    wanted = Filter(
+        start=period[0],
+        end=period[1],
+        categories=tuple(category or ()),
+        scope=access.caller.scope,
     )
+    case_team = not is_shared(access, shared=shared)
+    key = cache.key(access.session, "heatmap", wanted, bandwidth_m, case_team, today(settings))
+    headers = kept_headers(key)
+    if knows(request, key):
+        return None, headers
+    return cache.get(
+        key,
+        lambda: incident_heatmap(
+            access.session,
+            wanted,
+            bandwidth_m=bandwidth_m,
+            timezone=settings.timezone,
+            case_team=case_team,
+        ),
+    ), headers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
@@ -16,6 +16,7 @@ from api.schemas.incidents import (
     IncidentIn,
     IncidentOut,
     IncidentPage,
+    PlacedOut,
     ReasonIn,
     ReporterOut,
     StepIn,
@@ -25,6 +26,11 @@ from gis import audit
 from gis.errors import BadInput, Problem
 from grids.incidents import reporters, repository, service
 from grids.incidents.errors import IncidentNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grids.incidents.models import Incident, IncidentEvent
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 MAX_PAGE = 1000
@@ -53,6 +59,10 @@ def report(
 
     The client makes the id, so that a request can be repeated until it is answered: the same id
     with the same content changes nothing. Answered means committed.
+
+    With an `address` and no coordinates it is placed by the gazetteer where that is sure (`placed`
+    says how). Where it is not, it is stored without a place (`review` is `no_place`) and waits in
+    `GET /api/v1/addresses/reviews` for a person.
     """
     stored = service.record(
         access.session,
@@ -182,6 +192,7 @@ def _detail(access: Access, incident_id: uuid.UUID) -> IncidentDetail:
         row.incident.reported_by == access.caller.account_id
     )
     said = ("text", "address", "events.note") if told else ()
+    events = repository.events(access.session, incident_id)
     audit.read(
         access.session,
         object_kind="incident",
@@ -190,6 +201,7 @@ def _detail(access: Access, incident_id: uuid.UUID) -> IncidentDetail:
     )
     return IncidentDetail(
         **_brief(row).model_dump(),
+        placed=_placed(row.incident, events),
         text=row.incident.text if told else None,
         address=row.incident.address if told else None,
         source=row.incident.source,
@@ -199,10 +211,22 @@ def _detail(access: Access, incident_id: uuid.UUID) -> IncidentDetail:
             if access.caller.may("reporters.read")
             else None
         ),
-        events=[
-            EventOut.of(each, with_note=told)
-            for each in repository.events(access.session, incident_id)
-        ],
+        events=[EventOut.of(each, with_note=told) for each in events],
+    )
+
+
+def _placed(incident: Incident, events: Sequence[IncidentEvent]) -> PlacedOut | None:
+    if incident.method is None:
+        return None
+    found: dict[str, Any] = next(
+        (each.data["address"] for each in reversed(events) if "address" in each.data), {}
+    )
+    return PlacedOut.model_validate(
+        {
+            "method": incident.method,
+            "accuracy_m": incident.accuracy_m,
+            "score": found.get("score"),
+        }
     )
 
 

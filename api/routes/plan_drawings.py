@@ -12,7 +12,7 @@ from api.schemas.plan_drawings import DrawIn, DrawnOut, FateOut, FindingOut
 from api.schemas.plans import PlanOut
 from boundaries.errors import UnitNotFound
 from gis.database import execute
-from gis.errors import TooMany
+from gis.errors import BadInput, TooMany
 from grids import planning
 from grids.plans import opening
 
@@ -53,9 +53,13 @@ def draw(body: DrawIn, access: Annotated[Access, needs("drafts.write", heavy=Tru
             seed=body.seed,
             title=body.title.strip() or None,
             before=body.before,
+            pinned=body.pins(),
+            camps=body.camp_points(),
             most_buildings=MOST_BUILDINGS,
             **body.wishes(),
         )
+    except BadInput as error:
+        raise BadInput(map(body.placed, error.problems)) from None
     finally:
         _drawing.release()
     row = opening.open_draft(access.session, edition.id, author=access.actor)
@@ -63,6 +67,8 @@ def draw(body: DrawIn, access: Annotated[Access, needs("drafts.write", heavy=Tru
     return DrawnOut(
         plan=PlanOut.of(row, edition),
         households_moved=plan.settings.get("households_moved"),
+        households_with_camp=plan.settings.get("households_with_camp"),
+        households_apart=plan.settings.get("households_apart"),
         lineage=[FateOut.model_validate(each) for each in fates],
         findings=[
             FindingOut(

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.auth import Access, needs
 from api.dependencies import MomentIn, PeriodIn, SettingsIn
+from api.kept_maps import KNOWN, Shared
 from api.routes import heatmaps
 from maps import raster, tiles
 
@@ -31,7 +32,7 @@ def tilejson(
     "/heatmap/{z}/{x}/{y}.png",
     summary="A raster tile of a density of incidents",
     response_class=Response,
-    responses={200: {"content": {"image/png": {}}}},
+    responses={200: {"content": {"image/png": {}}}, **KNOWN},
 )
 def heatmap_tile(
     z: Annotated[int, Path(examples=[12])],
@@ -43,19 +44,22 @@ def heatmap_tile(
     period: PeriodIn,
     category: heatmaps.Category = None,
     bandwidth_m: heatmaps.Bandwidth = 300,
+    *,
+    shared: Shared = False,
 ) -> Response:
     """The picture of ``/api/v1/heatmaps`` on one tile of 256 pixels; 304 for a known ETag.
 
     All tiles are of one density in metres with one legend, whatever their zoom.
     """
     tiles.check_address(z, x, y)
-    made = heatmaps.make(request, access, settings, period, category, bandwidth_m)
-    body = raster.png_bytes(raster.tile(made, z, x, y))
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if _knows(request.headers.get("if-none-match", ""), tag):
+    made, headers = heatmaps.make(
+        request, access, settings, period, category, bandwidth_m, shared=shared
+    )
+    if made is None:
         return Response(status_code=304, headers=headers)
-    return Response(body, media_type="image/png", headers=headers)
+    return Response(
+        raster.png_bytes(raster.tile(made, z, x, y)), media_type="image/png", headers=headers
+    )
 
 
 @router.get(

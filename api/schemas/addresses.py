@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from geoalchemy2.shape import to_shape
 from pydantic import BaseModel, Field, model_validator
@@ -16,7 +16,15 @@ from grids.addresses.reverse import Reverse
 from grids.addresses.review import Choice
 
 Method = Literal[
-    "exact", "street_number", "building", "place", "interpolated", "street", "trigram", "division"
+    "exact",
+    "street_number",
+    "building",
+    "place",
+    "crossing",
+    "interpolated",
+    "street",
+    "trigram",
+    "division",
 ]
 LON = Field(ge=-180, le=180, description="WGS 84 degrees", examples=[117.01])
 LAT = Field(ge=-90, le=90, description="WGS 84 degrees", examples=[45.01])
@@ -160,6 +168,67 @@ class ReviewsOut(BaseModel):
     """Reviews that nobody has decided, the oldest first."""
 
     items: list[ReviewOut]
+    count: int = Field(description="All that wait in the caller's area, on this page or not")
+    next: int | None = Field(description="`after` of the next page; null: this is the last")
+
+
+class PointOut(BaseModel):
+    """A GeoJSON point."""
+
+    type: Literal["Point"] = "Point"
+    coordinates: tuple[float, float] = Field(description="Longitude, latitude; WGS 84 degrees")
+
+
+class CandidateProperties(BaseModel):
+    """What a candidate is, beside its place."""
+
+    candidate: int = Field(description="What to choose it by")
+    label: str
+    score: float = Field(ge=0, le=1)
+    method: Method
+    matched: list[str]
+    ignored: list[str]
+    accuracy_m: float
+    area_code: str
+
+
+class CandidateFeature(BaseModel):
+    """A candidate as a GeoJSON feature."""
+
+    type: Literal["Feature"] = "Feature"
+    id: int
+    geometry: PointOut
+    properties: CandidateProperties
+
+    @classmethod
+    def of(cls, place: int, candidate: dict[str, Any]) -> CandidateFeature:
+        """From what is kept with a review, and its place in the list."""
+        rest = {name: value for name, value in candidate.items() if name not in {"lon", "lat"}}
+        return cls(
+            id=place,
+            geometry=PointOut(coordinates=(candidate["lon"], candidate["lat"])),
+            properties=CandidateProperties(candidate=place, **rest),
+        )
+
+
+class CandidatesOut(BaseModel):
+    """Candidates as a GeoJSON collection, the likeliest first."""
+
+    type: Literal["FeatureCollection"] = "FeatureCollection"
+    features: list[CandidateFeature]
+
+
+class ReviewMapOut(BaseModel):
+    """One review, and its candidates on the map."""
+
+    review: ReviewOut
+    candidates: CandidatesOut
+
+    @classmethod
+    def of(cls, row: AddressReview) -> ReviewMapOut:
+        """From the table's row."""
+        features = [CandidateFeature.of(place, each) for place, each in enumerate(row.candidates)]
+        return cls(review=ReviewOut.of(row), candidates=CandidatesOut(features=features))
 
 
 class ChoiceIn(BaseModel):

@@ -129,8 +129,22 @@ class EventOut(BaseModel):
         )
 
 
+class PlacedOut(BaseModel):
+    """How the place of an incident is known."""
+
+    method: Literal["gps", "map", "address", "import", "operator", "sign"]
+    accuracy_m: float | None = Field(description="68 % radius of its error, where it is known")
+    score: float | None = Field(
+        description="Of the address that it was found by, 0 to 1; null where it was not"
+    )
+
+
 class IncidentDetail(IncidentOut):
     """One incident with its text and its history."""
+
+    placed: PlacedOut | None = Field(
+        description="Null without a place: where it came with an address, a person looks for it"
+    )
 
     text: str | None = Field(description="Null to those who may not read what was said")
     address: str | None = Field(description="As the text")

@@ -9,7 +9,8 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from boundaries.models import AdminUnit, Edition
-from grids.incidents.responsibility import REASONS, Answer, Nearest
+from grids.incidents import asking
+from grids.incidents.responsibility import REASONS, Answer, Candidate, Nearest
 from grids.locating.facts import EditionFacts, GridFacts, UnitFacts
 from grids.models import GridShape
 from grids.people.answering import Responsible
@@ -176,7 +177,20 @@ class CandidateOut(BaseModel):
 
     grid_id: int
     code: str
+    name: str
     share: float = Field(description="Share of the position's probability, 0 to 1")
+
+    @classmethod
+    def of(cls, each: Candidate) -> CandidateOut:
+        """From the answer's row."""
+        return cls(grid_id=each.grid_id, code=each.code, name=each.name, share=each.share)
+
+
+class BorderOut(BaseModel):
+    """The stretch of the national border that a place lies across."""
+
+    name: str
+    distance_m: float
 
 
 class NearestOut(BaseModel):
@@ -218,6 +232,14 @@ class LocateOut(BaseModel):
     confidence: float | None = Field(description="Only when accuracy_m was given")
     candidates: list[CandidateOut]
     ask_back: bool
+    ask_back_text: str | None = Field(
+        default=None,
+        description="What to ask whoever told the place, in the language of Accept-Language "
+        "(zh or en): where it may lie in two grids, or lies across the national border",
+    )
+    border: BorderOut | None = Field(
+        default=None, description="Only across the national border, up to 50 km"
+    )
     nearest: NearestOut | None = Field(description="Only outside all grids")
     micro: GridBrief | None = Field(
         default=None, description="The micro grid that the place lies in"
@@ -234,7 +256,13 @@ class LocateOut(BaseModel):
 
     @classmethod
     def of(
-        cls, answer: Answer, crs: str, matter: str | None = None, *, as_of: datetime | None = None
+        cls,
+        answer: Answer,
+        crs: str,
+        matter: str | None = None,
+        *,
+        as_of: datetime | None = None,
+        language: asking.Language = "zh",
     ) -> LocateOut:
         """From the service's answer."""
         exclusive = answer.exclusive.grid_id if answer.exclusive else None
@@ -250,11 +278,12 @@ class LocateOut(BaseModel):
             reason=Sentence.of(answer.reason),
             distance_to_border_m=answer.distance_to_border_m,
             confidence=answer.confidence,
-            candidates=[
-                CandidateOut(grid_id=each.grid_id, code=each.code, share=each.share)
-                for each in answer.candidates
-            ],
+            candidates=[CandidateOut.of(each) for each in answer.candidates],
             ask_back=answer.ask_back,
+            ask_back_text=asking.sentence(answer, language),
+            border=BorderOut(name=answer.across.name, distance_m=answer.across.distance_m)
+            if answer.across
+            else None,
             nearest=NearestOut.of(answer.nearest) if answer.nearest else None,
             micro=GridBrief.of(answer.micro, "micro") if answer.micro else None,
             exclusive=GridBrief.of(answer.exclusive, "exclusive") if answer.exclusive else None,

@@ -2,19 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Literal, Self
 
+import geopandas as gpd
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.schemas.incidents import Text
-from api.schemas.plans import PlanOut
+from api.schemas.plans import Lat, Lon, PlanOut
+from gis.errors import Problem
 from grids.planning import Wishes
 from grids.redistricting.rules import KEEP
 
 Grids = Annotated[int | None, Field(ge=1, le=100_000)]
 Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 MOST_SECONDS = 120
+MOST_ROWS = 25_000
+"""Pins, or camps, of one drawing; more would not fit into the body of a request."""
+ROW_FIELDS = {"building_id": "building", "external_id": "external_id", "code": "grid"}
+"""Fields of a pin or camp by the planner's columns."""
+
+
+class BuildingIn(BaseModel):
+    """A building of the area: by its number, or by its id in the source it was imported from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    building: int | None = Field(default=None, ge=1, le=2**53)
+    external_id: Text | None = Field(default=None, min_length=1, max_length=200)
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        if (self.building is None) == (self.external_id is None):
+            msg = "give either building or external_id"
+            raise ValueError(msg)
+        return self
+
+
+class PinIn(BuildingIn):
+    """A building that is to lie in a grid of the edition before."""
+
+    grid: Text = Field(
+        min_length=1, max_length=40, description="Code of the grid in the edition before"
+    )
+
+
+class CampIn(BuildingIn):
+    """Where the households of a building live part of the year; they are counted at home."""
+
+    lon: Lon
+    lat: Lat
+    season: Text | None = Field(
+        default=None, min_length=1, max_length=40, description="Where there are several: summer"
+    )
 
 
 class DrawIn(BaseModel):
@@ -59,6 +102,39 @@ class DrawIn(BaseModel):
     travel_min: float | None = Field(
         default=None, gt=0, le=1e5, description="Longest time between two households, minutes"
     )
+    pinned: list[PinIn] = Field(
+        default=[], max_length=MOST_ROWS, description="Buildings held in a grid of the one before"
+    )
+    camps: list[CampIn] = Field(
+        default=[], max_length=MOST_ROWS, description="Where herders live part of the year"
+    )
+
+    def pins(self) -> pd.DataFrame | None:
+        """The pins as the planner takes them."""
+        return self._rows(self.pinned) if self.pinned else None
+
+    def camp_points(self) -> gpd.GeoDataFrame | None:
+        """The camps as the planner takes them, EPSG:4326."""
+        if not self.camps:
+            return None
+        places = gpd.points_from_xy([c.lon for c in self.camps], [c.lat for c in self.camps])
+        return gpd.GeoDataFrame(self._rows(self.camps), geometry=places, crs=4326)
+
+    @staticmethod
+    def _rows(given: Sequence[BuildingIn]) -> pd.DataFrame:
+        table = pd.DataFrame([each.model_dump() for each in given], dtype=object)
+        return table.rename(columns={"building": "building_id", "grid": "code"})
+
+    @staticmethod
+    def placed(problem: Problem) -> Problem:
+        """A problem of the planner's layers by the field of the request it is of."""
+        if problem.source not in {"pinned", "camps"}:
+            return problem
+        row = [] if problem.row is None else [str(problem.row - 1)]
+        name = [] if problem.field is None else [ROW_FIELDS.get(problem.field, problem.field)]
+        return replace(
+            problem, source=None, row=None, field=".".join([problem.source, *row, *name])
+        )
 
     def wishes(self) -> Wishes:
         """What else is asked, as the planner takes it."""
@@ -104,5 +180,7 @@ class DrawnOut(BaseModel):
 
     plan: PlanOut
     households_moved: int | None = Field(description="Null without an edition before")
+    households_with_camp: int | None = Field(description="In the area; null without camps")
+    households_apart: int | None = Field(description="Of them, whose camp lies in another grid")
     lineage: list[FateOut]
     findings: list[FindingOut] = Field(description="By rule, the worst first")

@@ -11,6 +11,7 @@ class ProblemOut(BaseModel):
     field: str | None = Field(examples=["crs"])
     reason: str = Field(examples=["no coordinate system is called 'gcj20'"])
     remedy: str = Field(examples=["Did you mean gcj02?"])
+    row: int | None = Field(None, description="Of many things sent at once: which, from 1")
 
 
 class ProblemDetails(BaseModel):

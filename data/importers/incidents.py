@@ -28,6 +28,7 @@ SEVERITY_WORDS: Final = {
     "high": "difficult", "重大": "major", "特大": "major", "critical": "major",
 }  # fmt: skip
 _REVIEWED: Final = "the row is kept for review without a place"
+_BY_ADDRESS: Final = "the row's place is looked for by its address"
 
 
 def prepare(work: Work) -> None:
@@ -57,7 +58,7 @@ def prepare(work: Work) -> None:
     frame["accuracy_m"] = values.numbers(
         work.column("accuracy_m"), report, work.field("accuracy_m"), low=0, high=1e6, unit="metres"
     )
-    for name, column in _positions(work).items():
+    for name, column in _positions(work, (frame["address"] != "").to_numpy()).items():
         frame[name] = column
     placed = frame["lon"].notna()
     frame["method"] = values.objects(["import" if p else None for p in placed], frame.index)
@@ -154,8 +155,11 @@ def _settle_times(work: Work, frame: pd.DataFrame) -> None:
         frame["closed_at"] = frame["closed_at"].mask(early)
 
 
-def _positions(work: Work) -> dict[str, Any]:
-    """WGS 84 and source coordinates of every row; NaN, and said so, where there is no place."""
+def _positions(work: Work, addressed: Any) -> dict[str, Any]:
+    """WGS 84 and source coordinates of every row; NaN, and said so, where there is no place.
+
+    ``addressed`` tells the rows that have an address to look for.
+    """
     report, count = work.report, len(work.frame)
     x, y = np.full(count, np.nan), np.full(count, np.nan)
     if work.x is not None and work.y is not None:
@@ -184,10 +188,12 @@ def _positions(work: Work) -> dict[str, Any]:
         here = (kinds == kind) & alive
         if kind == gis_crs.LonLatKind.NAN and not (here & said).any():
             reason = "there is no position"
-        report.add(
-            "warned", f"{reason}; {_REVIEWED}", remedy, rows=work.rows[here],
-            field=work.field("lon"),
-        )  # fmt: skip
+        for those, then in ((here & ~addressed, _REVIEWED), (here & addressed, _BY_ADDRESS)):
+            if those.any():
+                report.add(
+                    "warned", f"{reason}; {then}", remedy, rows=work.rows[those],
+                    field=work.field("lon"),
+                )  # fmt: skip
     for values_ in (lon, lat, x, y):
         values_[lost] = np.nan
     names[lost] = None
@@ -229,6 +235,15 @@ def store(work: Work, session: Session) -> None:
     report.unchanged = (report.unchanged or 0) + recorded.unchanged
     report.changed = (report.changed or 0) + recorded.closed
     report.review = dict(recorded.review)
+    if recorded.by_address:
+        report.note(
+            counted(
+                recorded.by_address, "row was placed by its address",
+                "rows were placed by their addresses",
+            ),
+            "What was not sure waits in 'wangge address reviews'.",
+            field=work.field("address"),
+        )  # fmt: skip
     if recorded.closed:
         report.note(
             f"{recorded.closed} incidents stored before are closed now",

@@ -57,6 +57,9 @@ WITH due AS (
 emptied AS (
     UPDATE incident_events SET note = '', data = '{}'
     WHERE incident_id IN (SELECT id FROM due) AND (note <> '' OR data <> '{}')
+),
+unasked AS (
+    DELETE FROM address_reviews WHERE incident_id IN (SELECT id FROM due)
 )
 -- The place becomes a point inside its grid; where there is no grid, it is rounded to about 1 km.
 UPDATE incidents AS i SET

@@ -42,7 +42,7 @@ class Journal:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self._database, self._folder = database, folder
-        self._lock = threading.Lock()
+        self._lock, self._entering = threading.Lock(), threading.Lock()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._waiting: list[tuple[Path, Told]] = []
         self._open()
@@ -86,12 +86,13 @@ class Journal:
                 self._waiting.append((self._path, self._told))
                 self._open()
         done = 0
-        while self._waiting:
-            path, told = self._waiting[0]
-            self._write(path, told)
-            self._waiting.pop(0)
-            path.unlink(missing_ok=True)
-            done += told.count
+        with self._entering:
+            while self._waiting:
+                path, told = self._waiting[0]
+                self._write(path, told)
+                self._waiting.pop(0)
+                path.unlink(missing_ok=True)
+                done += told.count
         return done
 
     def recover(self) -> None:

@@ -10,10 +10,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from gis.locator.compiled import Floats, Ints, Ranks, Words, kernel, part
+from gis.locator.compiled import Flags, Floats, Ints, Ranks, Words, kernel, part
 from gis.locator.plane import metres, pieces
 
 BEND_M: Final = 1e-3
+ALIKE_M: Final = 5e-4
+"""Distances that differ by less are taken for equal."""
 
 
 class Borders(NamedTuple):
@@ -95,6 +97,92 @@ def _to_arc(
                 best, edge, share = square, k, (piece - 1 + t) / count
             ax, ay = cx, cy
     return best, edge, share
+
+
+@kernel
+def border_of(
+    borders: Borders, rank: int, lon: float, lat: float, geographic: bool
+) -> tuple[float, float, float]:
+    """The nearest border of one polygon: the distance in the plane, and the place."""
+    best, best_edge, best_share = math.inf, -1, 0.0
+    first = borders.ring_starts[borders.polygon_rings[rank]]
+    last = borders.ring_starts[borders.polygon_rings[rank + 1]]
+    for k in range(first, last):
+        arc = borders.ring_arcs[k] >> 1
+        square, edge, share = _to_arc(borders, arc, lon, lat, geographic, best)
+        if square < best:
+            best, best_edge, best_share = square, edge, share
+    if best_edge < 0:
+        return math.inf, math.nan, math.nan
+    ux, uy = borders.xy[2 * best_edge], borders.xy[2 * best_edge + 1]
+    vx, vy = borders.xy[2 * best_edge + 2], borders.xy[2 * best_edge + 3]
+    x, y = ux + best_share * (vx - ux), uy + best_share * (vy - uy)
+    # To the place itself: edges were cut so that they are right to a millimetre only.
+    east, north = metres(lon, lat, x, y, geographic)
+    return math.hypot(east, north), x, y
+
+
+@kernel
+def borders_of(
+    borders: Borders, ranks: Ints, lon: Floats, lat: Floats, geographic: bool
+) -> tuple[Floats, Floats, Floats]:
+    """``border_of`` for many points, each with its polygon."""
+    away, x, y = np.empty(len(ranks)), np.empty(len(ranks)), np.empty(len(ranks))
+    for k in range(len(ranks)):
+        away[k], x[k], y[k] = border_of(borders, ranks[k], lon[k], lat[k], geographic)
+    return away, x, y
+
+
+@kernel
+def outline_of(borders: Borders, seen: Flags) -> Ints:
+    """Arcs with polygons of a choice (by rank) on one side only."""
+    found = np.empty(len(borders.arc_starts) - 1, dtype=np.int64)
+    count = 0
+    for arc in range(len(borders.arc_starts) - 1):
+        left, right = False, False
+        for k in range(borders.owner_starts[arc], borders.owner_starts[arc + 1]):
+            if seen[borders.owners[k] >> 1]:
+                if borders.owners[k] & 1:
+                    right = True
+                else:
+                    left = True
+        if left != right:
+            found[count] = arc
+            count += 1
+    return found[:count]
+
+
+@kernel
+def nearest_among(
+    borders: Borders, arcs: Ints, seen: Flags, lon: Floats, lat: Floats, geographic: bool
+) -> tuple[Ints, Floats, Floats]:
+    """The polygon of a choice that is nearest to each of many points outside all of it.
+
+    Of those equally far, to the millimetre, the one of the lowest rank. Answers with its rank (-1
+    where there are none) and the place on its border.
+    """
+    ranks = np.full(len(lon), -1, dtype=np.int64)
+    x, y = np.full(len(lon), math.nan), np.full(len(lon), math.nan)
+    for k in range(len(lon)):
+        best = math.inf
+        for arc in arcs:
+            reach = (best + ALIKE_M) ** 2
+            square, edge, share = _to_arc(borders, arc, lon[k], lat[k], geographic, reach)
+            away = math.sqrt(square)
+            if away > best + ALIKE_M:
+                continue
+            rank = -1
+            for m in range(borders.owner_starts[arc], borders.owner_starts[arc + 1]):
+                owner = borders.owners[m] >> 1
+                if seen[owner] and (rank < 0 or owner < rank):
+                    rank = owner
+            if away < best - ALIKE_M or ranks[k] < 0 or rank < ranks[k]:
+                ranks[k] = rank
+                ux, uy = borders.xy[2 * edge], borders.xy[2 * edge + 1]
+                vx, vy = borders.xy[2 * edge + 2], borders.xy[2 * edge + 3]
+                x[k], y[k] = ux + share * (vx - ux), uy + share * (vy - uy)
+            best = min(best, away)
+    return ranks, x, y
 
 
 @kernel

@@ -178,6 +178,37 @@ def shares_of(
 
 
 @kernel
+def own_shares(
+    borders: Borders, ranks: Ints, lon: Floats, lat: Floats, sigma_m: Floats, geographic: bool
+) -> Floats:
+    """Share of one polygon for each of many points."""
+    shares = np.empty(len(ranks))
+    one = np.empty(1, dtype=np.int64)
+    for k in range(len(ranks)):
+        one[0] = ranks[k]
+        shares[k] = shares_of(borders, one, lon[k], lat[k], sigma_m[k], geographic)[0]
+    return shares
+
+
+@kernel
+def outline_shares(
+    borders: Borders, arcs: Ints, seen: Flags, lon: Floats, lat: Floats, sigma_m: Floats,
+    geographic: bool,
+) -> Floats:  # fmt: skip
+    """Share of all polygons of a choice (by rank) together, by the arcs of their outline."""
+    shares = np.zeros(len(lon))
+    for arc in arcs:
+        left = False
+        for k in range(borders.owner_starts[arc], borders.owner_starts[arc + 1]):
+            if seen[borders.owners[k] >> 1]:
+                left = not borders.owners[k] & 1
+        for k in range(len(lon)):
+            share = _arc_share(borders, arc, lon[k], lat[k], sigma_m[k], geographic)
+            shares[k] += share if left else -share
+    return shares
+
+
+@kernel
 def _is_left(borders: Borders, arc: int, rank: int) -> bool:
     """Whether a polygon lies left of an arc of its own."""
     for k in range(borders.owner_starts[arc], borders.owner_starts[arc + 1]):

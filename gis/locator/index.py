@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 import shapely
@@ -12,6 +12,7 @@ from pyproj import Geod
 
 from gis.errors import BadInput
 from gis.locator import file
+from gis.locator.answers import Border, Nearest, Shares
 from gis.locator.shapes import ids_from, kept_ids, polygons_from
 
 if TYPE_CHECKING:
@@ -31,44 +32,9 @@ LEAST_SHARE: Final = 1e-6
 # than this times the cosine of the latitude.
 DEGREE_M: Final = 110_574.0
 STEP_M: Final = 1e-3
+PLANE_M: Final = 10_000.0
+"""So far the local plane is as good as the earth."""
 GEOD: Final = Geod(ellps="WGS84")
-
-
-class Shares(NamedTuple):
-    """Where the true position of a doubtful point may lie.
-
-    Attributes
-    ----------
-    positions
-        Of the polygons, in the order given to the build; the likeliest first, then by id.
-    shares
-        Probability of each.
-    outside
-        Probability that the position lies in none.
-    """
-
-    positions: NDArray[np.int64]
-    shares: NDArray[np.float64]
-    outside: float
-
-
-class Nearest(NamedTuple):
-    """The polygon nearest to a point, the distance, and the point on its border."""
-
-    position: int
-    distance_m: float
-    lon: float
-    lat: float
-
-
-class Border(NamedTuple):
-    """How far the border of the answering polygon is, where, and who is beyond it (-1 nobody)."""
-
-    position: int
-    distance_m: float
-    neighbour: int
-    lon: float
-    lat: float
 
 
 class Locator:
@@ -274,18 +240,96 @@ class Locator:
     def border_distance_m(self, lon: float, lat: float, position: int) -> float:
         """How far the nearest border of a polygon is from a point within it, in metres.
 
-        What ``border_distance`` says without who is beyond; the point is not checked.
+        What ``border_distance`` says without who is beyond; the point is not checked. Up to 10 km
+        the distance is that of the local plane, exact to a two-millionth.
+        """
+        rank = int(self._ranks[position])
+        away, x, y = self._border_of(self._borders, rank, lon, lat, self.geographic)
+        return away if away < PLANE_M else self._distance_m(lon, lat, x, y)
+
+    def border_distances_m(
+        self, lon: NDArray[np.float64], lat: NDArray[np.float64], positions: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """``border_distance_m`` of many points, each within its polygon; arrays of one length."""
+        from gis.locator import borders  # noqa: PLC0415 - loads the compiler
+
+        away, x, y = borders.borders_of(
+            self._borders, self._ranks[positions], lon, lat, self.geographic
+        )
+        if self.geographic and (far := away >= PLANE_M).any():
+            away[far] = GEOD.inv(lon[far], lat[far], x[far], y[far])[2]
+        return away
+
+    def own_shares(
+        self,
+        lon: NDArray[np.float64],
+        lat: NDArray[np.float64],
+        accuracy_m: NDArray[np.float64],
+        positions: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """Of many points the share, as in ``share``, of one polygon each; arrays of one length."""
+        from gis.locator import doubt  # noqa: PLC0415 - loads the compiler
+
+        if self._content.arrays["facts"][1]:  # polygons over one another: not its own borders alone
+            found = [self.share(*each) for each in zip(lon, lat, accuracy_m, strict=True)]
+            return np.array([
+                each.shares[each.positions == position].sum()
+                for each, position in zip(found, positions, strict=True)
+            ])  # fmt: skip
+        sigma_m = accuracy_m * doubt.SIGMA_PER_RADIUS
+        return doubt.own_shares(
+            self._borders, self._ranks[positions], lon, lat, sigma_m, self.geographic
+        )
+
+    def nearest_among(
+        self, lon: NDArray[np.float64], lat: NDArray[np.float64], seen: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Of many points outside of some polygons: which of those is nearest, and how far it is.
+
+        Parameters
+        ----------
+        seen
+            Whether each polygon is looked at, by its position.
+
+        Returns
+        -------
+        Positions (-1 where no polygon is looked at) and metres. Of polygons equally far, to the
+        millimetre, the one of the smallest id.
         """
         from gis.locator import borders  # noqa: PLC0415 - loads the compiler
 
-        _, _, x, y = borders.nearest_of(
-            self._borders,
-            borders.arcs_of_polygon(self._borders, int(self._ranks[position])),
-            lon,
-            lat,
-            self.geographic,
+        by_rank = seen[self._positions]
+        arcs = borders.outline_of(self._borders, by_rank)
+        ranks, x, y = borders.nearest_among(self._borders, arcs, by_rank, lon, lat, self.geographic)
+        positions = np.where(ranks >= 0, self._positions[ranks].astype(np.int64), -1)
+        away = np.full(len(lon), np.inf)
+        known = ranks >= 0
+        if self.geographic:
+            away[known] = GEOD.inv(lon[known], lat[known], x[known], y[known])[2]
+        else:
+            away[known] = np.hypot(x - lon, y - lat)[known]
+        return positions, away
+
+    def share_among(
+        self,
+        lon: NDArray[np.float64],
+        lat: NDArray[np.float64],
+        accuracy_m: NDArray[np.float64],
+        seen: NDArray[np.bool_],
+    ) -> NDArray[np.float64]:
+        """Of many points the share, as in ``share``, of some polygons (by position) together.
+
+        Where two of them lie over one another the ground counts twice, up to 1 in all.
+        """
+        from gis.locator import borders, doubt  # noqa: PLC0415 - loads the compiler
+
+        by_rank = seen[self._positions]
+        arcs = borders.outline_of(self._borders, by_rank)
+        sigma_m = accuracy_m * doubt.SIGMA_PER_RADIUS
+        shares = doubt.outline_shares(
+            self._borders, arcs, by_rank, lon, lat, sigma_m, self.geographic
         )
-        return self._distance_m(lon, lat, x, y)
+        return np.clip(shares, 0.0, 1.0)
 
     def share(self, lon: float, lat: float, accuracy_m: float) -> Shares:
         """Where a point may truly lie when its error is normal, the same in all directions.
@@ -378,6 +422,12 @@ class Locator:
         start = int(self._body[lookup.XY])
         xy = self._body.view(np.float64)[start : start + 2 * vertices]
         return borders.Borders(xy, *(arrays[name] for name in borders.Borders._fields[1:]))
+
+    @cached_property
+    def _border_of(self) -> Any:
+        from gis.locator import borders  # noqa: PLC0415 - loads the compiler
+
+        return borders.border_of
 
     @cached_property
     def _outer(self) -> NDArray[np.int64]:

@@ -47,6 +47,8 @@ _FLAT: Final = re.compile(
     r"\.?\s*#?\s*([a-z]?\d{1,5}[a-z]?|[a-z])\b"
     r"|#\s*([a-z]?\d{1,5}[a-z]?))"
 )  # fmt: skip
+# Between the streets of a crossing: Main Street & Second Avenue.
+JOINING: Final = re.compile(r"\s*(?:[&/@]|\b(?:and|at|et)\b)\s*")
 _POSTCODE: Final = re.compile(r"\b(\d{5})(?:-\d{4})?$")
 
 
@@ -118,6 +120,14 @@ def _street(piece: str, *, is_first: bool, lexicon: Lexicon) -> list[Part]:
         if re.search("[a-z]", name) and len(tail[1]) < 5:
             return [_numbered(tail), _named(name, lexicon)]
     alone = _named(piece, lexicon)
+    halves = [_named(half, lexicon) for half in JOINING.split(piece.removeprefix("corner of "))
+              if half]  # fmt: skip
+    if (
+        len(halves) == 2
+        and not alone.is_known
+        and all(each.is_known or set(each.value.split()) & STREET_WORDS for each in halves)
+    ):
+        return halves
     words = set(alone.value.split())
     return [alone] if alone.is_known or (is_first and words & STREET_WORDS) else []
 

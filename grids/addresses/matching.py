@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from grids.addresses import han
 from grids.addresses.candidates import Candidate, distance_m, likeness
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ SECOND_NAME: Final = 0.25
 LEAST_LIKE: Final = 0.5
 """Names less alike than this are not another spelling."""
 FARTHEST_NEIGHBOURS_M: Final = 400.0
+BESIDE_M: Final = 30.0
+"""What stands beside, before or opposite a house is within a street's width and a plot of it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ class Asked:
         matched = (("division",) if self.address.codes and agreed == 1.0 else ()) + tuple(kinds)
         return Candidate(
             label=row.label, lon=row.lon, lat=row.lat, score=score * agreed, method=method,
-            matched=matched, ignored=self.ignored(matched), accuracy_m=round(accuracy_m, 1),
+            matched=matched, ignored=self.ignored(matched),
+            accuracy_m=round(accuracy_m + beside_m(self.address), 1),
             area_code=row.area_code,
         )  # fmt: skip
 
@@ -87,18 +91,34 @@ class Asked:
         return (*unused, *self.address.rest)
 
 
-def has_slip(address: Address) -> bool:
-    """Whether a Chinese address bears the marks of a slip, so that its number may be another.
+def beside_m(address: Address) -> float:
+    """How far from the place that an address names what it says besides may lie, metres.
 
-    A figure or a single character left over (11号3 for 113号, 等距巷东13号), a number that begins
-    with 0, or figures within a name that nobody knows (嘎2查4号).
+    The metres that stand there (3号北侧50米), else `BESIDE_M` for a word that says where from a
+    place something is (3号对面); 0 for none.
     """
     if not address.is_han:
-        return False
+        return 0.0
+    said = [han.RELATIVE.fullmatch(each) for each in address.rest]
+    metres = [float(found[0].strip("约米")) for found in said
+              if found and found[0].endswith("米")]  # fmt: skip
+    return sum(metres) if metres else BESIDE_M * any(said)
+
+
+def has_slip(address: Address) -> bool:
+    """Whether an address bears the marks of a slip, so that its number may be another.
+
+    A figure left over (11号3 for 113号) or a number that begins with 0 (0100 Larkin Street for
+    1000). In Chinese also a single character left over (等距巷东13号), or figures within a name
+    that nobody knows (嘎2查4号).
+    """
     number = address.part("number")
-    return (
-        any(len(each) == 1 or each.isdigit() for each in address.rest)
-        or (number is not None and number.text.startswith("0"))
+    if any(each.isdigit() for each in address.rest) or (
+        number is not None and number.text.startswith("0")
+    ):
+        return True
+    return address.is_han and (
+        any(len(each) == 1 and not han.RELATIVE.fullmatch(each) for each in address.rest)
         or any(
             each.kind in {"street", "estate"}
             and not each.is_known

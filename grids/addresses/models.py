@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from boundaries.models import Code
 from gis.database import Base
+from grids.incidents.models import Incident
 
 
 class Place(Base):
@@ -94,7 +95,7 @@ class AddressReview(Base):
     area_code: Mapped[str] = mapped_column(Code)
     text: Mapped[str] = mapped_column(sa.Text)
     candidates: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    incident_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey("incidents.id"))
+    incident_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey(Incident.id))
     at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True), server_default=sa.func.now())
     author: Mapped[str] = mapped_column(sa.Text)
     outcome: Mapped[str | None] = mapped_column(sa.Text)

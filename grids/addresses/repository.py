@@ -17,6 +17,8 @@ LIKE_NAMES: Final = 24
 NEIGHBOURS: Final = 40
 """House numbers so far below and above are asked for, to find a place between them."""
 MOST_ROWS: Final = 2_000
+BESIDE_DEG: Final = 0.00015
+"""Ends of lines as near as this meet: 17 m of latitude, the width of an arterial."""
 
 
 def units_named(session: Session, stems: Sequence[str], words: Sequence[str]) -> Sequence[Row[Any]]:
@@ -80,6 +82,52 @@ def like_keys(session: Session, key: str, kinds: Sequence[str]) -> list[str]:
             key=key, kinds=list(kinds), most=LIKE_NAMES,
         )
     ]  # fmt: skip
+
+
+def street_lines(session: Session) -> list[str]:
+    """Names of streets that are known as lines."""
+    return list(
+        execute(
+            session,
+            "SELECT DISTINCT name FROM barriers "
+            "WHERE kind IN ('street', 'arterial') AND name IS NOT NULL ORDER BY name",
+        ).scalars()
+    )
+
+
+def meetings(session: Session, ones: Sequence[str], others: Sequence[str]) -> Sequence[Row[Any]]:
+    """Where streets of some names meet those of others: ``label, area_code, lon, lat, one, other``.
+
+    Lines that end beside one another, as where they were drawn apart, meet as well.
+    """
+    if not ones or not others:
+        return []
+    return execute(
+        session,
+        """
+        WITH one AS MATERIALIZED (
+            SELECT name, county_code, geom FROM barriers
+            WHERE name = ANY(:ones) AND kind IN ('street', 'arterial')
+        ), other AS MATERIALIZED (
+            SELECT name, county_code, geom FROM barriers
+            WHERE name = ANY(:others) AND kind IN ('street', 'arterial')
+        ), met AS (
+            SELECT DISTINCT a.name AS one, b.name AS other, a.county_code,
+                ST_PointOnSurface((ST_Dump(
+                    CASE WHEN ST_Intersects(a.geom, b.geom) THEN ST_Intersection(a.geom, b.geom)
+                         ELSE ST_ClosestPoint(a.geom, b.geom) END
+                )).geom) AS geom
+            FROM one AS a
+            JOIN other AS b ON b.county_code = a.county_code AND b.name <> a.name
+                AND a.geom && ST_Expand(b.geom, CAST(:apart AS float))
+                AND ST_DWithin(a.geom, b.geom, CAST(:apart AS float))
+        )
+        SELECT one || ' / ' || other AS label, one, other,
+            wangge_unit_of(geom, county_code) AS area_code, ST_X(geom) AS lon, ST_Y(geom) AS lat
+        FROM met ORDER BY one, other, lon, lat LIMIT :most
+        """,
+        ones=list(ones), others=list(others), apart=BESIDE_DEG, most=MOST_ROWS,
+    ).all()  # fmt: skip
 
 
 _ADDRESS: Final = """

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from grids.addresses.candidates import Candidate
 
 MAX_PAGE: Final = 500
+WHOLE: Final = "division"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,22 +91,64 @@ def enqueue(
     return review
 
 
-def waiting(session: Session, *, limit: int = 100) -> Sequence[AddressReview]:
-    """Reviews that nobody has decided, the oldest first; reading them is entered in the log."""
-    rows = session.scalars(
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the queue, how many wait in all, and the number that the next page is after."""
+
+    rows: Sequence[AddressReview]
+    count: int
+    next: int | None
+
+
+def waiting(session: Session, *, limit: int = 100, after: int = 0) -> Page:
+    """Reviews that nobody has decided, the oldest first; reading them is entered in the log.
+
+    Parameters
+    ----------
+    limit
+        Rows at the most, and `MAX_PAGE` whatever is asked; 0: only their number, which is not
+        entered in the log.
+    after
+        Number of the last review of the page before; 0: from the beginning.
+    """
+    is_open = AddressReview.outcome.is_(None)
+    size = min(limit, MAX_PAGE)
+    found = session.scalars(
         sa.select(AddressReview)
-        .where(AddressReview.outcome.is_(None))
-        .order_by(AddressReview.at, AddressReview.id)
-        .limit(min(limit, MAX_PAGE))
+        .where(is_open, AddressReview.id > after)
+        .order_by(AddressReview.id)
+        .limit(size + 1)
     ).all()
+    rows = found[:size]
+    count = session.scalar(sa.select(sa.func.count()).select_from(AddressReview).where(is_open))
+    _seen(session, rows, "search")
+    more = rows[-1].id if rows and len(found) > size else None
+    return Page(rows, int(count or 0), more)
+
+
+def one(session: Session, review_id: int) -> AddressReview:
+    """One review, decided or not; reading it is entered in the log.
+
+    Raises
+    ------
+    ReviewNotFound
+        There is none of this number in the caller's area.
+    """
+    found = session.get(AddressReview, review_id)
+    if found is None:
+        raise ReviewNotFound(f"there is no address review {review_id}")
+    _seen(session, [found], "read")
+    return found
+
+
+def _seen(session: Session, rows: Sequence[AddressReview], action: str) -> None:
     audit.read(
         session,
         object_kind="address_review",
-        action="search",
+        action=action,
         fields=("text", "candidates"),
         seen=[(str(each.id), each.county_code) for each in rows],
     )
-    return rows
 
 
 def decide(session: Session, review_id: int, choice: Choice, *, actor: str) -> AddressReview:
@@ -120,7 +163,8 @@ def decide(session: Session, review_id: int, choice: Choice, *, actor: str) -> A
     ReviewDecided
         It was decided before.
     BadInput
-        The choice names no candidate of the list, or half a position, or both; nothing is changed.
+        The choice names no candidate of the list, or a whole unit, or half a position, or both;
+        nothing is changed.
     """
     review = session.scalars(
         sa.select(AddressReview).where(AddressReview.id == review_id).with_for_update()
@@ -170,6 +214,14 @@ def _meant(
         held = f"it has {count} of them, counted from 0" if count else "it has none"
         problems.append(
             Problem(f"there is no candidate {choice.candidate}: {held}", field="candidate")
+        )
+    elif choice.candidate is not None and review.candidates[choice.candidate]["method"] == WHOLE:
+        problems.append(
+            Problem(
+                f"candidate {choice.candidate} is a whole unit, and no place in it",
+                "Give lon and lat of the place.",
+                field="candidate",
+            )
         )
     if problems:
         raise BadInput(problems)

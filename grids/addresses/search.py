@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gis.errors import BadInput
-from grids.addresses import han, matching, repository
+from grids.addresses import crossings, han, latin, matching, repository
 from grids.addresses.candidates import Candidate, likeness, ranked
 from grids.addresses.matching import LEAST_LIKE, STREET_ALONE, Asked
 from grids.addresses.parsing import lexicon_of, name_key, parse, unit_stem, whole_key
@@ -74,6 +74,7 @@ def found(
         return []
     candidates = (
         _remembered(session, whole)
+        or crossings.find(session, address)
         or _of_subject(session, address)
         or _of_rest(session, address)
         or _of_divisions(session, address)
@@ -86,6 +87,7 @@ def lexicon(session: Session, text: str) -> Lexicon:
     plain = half_width(text)
     if not is_han(plain):
         pieces = plain.replace(";", ",").split(",")
+        pieces += [half for each in pieces for half in latin.JOINING.split(latin.folded(each))]
         keys = {name_key(each.strip(" .")) for each in pieces} - {""}
         kinds = {row.key: row.kind for row in repository.names(session, sorted(keys))}
         return Lexicon(names=kinds)

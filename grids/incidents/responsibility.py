@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from boundaries.access import EVERYWHERE
+from boundaries.border import border_lines
 from boundaries.models import Edition
 from boundaries.repository import covers, point, units_by_code
 from boundaries.service import chain
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from boundaries.access import Scope
+    from boundaries.border import Across
     from boundaries.models import AdminUnit
     from grids.locating.facts import EditionFacts, GridFacts, UnitFacts
     from grids.people.answering import Duties, Responsible
@@ -61,6 +63,7 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     ),
     "nobody": ("该网格此刻无人负责,请联系所属村(社区)", "nobody is on duty for this grid now"),
     "outside": ("位置不在任何网格内", "the place lies in no grid"),
+    "across_border": ("位置在国境线之外", "the place lies across the national border"),
     "outside_area": (
         "位置在本账号的辖区之外,那里有无网格不作回答",
         "the place lies outside this account's area: whether a grid is there is not told",
@@ -77,6 +80,7 @@ class Candidate:
     grid_id: int
     code: str
     share: float
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ class Answer:
     exclusive: GridShape | GridFacts | None = None
     departments: Sequence[Department] = ()
     duties: Duties | None = None
+    across: Across | None = None
 
     @property
     def ask_back(self) -> bool:
@@ -136,10 +141,15 @@ def position(x: float, y: float, crs: str) -> tuple[float, float]:
     lon, lat = (float(value) for value in to_wgs84(x, y, system))
     if -180 <= lon <= 180 and -90 <= lat <= 90:  # False for NaN
         return lon, lat
+    raise BadInput(no_position(x, y, crs))
+
+
+def no_position(x: float, y: float, crs: str) -> Problem:
+    """What is wrong with a pair that is no position of a system; a swapped one is recognised."""
     remedy = "Longitude lies within -180..180 and latitude within -90..90; longitude comes first"
     if abs(x) <= 90 < abs(y) <= 180:
         remedy = f"Did you mean lon={y}, lat={x}?"
-    raise BadInput(Problem(f"({x}, {y}) is no position in {crs}", remedy, field="lon,lat"))
+    return Problem(f"({x}, {y}) is no position in {crs}", remedy, field="lon,lat")
 
 
 def answer(
@@ -257,7 +267,10 @@ def _outside(
     nearest = nearest_grid(session, lon, lat, at)
     candidates = _candidates(session, lon, lat, at, accuracy_m) if accuracy_m else ()
     units = chain(session, lon, lat, at)
-    if scope != EVERYWHERE and not any(scope.covers(unit.code) for unit in units):
+    across = None if units else border_lines(session, (lon, lat)).across(lon, lat)
+    if across is not None:
+        reason = "across_border"
+    elif scope != EVERYWHERE and not any(scope.covers(unit.code) for unit in units):
         # There may be a grid that the caller does not see: that there is none is not for us to say.
         reason = "outside_area"
     elif nearest is not None or _any_edition(session, at):
@@ -273,6 +286,7 @@ def _outside(
         nearest=nearest,
         confidence=1 - sum(each.share for each in candidates) if accuracy_m else None,
         candidates=candidates,
+        across=across,
     )
 
 
@@ -347,7 +361,9 @@ def _candidates(
     # The outermost ring; beyond it lies less than a hundredth of a percent.
     reach_m = sigma_m * math.sqrt(-2 * math.log(0.5 / RINGS)) + 1
     near = (
-        sa.select(GridShape.edition_id, GridShape.grid_id, GridShape.code, GridShape.geom)
+        sa.select(
+            GridShape.edition_id, GridShape.grid_id, GridShape.code, GridShape.name, GridShape.geom
+        )
         .where(
             sa.func.ST_DWithin(
                 sa.func.geography(GridShape.geom), sa.func.geography(point(lon, lat)), reach_m
@@ -365,7 +381,9 @@ def _candidates(
         .prefix_with("MATERIALIZED")
     )
     rows = session.execute(
-        sa.select(near.c.grid_id, near.c.code, sa.func.ST_AsBinary(near.c.geom).label("wkb"))
+        sa.select(
+            near.c.grid_id, near.c.code, near.c.name, sa.func.ST_AsBinary(near.c.geom).label("wkb")
+        )
         .join(Edition, Edition.id == near.c.edition_id)
         .where(Edition.kind == "base", Edition.status != "draft", Edition.valid.contains(at))
         .order_by(near.c.code)
@@ -388,7 +406,7 @@ def _candidates(
     np.minimum.at(first, inside, holder)
     counts = np.bincount(first, minlength=len(rows) + 1)[: len(rows)]
     shares = [
-        Candidate(row.grid_id, row.code, float(count) / samples.size)
+        Candidate(row.grid_id, row.code, float(count) / samples.size, row.name)
         for row, count in zip(rows, counts, strict=True)
         if count
     ]

@@ -6,7 +6,7 @@ import hashlib
 import json
 import uuid
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +21,7 @@ from boundaries.models import AdminUnit
 from gis import audit
 from gis.crs import parse_crs
 from gis.errors import BadInput, Problem
+from grids.incidents import addressed
 from grids.incidents.categories import check_category
 from grids.incidents.errors import (
     IncidentConflict,
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
+
+    from grids.people.answering import Responsible
 
 # An incident without a client's id gets one from its source, the same at every import.
 NAMESPACE: Final = uuid.UUID("6c1c1a52-5a0e-5b43-9f4e-0d5f8c0f7a11")
@@ -66,6 +69,8 @@ STAGED: Final[dict[str, str]] = {
     "method": "text",
     "request_sha256": "text",
 }
+# What the gazetteer adds, which is no part of what was said.
+ADDED: Final[dict[str, str]] = {"area_code": "text", "told": "jsonb"}
 # What makes two reports the same; the id and the time of receipt do not.
 CONTENT: Final = tuple(name for name in STAGED if name not in {"id", "request_sha256", "closed_at"})
 
@@ -119,9 +124,9 @@ class Recorded:
     """What became of many reports.
 
     ``closed`` counts those stored before that got their closing event now, ``review`` the new ones
-    that a person has to look at, by reason. ``conflicting`` names external ids that were stored
-    before with other content, which stays; ``not_closed`` those with a closing time that their
-    steps do not lead to.
+    that a person has to look at, by reason; ``by_address`` the new ones whose place is that of
+    their address. ``conflicting`` names external ids that were stored before with other content,
+    which stays; ``not_closed`` those with a closing time that their steps do not lead to.
     """
 
     new: int
@@ -130,12 +135,15 @@ class Recorded:
     review: Mapping[str, int] = field(default_factory=dict)
     conflicting: Sequence[str] = ()
     not_closed: Sequence[str] = ()
+    by_address: int = 0
 
 
 def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERYWHERE) -> Stored:
     """Store one incident with the grid and the worker who answer at its report time.
 
-    A retry with the same id and the same content changes nothing and returns what was stored.
+    A retry with the same id and the same content changes nothing and returns what was stored. One
+    with an address and no coordinates is placed by its address where that is sure; else it is
+    stored without a place, and the address waits for a person.
 
     Parameters
     ----------
@@ -157,26 +165,26 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
     lon, lat = _position(report)
     check_category(session, report.category)
     reported_at = report.reported_at or datetime.now(UTC)
+    said, guess = report, None
+    if lon is None:
+        guess = addressed.guess(session, report.address, county_code=report.county_code)
+        report, lon, lat = _by_address(report, guess)
     found = (
         answer(session, lon, lat, at=reported_at, accuracy_m=report.accuracy_m, scope=scope)
         if lon is not None and lat is not None
         else None
     )
+    if guess is not None and found is not None and found.reason == "outside_area":
+        # Whoever reports said no place: nothing is refused for what the gazetteer makes of it.
+        guess, report, lon, lat, found = replace(guess, sure=None), said, None, None, None
     if found is not None and found.reason == "outside_area":
         raise PlaceOutsideArea(
             "the place lies outside the area of this account, so nothing was stored: check the "
             "coordinates, or hand it to the centre of that area"
         )
-    # Whoever answers for the grid itself: heads and departments are told, not given the case.
-    first = next(
-        (
-            each
-            for each in (found.responsible if found is not None else ())
-            if found is not None and found.grid is not None and each.grid_id == found.grid.grid_id
-        ),
-        None,
-    )
+    first = given_to(found)
     reason = first.reason if first else (found.reason if found else "no_place")
+    review = "outside" if reason == "across_border" else reason
     county_code = _county(session, report, found, reported_at)
     statement = (
         insert(Incident)
@@ -202,15 +210,16 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
             assignment_id=first.assignment_id if first else None,
             person_id=first.person_id if first else None,
             reason=reason,
-            review=reason if reason in REVIEWED else None,
-            request_sha256=report.digest(),
+            review=review if review in REVIEWED else None,
+            area_code=guess.area_code if guess else None,
+            request_sha256=said.digest(),
         )
         .on_conflict_do_nothing()
         .returning(Incident.id)
     )
     if session.scalar(statement) is None:
         # Another request stored it between our look and our insert, or the number is taken.
-        return _replayed(_clashing(session, report, county_code), report)
+        return _replayed(_clashing(session, said, county_code), said)
     incident = session.get_one(Incident, report.id)
     session.add(
         IncidentEvent(
@@ -220,9 +229,12 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
             actor=actor,
             kind="reported",
             to_state="reported",
-            data={"reason": reason},
+            data={"reason": reason} | (guess.told if guess else {}),
         )
     )
+    session.flush()
+    if guess is not None and guess.sure is None:
+        addressed.ask(session, {incident.id: guess}, actor=actor)
     audit.record(
         session,
         actor=actor,
@@ -234,6 +246,14 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
     )
     session.flush()
     return Stored(incident, found, is_new=True)
+
+
+def given_to(found: Answer | None) -> Responsible | None:
+    """Whoever answers for the grid itself: heads and departments are told, not given the case."""
+    if found is None or found.grid is None:
+        return None
+    grid_id = found.grid.grid_id
+    return next((each for each in found.responsible if each.grid_id == grid_id), None)
 
 
 def _replayed(earlier: Incident | None, report: Report) -> Stored:
@@ -271,6 +291,20 @@ def _position(report: Report) -> tuple[float | None, float | None]:
             )
         return None, None
     return position(report.x, report.y, report.crs)
+
+
+def _by_address(
+    report: Report, guess: addressed.Guess | None
+) -> tuple[Report, float | None, float | None]:
+    """A report without coordinates at the place of its address, where that is sure."""
+    if guess is None or guess.sure is None:
+        return report, None, None
+    sure = guess.sure
+    placed = replace(
+        report, x=sure.lon, y=sure.lat, crs=addressed.CRS, method=addressed.METHOD,
+        accuracy_m=report.accuracy_m if report.accuracy_m is not None else sure.accuracy_m,
+    )  # fmt: skip
+    return placed, sure.lon, sure.lat
 
 
 def _county(session: Session, report: Report, found: Answer | None, at: datetime) -> str:
@@ -388,13 +422,15 @@ def record_many(session: Session, frame: pd.DataFrame, *, actor: str) -> Recorde
     staged = _staged(frame)
     if staged.empty:
         return Recorded(0, 0)
+    asked = addressed.fill(session, staged)
     connection = session.connection()
-    columns = ", ".join(f"{name} {kind}" for name, kind in STAGED.items())
+    kinds = STAGED | ADDED
+    columns = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
     session.execute(sa.text(f"CREATE TEMP TABLE incoming_incidents ({columns}) ON COMMIT DROP"))
     driver: Any = connection.connection.driver_connection
     with (
         driver.cursor() as cursor,
-        cursor.copy(f"COPY incoming_incidents ({', '.join(STAGED)}) FROM STDIN") as copy,
+        cursor.copy(f"COPY incoming_incidents ({', '.join(kinds)}) FROM STDIN") as copy,
     ):
         for row in staged.itertuples(index=False):
             copy.write_row(row)
@@ -410,6 +446,10 @@ def record_many(session: Session, frame: pd.DataFrame, *, actor: str) -> Recorde
     ended = [row for row in endings if row.leads_there]
     _close(session, ended, actor)
     new = {row.id for row in rows}
+    fresh = {number: each for key, each in asked.items() if (number := uuid.UUID(key)) in new}
+    addressed.ask(
+        session, {key: each for key, each in fresh.items() if each.sure is None}, actor=actor
+    )
     closed = sum(row.id not in new for row in ended)
     not_closed = sorted(row.name for row in endings if not row.leads_there)
     conflicting = session.scalars(
@@ -425,7 +465,8 @@ def record_many(session: Session, frame: pd.DataFrame, *, actor: str) -> Recorde
     session.execute(sa.text("DROP TABLE incoming_incidents"))
     review = Counter(row.review for row in rows if row.review is not None)
     unchanged = len(staged) - len(rows) - closed
-    return Recorded(len(rows), unchanged, closed, dict(review), conflicting, not_closed)
+    placed = sum(each.sure is not None for each in fresh.values())
+    return Recorded(len(rows), unchanged, closed, dict(review), conflicting, not_closed, placed)
 
 
 def _close(session: Session, ended: Sequence[Any], actor: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -11,7 +12,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from gis.errors import WanggeError
+from gis.errors import BadInput, WanggeError
 from grids.locating import store
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Keeper:
         self._compared = -float("inf")
         self._compared_at = 0.0
         self._forgotten = time.monotonic()
+        self._verified: set[str] = set()
+        self._damaged = threading.Event()
 
     @property
     def is_current(self) -> bool:
@@ -77,13 +80,44 @@ class Keeper:
         with self._database.transaction(timeout_s=0) as session:
             began, at = time.monotonic(), time.time()
             changed = self._changes(session)
+        if self._damaged.is_set():
+            self._damaged.clear()
+            self.snapshot = None
         if self.snapshot is None or changed:
             # After the look: what commits in between is seen by the load, or by the next look.
             with self._database.transaction(timeout_s=0) as session:
                 self.snapshot = store.load(session, self._folder, self.snapshot)
+            # It stays for long and holds no cycles: the collector need not walk it again and again,
+            # while nothing else runs.
+            gc.freeze()
+            # It reads all of each file: beside this thread, or the snapshot would be held for old.
+            threading.Thread(target=self.verify, args=(self.snapshot,), daemon=True).start()
         self._compared, self._compared_at = began, at
         self.is_cut_off = False
         return changed
+
+    def verify(self, snapshot: Snapshot) -> None:
+        """Read whatever was mapped and not read yet; what is damaged is put aside and made anew.
+
+        Until it is the database is asked.
+        """
+        for each in snapshot.compiled:
+            name = store.file_name(each)
+            if name in self._verified:
+                continue
+            try:
+                each.locator.verify()
+            except BadInput:
+                kept = store.put_aside(self._folder, each)
+                log.exception(
+                    "the compiled grids of edition %s were damaged on the disk: %s; answers since "
+                    "they were opened may have been wrong. They are made anew",
+                    each.edition.id, kept or "the file is gone",
+                )  # fmt: skip
+                self.snapshot = None
+                self._damaged.set()
+                return
+            self._verified.add(name)
 
     def _changes(self, session: Any) -> bool:
         """Whether a change is seen that was not before."""

@@ -205,7 +205,7 @@ class Snapshot:
             ):
                 grid = each.grids[position]
                 if scope.covers(grid.unit_code):
-                    found.append(Candidate(grid.grid_id, grid.code, share))
+                    found.append(Candidate(grid.grid_id, grid.code, share, grid.name))
         return tuple(sorted(found, key=lambda each: (-each.share, each.code)))
 
     def chain(self, unit: str, at: float) -> tuple[UnitFacts, ...] | None:

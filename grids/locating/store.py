@@ -76,7 +76,7 @@ def editions(session: Session, folder: Path, before: Snapshot | None = None) -> 
             row.id, row.area_code, row.kind, row.title,
             _open(row.since, -1), _open(row.until, 1),
         )  # fmt: skip
-        path = folder / f"edition-{row.id}-{_mark(row.signature)}.wgl"
+        path = folder / _name(row.id, row.signature)
         used.add(path)
         older = known.get(row.id)
         if older is not None and older.locator.metadata.get("signature") == row.signature:
@@ -87,6 +87,26 @@ def editions(session: Session, folder: Path, before: Snapshot | None = None) -> 
         compiled.append(Compiled(edition, locator, grids, tuple(locator.metadata["bounds"])))
     _clear(folder, used)
     return compiled
+
+
+def put_aside(folder: Path, damaged: Compiled) -> Path | None:
+    """Rename the file of an edition so that it is made anew; its new name, None: it is gone."""
+    path = folder / file_name(damaged)
+    kept = path.with_suffix(".damaged")
+    try:
+        path.replace(kept)
+    except OSError:
+        return None
+    return kept
+
+
+def file_name(compiled: Compiled) -> str:
+    """Name of the file of an edition."""
+    return _name(compiled.edition.id, compiled.locator.metadata["signature"])
+
+
+def _name(edition: int, signature: str) -> str:
+    return f"edition-{edition}-{_mark(signature)}.wgl"
 
 
 def _compiled(session: Session, edition: EditionFacts, path: Path, signature: str) -> Locator:
@@ -124,7 +144,7 @@ def _mark(signature: str) -> str:
 
 def _clear(folder: Path, used: set[Path]) -> None:
     """Remove files that nobody has needed for a week."""
-    for path in folder.glob("edition-*.wgl"):
+    for path in (*folder.glob("edition-*.wgl"), *folder.glob("edition-*.damaged")):
         try:
             if path not in used and time.time() - path.stat().st_mtime > KEPT_S:
                 path.unlink()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 from gis.database import execute
 
 if TYPE_CHECKING:
@@ -52,13 +50,17 @@ def _norm_of(session: Session, plan: PlanRow, unit: str) -> Row:
 
 
 def _next_code(session: Session, plan: PlanRow, unit: str, taken: Sequence[str]) -> str:
-    codes = session.scalars(
-        sa.text("SELECT code FROM grid_shapes WHERE edition_id = :edition AND unit_code = :unit"),
-        {"edition": plan.edition_id, "unit": unit},
-    ).all()
-    serials = [each[len(unit) :] for each in (*codes, *taken) if each.startswith(unit)]
-    digits = max(map(len, serials), default=3)
-    return f"{unit}{max(map(int, serials), default=0) + 1:0{digits}d}"
+    """The number after the highest of a unit's longest codes, in as many digits."""
+    last = execute(
+        session,
+        "SELECT code FROM grid_shapes WHERE edition_id = :edition AND unit_code = :unit "
+        "ORDER BY length(code) DESC, code DESC LIMIT 1",
+        edition=plan.edition_id, unit=unit,
+    ).scalar_one_or_none()  # fmt: skip
+    codes = [code for code in (last, *taken) if code is not None and code.startswith(unit)]
+    highest = max(codes, key=lambda code: (len(code), code), default=f"{unit}000")
+    digits = len(highest) - len(unit)
+    return f"{unit}{int(highest[len(unit) :]) + 1:0{digits}d}"
 
 
 def _name_like(name: str, serial: int) -> str:

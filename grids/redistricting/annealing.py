@@ -24,6 +24,9 @@ from grids.redistricting.compiled import (
 )
 from grids.redistricting.division import Division, Network, Scratch
 
+STRETCH = 2048
+"""Cells that are moved by turns before the next as many."""
+
 
 @kernel
 def load_cost(
@@ -56,7 +59,7 @@ def stays_whole(
 ) -> bool:
     """Whether a grid stays in one piece on the walk graph when `cell` leaves it.
 
-    `mark` must be larger than any stamp used before and leave room for one more.
+    `mark` must be larger than any stamp used before and leave room for two more.
     """
     grid = label[cell]
     wanted = 0
@@ -69,12 +72,28 @@ def stays_whole(
             first = other
     if wanted <= 1:
         return wanted == 1
-    reached = mark + 1
-    stamp[cell] = reached
-    stamp[first] = reached
-    found = 1
+    # Most often its neighbours touch one another, and no other cell has to be looked at.
+    near = mark + 1
+    stamp[first] = near
     queue[0] = first
     head, tail = 0, 1
+    while head < tail:
+        here = queue[head]
+        head += 1
+        for e in range(starts[here], starts[here + 1]):
+            other = ends[e]
+            if walk[e] and stamp[other] == mark:
+                stamp[other] = near
+                queue[tail] = other
+                tail += 1
+                if tail == wanted:
+                    return True
+    reached = mark + 2
+    stamp[cell] = reached
+    found = tail
+    for i in range(tail):
+        stamp[queue[i]] = reached
+    head = 0
     while head < tail:
         here = queue[head]
         head += 1
@@ -134,11 +153,18 @@ def anneal(
     gained = 0.0
     steps = 64
     temperature = hot
-    stride = max(1, moves // steps)
+    # One stretch of the list at a time: what cells near to one another need stays in the cache.
+    stretches = max(1, len(pool) // STRETCH)
+    stride = max(1, moves // (steps * stretches))
+    low_end, width = 0, len(pool)
     for turn in range(moves):
-        if turn % stride == 0 and turn > 0:
-            temperature *= cooling
-        cell = pool[below(state, len(pool))]
+        if turn % stride == 0:
+            step = turn // stride
+            if step > 0 and step % stretches == 0:
+                temperature *= cooling
+            low_end = len(pool) * (step % stretches) // stretches
+            width = len(pool) * (step % stretches + 1) // stretches - low_end
+        cell = pool[low_end + below(state, width)]
         begin, end = starts[cell], starts[cell + 1]
         if begin == end:
             continue
@@ -172,7 +198,7 @@ def anneal(
             change += weight * share * (2.0 * share + 2.0 * lack - 2.0 * off)
         if change > 0.0 and uniform(state) >= decay(change / temperature):
             continue
-        mark += 2
+        mark += 3
         if not stays_whole(cell, starts, ends, walk, label, stamp, queue, mark):
             continue
         label[cell] = sink
@@ -184,5 +210,5 @@ def anneal(
             other_load[source] -= second[cell]
             other_load[sink] += second[cell]
         gained += change
-    marks[0] = mark
+    marks[0] = mark + 2
     return gained

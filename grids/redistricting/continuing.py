@@ -5,11 +5,9 @@ from __future__ import annotations
 import heapq
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from grids.redistricting.compiled import Ints, Labels
-from grids.redistricting.graph import CellGraph
+from grids.redistricting.graph import CellGraph, connected
 
 
 def continued(graph: CellGraph, before: Ints) -> Labels:
@@ -21,10 +19,8 @@ def continued(graph: CellGraph, before: Ints) -> Labels:
     """
     left = np.repeat(np.arange(graph.size), np.diff(graph.starts))
     same = graph.walk & (before[left] == before[graph.ends])
-    joined = coo_array(
-        (np.ones(np.count_nonzero(same)), (left[same], graph.ends[same])), (graph.size,) * 2
-    )
-    count, piece = connected_components(joined, directed=False)
+    piece = connected(left[same], graph.ends[same], graph.size)
+    count = int(piece.max()) + 1
     people = np.bincount(piece, graph.households + 1e-6, count)
     name = np.full(count, -1, dtype=np.int64)
     name[piece] = before

@@ -7,6 +7,7 @@ import numpy as np
 import shapely
 
 from grids.redistricting.borders import compactness
+from grids.redistricting.causes import Place, Weighing, misfit
 from grids.redistricting.cells import Cells
 from grids.redistricting.compiled import Flags, Floats, Ints, Labels
 from grids.redistricting.graph import CellGraph
@@ -32,6 +33,7 @@ def explain(
     outlines: Geometries,
     is_locked: Flags,
     pinned: Ints,
+    weighing: Weighing,
 ) -> list[Finding]:
     """List findings on the input and on the grids."""
     findings = list(town.findings)
@@ -42,7 +44,9 @@ def explain(
         label,
         codes=codes,
         outlines=outlines,
+        is_locked=is_locked,
         pinned=pinned,
+        weighing=weighing,
     )
     findings += _on_parts(town, graph, is_locked)
     findings += _on_links(town, cells, graph, label, codes)
@@ -66,7 +70,9 @@ def _on_grids(
     *,
     codes: Ints,
     outlines: Geometries,
+    is_locked: Flags,
     pinned: Ints,
+    weighing: Weighing,
 ) -> list[Finding]:
     count = len(outlines)
     unit = np.zeros(count, dtype=np.int64)
@@ -77,16 +83,13 @@ def _on_grids(
     np.maximum.at(largest, label, cells.households)
     part = np.zeros(count, dtype=np.int64)
     part[label] = graph.component
-    people = np.bincount(graph.component, cells.households)
     alone = largest > targets * (1 + tolerances)
-    grids_of_part = np.bincount(part[~alone], minlength=len(people))
-    people = people - np.bincount(part[alone], load[alone], len(people))
+    settled = np.bincount(graph.component, cells.households > 0)
+    settled -= np.bincount(part[alone], minlength=len(settled))
     lonlat = to_lonlat(shapely.point_on_surface(outlines), town.metres)
     found = []
     for grid in np.flatnonzero(np.abs(load - targets) > targets * tolerances + 1e-9):
         target, tolerance = targets[grid], tolerances[grid]
-        total, here = people[part[grid]], grids_of_part[part[grid]]
-        low, high = target * (1 - tolerance), target * (1 + tolerance)
         lon, lat = lonlat[grid]
         code = str(codes[grid])
         off = (load[grid] - target) / target
@@ -95,31 +98,19 @@ def _on_grids(
             rule = "no_households"
             cause = "nobody lives in this part of the area"
             cause_zh = "区域的这一部分无人居住"
-        elif largest[grid] > high:
+        elif alone[grid]:
             rule = "building_above_tolerance"
             cause = f"one building has {largest[grid]} households and is never cut"
             cause_zh = f"其中一栋建筑有 {largest[grid]} 户，建筑不拆分"
-        elif pinned[grid] > high:
+        elif is_locked[unit[grid]]:
+            cause, cause_zh = "it is locked as it is", "该网格已锁定"
+        elif pinned[grid] > target * (1 + tolerance):
             cause = f"the buildings pinned to it have {pinned[grid]} households; unpin some of them"
             cause_zh = f"固定于此网格的建筑共 {pinned[grid]} 户，请解除部分固定"
-        elif here == 1:
-            cause = f"the place it lies in has {total:.0f} households, not enough for two grids"
-            cause_zh = f"所在地块共 {total:.0f} 户，不足以划成两个网格"
-        elif not low <= total / here <= high:
-            cause = (
-                f"{total:.0f} households in this place make {here} grids of "
-                f"{total / here:.0f}, not grids of {target:g}"
-            )
-            cause_zh = (
-                f"所在地块共 {total:.0f} 户，划成 {here} 个网格各约 {total / here:.0f} 户，"
-                f"达不到 {target:g} 户"
-            )
         else:
-            cause = (
-                "no exchange of whole buildings with its neighbours was found that helps; "
-                "another seed, a wider tolerance or a barrier less may"
-            )
-            cause_zh = "与相邻网格整栋调换未能改善；可换随机种子、放宽容差或减少一条屏障"
+            mine = ~alone & (part == part[grid])
+            place = Place(load[mine], int(settled[part[grid]]), target, tolerance)
+            cause, cause_zh = misfit(place, weighing)
         text = f"{load[grid]:.0f} households, {off:+.1%} from {target:g}: {cause}"
         text_zh = f"{load[grid]:.0f} 户，与标准 {target:g} 户相差 {off:+.1%}：{cause_zh}"
         found.append(Finding(rule, code, text, text_zh, float(off), lon, lat))

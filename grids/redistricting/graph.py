@@ -10,10 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import connected_components
 
-from grids.redistricting.compiled import Flags, Floats, Ints, Labels
+from grids.redistricting.compiled import Flags, Floats, Ints, Labels, kernel
 from grids.redistricting.rules import BARRIER_KINDS, CLOSED_KINDS, Prices
 
 DOOR_M = 0.5
@@ -116,21 +114,58 @@ def build_graph(
         x=x,
         y=y,
         unit=unit,
-        component=_components(pairs[walk], count).astype(np.int32),
+        component=connected(pairs[walk, 0], pairs[walk, 1], count).astype(np.int32),
         joined=joined,
     )
 
 
-def _components(pairs: Ints, count: int) -> Ints:
-    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    return np.asarray(connected_components(csr_array(graph), directed=False)[1], dtype=np.int64)
+def connected(left: Ints | Labels, right: Ints | Labels, count: int) -> Ints:
+    """Part of each of `count` nodes joined by edges; parts are numbered by their lowest node.
+
+    Parameters
+    ----------
+    left, right
+        Ends of the edges, in any order.
+    """
+    return _connected(
+        np.ascontiguousarray(left, dtype=np.int64),
+        np.ascontiguousarray(right, dtype=np.int64),
+        count,
+    )
+
+
+@kernel
+def _connected(left: Ints, right: Ints, count: int) -> Ints:
+    root = np.arange(count)
+    for edge in range(len(left)):
+        a, b = left[edge], right[edge]
+        while root[a] != a:
+            root[a] = root[root[a]]
+            a = root[a]
+        while root[b] != b:
+            root[b] = root[root[b]]
+            b = root[b]
+        # The lower one stays, so that roots come before what hangs on them.
+        if a < b:
+            root[b] = a
+        else:
+            root[a] = b
+    part = np.empty(count, dtype=np.int64)
+    parts = 0
+    for node in range(count):
+        if root[node] == node:
+            part[node] = parts
+            parts += 1
+        else:
+            part[node] = part[root[node]]
+    return part
 
 
 def _with_narrow_ways(pairs: Ints, free: Floats, walk: Flags, count: int) -> Flags:
     """Open the widest narrow line of parts that only lack a door, so that none stands alone."""
     walk = walk.copy()
     narrow = np.flatnonzero(~walk & (free > 0))
-    component = _components(pairs[walk], count)
+    component = connected(pairs[walk, 0], pairs[walk, 1], count)
     for edge in narrow[np.argsort(-free[narrow], kind="stable")]:
         a, b = component[pairs[edge]]
         if a != b:
@@ -145,7 +180,7 @@ def _with_links_to_empty(
     """Link each part where nobody lives to a neighbour by one edge, populated parts first."""
     walk = walk.copy()
     count = len(households)
-    component = _components(pairs[walk], count)
+    component = connected(pairs[walk, 0], pairs[walk, 1], count)
     people = np.bincount(component, households)
     joined: list[int] = []
     # Parts are linked in rounds: an empty part may touch only other empty ones.
@@ -161,6 +196,6 @@ def _with_links_to_empty(
         walk[chosen] = True
         empty_parts = np.unique(empty)
         joined += np.flatnonzero(np.isin(component, empty_parts)).tolist()
-        component = _components(pairs[walk], count)
+        component = connected(pairs[walk, 0], pairs[walk, 1], count)
         people = np.bincount(component, households)
     return walk, np.array(sorted(set(joined)), dtype=np.int64)

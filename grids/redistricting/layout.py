@@ -82,6 +82,7 @@ def lay_ready(
     """Check the layers and cut the area into cells."""
     tell("reading", 0.0)
     is_locked, parents = None, None
+    layer = before.grids if isinstance(before, Plan) else before
     if (locked is not None and len(locked)) or (exclusive is not None and len(exclusive)):
         ground = prepare_ground(area, locked, exclusive)
         area, is_locked, parents = ground.area, ground.is_locked, ground.codes
@@ -93,7 +94,7 @@ def lay_ready(
         tolerance=tolerance,
         more=[
             *camp_problems(camps, buildings),
-            *pin_problems(pinned, buildings, has_before=before is not None),
+            *pin_problems(pinned, buildings, layer),
         ],
     )
     if exclusive is not None and len(exclusive):
@@ -111,8 +112,7 @@ def lay_ready(
         travel = Travel(ways, seasons_of(town, cells, held), travel_min)
     older: Ints | None = None
     older_codes: list[str] = []
-    if before is not None:
-        layer = before.grids if isinstance(before, Plan) else before
+    if layer is not None:
         older, older_codes = older_grids(town, cells, layer)
     graph = graph_of(cells)
     if is_locked is None:

@@ -53,34 +53,55 @@ class Pins:
 
 
 def pin_problems(
-    pinned: pd.DataFrame | None, buildings: gpd.GeoDataFrame, *, has_before: bool
+    pinned: pd.DataFrame | None, buildings: gpd.GeoDataFrame, before: gpd.GeoDataFrame | None
 ) -> list[Problem]:
-    """Pins without a code, of no building there is, or without a plan they could refer to."""
+    """Pins to no grid there was, of no building there is, or without a plan they refer to."""
     if pinned is None or not len(pinned):
         return []
-    if not has_before:
+    if before is None:
         return [Problem("pins name grids of a plan before", "Give `before` too", "pinned")]
     found = [*checks.column_problems(pinned, "pinned", "code")]
+    if not found and "code" in before.columns:
+        found += _unknown_codes(pinned, before["code"].astype(str).tolist())
     if "building_id" in pinned.columns:
-        if not isinstance(buildings, gpd.GeoDataFrame):
-            return found
-        known = set(checks.ids_of(buildings).tolist())
-        found += [
-            Problem(
-                f"no building has the id {identity}",
-                "Give the id of a building there is",
-                "pinned",
-                row + 1,
-                "building_id",
-            )
-            for row, identity in enumerate(pinned["building_id"].astype(str))
-            if identity not in known
-        ]
+        if isinstance(buildings, gpd.GeoDataFrame):
+            found += _unknown_buildings(pinned, buildings)
     elif isinstance(pinned, gpd.GeoDataFrame):
         found += checks.layer_problems(pinned, "pinned", ("Point",))
     else:
         found += checks.column_problems(pinned, "pinned", "building_id")
+    found.sort(key=lambda each: each.row or 0)
     return found[: checks.ROWS_SHOWN]
+
+
+def _unknown_codes(pinned: pd.DataFrame, codes: list[str]) -> list[Problem]:
+    known = set(codes)
+    return [
+        Problem(
+            f"no grid of the plan before has the code {code}",
+            f"Give the code of one, such as {codes[0]}" if codes else "It has none",
+            "pinned",
+            row + 1,
+            "code",
+        )
+        for row, code in enumerate(pinned["code"].astype(str))
+        if code not in known
+    ][: checks.ROWS_SHOWN]
+
+
+def _unknown_buildings(pinned: pd.DataFrame, buildings: gpd.GeoDataFrame) -> list[Problem]:
+    known = set(checks.ids_of(buildings).tolist())
+    return [
+        Problem(
+            f"no building has the id {identity}",
+            "Give the id of a building there is",
+            "pinned",
+            row + 1,
+            "building_id",
+        )
+        for row, identity in enumerate(pinned["building_id"].astype(str))
+        if identity not in known
+    ]
 
 
 def place_pins(
@@ -98,8 +119,7 @@ def place_pins(
     Raises
     ------
     BadInput
-        A code that no grid of the plan before has, a place outside the area, or two pins of one
-        cell to different grids.
+        A place outside the area, or two pins of one cell to different grids.
     """
     number = {code: grid for grid, code in enumerate(older_codes)}
     codes = pinned["code"].astype(str).tolist()
@@ -118,10 +138,6 @@ def place_pins(
     problems = []
     taken: dict[int, tuple[str, str]] = {}
     for row, (code, name, cell) in enumerate(zip(codes, names, where, strict=True)):
-        if code not in number:
-            remedy = checks.nearest_names(code, older_codes)
-            reason = f"no grid of the plan before has the code {code}"
-            problems.append(Problem(reason, remedy, "pinned", row + 1, "code"))
         if cell < 0:
             reason = f"{name} lies outside the area"
             problems.append(Problem(reason, "Remove the pin", "pinned", row + 1))

@@ -16,6 +16,7 @@ import shapely
 from gis.errors import BadInput, Problem
 from grids.redistricting.borders import TilingBroken, compactness, dissolve, to_area_crs
 from grids.redistricting.camps import Camps, camps_apart, explain_camps
+from grids.redistricting.causes import Weighing
 from grids.redistricting.compiled import Ints, Labels
 from grids.redistricting.explain import explain, explain_locks, explain_shapes, explain_travel
 from grids.redistricting.layout import Layout, Request, counted, label_cells, lay_ready
@@ -171,7 +172,10 @@ def draw(
     )
     tell("drawing borders", 0.85)
     settings = {"target": target, "tolerance": tolerance, "seed": seed}
-    plan = _plan(ground, label, limits, settings, second)
+    weighing = Weighing(
+        request.prices, 0.0 if ground.older is None else request.keep, counts is not None
+    )
+    plan = _plan(ground, label, limits=limits, weighing=weighing, settings=settings, second=second)
     tell("done", 1.0)
     return plan
 
@@ -310,7 +314,13 @@ def _camp_figures(ground: Layout, camps: Camps, label: Labels) -> dict[str, int]
 
 
 def _plan(
-    ground: Layout, label: Labels, limits: Limits, settings: dict[str, Any], second: str | None
+    ground: Layout,
+    label: Labels,
+    *,
+    limits: Limits,
+    weighing: Weighing,
+    settings: dict[str, Any],
+    second: str | None,
 ) -> Plan:
     town, cells, graph = ground.town, ground.cells, ground.graph
     outlines = dissolve(cells.polygons, label)
@@ -381,6 +391,7 @@ def _plan(
         outlines=outlines,
         is_locked=ground.is_locked,
         pinned=pinned_households(cells, ground.pins, label),
+        weighing=weighing,
     )
     findings += explain_shapes(
         town, limits, codes=codes, outlines=outlines, ways=ways_m(graph, label)

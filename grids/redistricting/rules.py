@@ -184,3 +184,6 @@ PRICES: Final = MappingProxyType(
 
 KEEP: Final = 0.2
 """Price of each household that a new plan gives to another grid than the plan before."""
+
+INSIST: Final = 10.0
+"""How much dearer a grid beyond its band is while grids are being mended than while cooling."""

@@ -17,7 +17,7 @@ from grids.redistricting.division import Division, Network, empty_roll, enrol, s
 from grids.redistricting.graph import CellGraph
 from grids.redistricting.packing import PINNED, repack
 from grids.redistricting.recombination import recombine
-from grids.redistricting.rules import BARRIER_KINDS, KEEP, Effort, Prices
+from grids.redistricting.rules import BARRIER_KINDS, INSIST, KEEP, Effort, Prices
 from grids.redistricting.seeding import lay_out
 from grids.redistricting.shapes import Shapes, mend
 from grids.redistricting.superblocks import group_superblocks
@@ -32,9 +32,6 @@ SLICES = 8
 LONGER, COARSE = 6, 10
 """How many times as long a plan is refined in which cells are tied to others far away, or in which
 so few cells make a grid that single moves hardly help."""
-
-INSIST = 10.0
-"""How much dearer a grid beyond its band is while grids are being mended than while cooling."""
 
 Progress = Callable[[str, float], None]
 
@@ -143,7 +140,7 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
         label = continued(graph, before)
     if counts is not None:
         label = with_counts(graph, label, counts)
-    division = _division(graph, label, fair, target, tolerance)
+    division = _division(graph, label, fair, target, tolerance, wanted=int(wanted.sum()))
     home, stay = np.full(graph.size, -1, dtype=np.int32), np.zeros(graph.size)
     if before is not None:
         known = before >= 0
@@ -366,9 +363,16 @@ def _mendable(graph: CellGraph, division: Division) -> Ints:
 
 
 def _division(
-    graph: CellGraph, label: Labels, fair: Floats, target: float, tolerance: float
+    graph: CellGraph,
+    label: Labels,
+    fair: Floats,
+    target: float,
+    tolerance: float,
+    *,
+    wanted: int = 0,
 ) -> Division:
-    grids = int(label.max()) + 1
+    """Division by labels, with room for `wanted` grids and some more."""
+    grids = max(int(label.max()) + 1, wanted)
     room = grids + 8 + grids // 10
     component = np.zeros(room, dtype=np.int64)
     component[label] = graph.component

@@ -11,11 +11,9 @@ import heapq
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from grids.redistricting.compiled import Ints
-from grids.redistricting.graph import CellGraph
+from grids.redistricting.graph import CellGraph, connected
 from grids.redistricting.rules import BARRIER_KINDS, CLOSED_KINDS, Prices
 
 
@@ -52,11 +50,7 @@ def _superblocks(graph: CellGraph, walls: list[str]) -> Ints:
     left = np.repeat(np.arange(graph.size), np.diff(graph.starts))
     barred = graph.metres[:, [1 + BARRIER_KINDS.index(kind) for kind in walls]].sum(axis=1)
     free = graph.walk & (barred < 0.5 * graph.metres.sum(axis=1))
-    open_edges = coo_array(
-        (np.ones(np.count_nonzero(free)), (left[free], graph.ends[free])),
-        shape=(graph.size, graph.size),
-    )
-    return np.asarray(connected_components(open_edges, directed=False)[1], dtype=np.int64)
+    return connected(left[free], graph.ends[free], graph.size)
 
 
 @dataclass

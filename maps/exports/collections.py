@@ -15,7 +15,10 @@ import sqlalchemy as sa
 
 from gis.classes import OPEN, ColumnClass, classes_of
 from gis.errors import BadInput, Problem
-from maps.disclosure import K, hidden
+from maps import sharing
+from maps.disclosure import K
+from maps.gridmaps.gridmap import WHOLE, cell, tree
+from maps.gridmaps.service import shared_counts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from boundaries.access import Caller
+    from maps.gridmaps.gridmap import Found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,8 +194,8 @@ def columns(session: Session, caller: Caller, wanted: Collection, *, shared: boo
 
 NEVER: Final = frozenset({"request_sha256", "xid"})
 """Of no use to a reader of the file."""
-SHARED_INCIDENT: Final = ("category", "severity", "state", "reported_on", "grid_code")
-"""What is left of an incident that leaves the case team: no id, no moment, no person."""
+SHARED_INCIDENT: Final = ("category", "incidents", "quarter_from", "quarter_to", "grid_code")
+"""What is left of incidents that leave the case team: how many of a kind in a grid."""
 
 
 def read(session: Session, caller: Caller, name: str, filters: Filters, *, shared: bool) -> Table:
@@ -200,14 +204,19 @@ def read(session: Session, caller: Caller, name: str, filters: Filters, *, share
     Parameters
     ----------
     shared
-        In the form that leaves the case team: incidents lie at the inner point of their grid with
-        their day alone; counts below five are hidden, with those that would give them away.
+        In the form that leaves the case team, of the quarter that ``shareable`` made of the period:
+        incidents are counted by grid and category; counts below five are hidden, with those that
+        would give them away, as on the maps of the quarter.
     """
     wanted = collection(name)
     if name == "incident_counts":
-        return _counts(session, filters, wanted, shared=shared)
+        return (
+            _shared_counts(session, caller, filters)
+            if shared
+            else _counts(session, filters, wanted)
+        )
     if name == "incidents" and shared:
-        return _shared_incidents(session, filters, wanted)
+        return _shared_incidents(session, filters)
     listed = columns(session, caller, wanted, shared=shared)
     # A place is personal where the whole row speaks of somebody's trouble.
     shows_place = wanted.geometry and (name != "incidents" or caller.may(wanted.personal))
@@ -224,36 +233,96 @@ def read(session: Session, caller: Caller, name: str, filters: Filters, *, share
     )
 
 
-def _shared_incidents(session: Session, filters: Filters, wanted: Collection) -> Table:
-    sql = (
-        "SELECT t.category, t.severity, t.state, CAST(t.reported_at AS date), s.code, "  # noqa: S608
-        "ST_AsBinary(ST_PointOnSurface(s.geom)) "
-        "FROM incidents AS t JOIN grid_shapes AS s "
-        "ON s.edition_id = t.edition_id AND s.grid_id = t.grid_id "
-        f"WHERE {wanted.where} ORDER BY s.code, t.reported_at"
+def shareable(filters: Filters, *, timezone: str, now: datetime) -> Filters:
+    """What a shared export of incidents is made of: a whole quarter, one category or all.
+
+    Raises
+    ------
+    BadInput
+        No finished quarter touches the period, or several categories were asked for.
+    """
+    quarter = sharing.quarter(filters.start, filters.end, timezone=timezone, now=now)
+    return Filters(
+        start=quarter.start,
+        end=quarter.end,
+        categories=sharing.one_category(filters.categories),
+        unit=filters.unit,
     )
-    rows = session.execute(sa.text(sql), filters.values()).all()
-    by_grid: dict[str, int] = {}
-    for row in rows:
-        by_grid[row[4]] = by_grid.get(row[4], 0) + 1
-    # Where a grid holds fewer than five in all, each of them would point to somebody.
-    kept = [row for row in rows if by_grid[row[4]] >= K]
-    left_out = count(session, "incidents", filters) - len(kept)
+
+
+def _quarter(session: Session, filters: Filters) -> tuple[Found, frozenset[str]]:
+    if filters.start is None or filters.end is None:
+        raise ValueError("a shared export is of a quarter")  # see shareable
+    return shared_counts(session, filters.start, filters.end)
+
+
+def _shared_incidents(session: Session, filters: Filters) -> Table:
+    found, gone = _quarter(session, filters)
+    points = {
+        row.code: bytes(row.wkb)
+        for row in session.execute(
+            sa.text(
+                "SELECT s.code, ST_AsBinary(ST_PointOnSurface(s.geom)) AS wkb "
+                "FROM grid_shapes AS s JOIN editions AS e ON e.id = s.edition_id "
+                "WHERE e.kind = 'base' AND e.status <> 'draft' "
+                "AND e.valid @> LEAST(CAST(:end AS timestamptz) - interval '1 microsecond', now()) "
+                "AND (CAST(:unit AS text) IS NULL OR starts_with(s.unit_code, :unit))"
+            ),
+            {"end": filters.end, "unit": filters.unit},
+        )
+    }
+    kept = [
+        (category, number, filters.start, filters.end, code)
+        for (code, category), number in sorted(found.by_grid.items())
+        if code in points
+        and not {code, cell(code, category)} & gone
+        and (not filters.categories or category in filters.categories)
+    ]
     return Table(
         SHARED_INCIDENT,
-        [row[:5] for row in kept],
-        [bytes(row[5]) for row in kept],
+        kept,
+        [points[row[-1]] for row in kept],
         [
             (
-                "Places are the inner point of each grid, not where it happened; left out: "
-                f"{left_out} incidents without a grid, or in grids with fewer than {K} of them."
+                "Places are the inner point of each grid, not where it happened. Left out: "
+                f"incidents without a grid, counts below {K}, and those that would give them away."
             ),
-            f"位置为网格内点,并非事发地;无网格或所在网格不足{K}件的{left_out}件未列出。",
+            f"位置为网格内点,并非事发地;无网格者、不足{K}件者及可由合计推出者未列出。",
         ],
     )
 
 
-def _counts(session: Session, filters: Filters, wanted: Collection, *, shared: bool) -> Table:
+def _shared_counts(session: Session, caller: Caller, filters: Filters) -> Table:
+    """Counts by grid, and for all categories together by unit, of what the caller sees."""
+    found, gone = _quarter(session, filters)
+    counts, parents = tree(found)
+    wanted = filters.categories[0] if filters.categories else None
+    rows: list[tuple[Any, ...]] = []
+    for code in sorted(set(counts) - {WHOLE}):
+        grid, _, category = code.partition("/")
+        if category != (wanted or "") or not caller.scope.covers(found.units.get(grid, grid)):
+            continue
+        if filters.unit and not found.units.get(grid, grid).startswith(filters.unit):
+            continue
+        is_hidden = bool({grid if wanted else code, code} & gone)
+        whole = parents[code] if not wanted else parents[grid]
+        rows.append(
+            (grid, "" if whole == WHOLE else whole, None if is_hidden else counts[code], is_hidden)
+        )
+    notes = [
+        (
+            f"Counts below {K}, and those that would give them away, are hidden. Of the quarter "
+            f"from {filters.start:%Y-%m-%d} up to {filters.end:%Y-%m-%d}."
+        ),
+        f"不足{K}件及可由合计推出者隐去;时段为整季。",
+    ]
+    return Table(_COUNTED, rows, notes=notes)
+
+
+_COUNTED: Final = ("code", "part_of", "incidents", "hidden")
+
+
+def _counts(session: Session, filters: Filters, wanted: Collection) -> Table:
     sql = (
         "SELECT s.code, s.unit_code, count(*) "  # noqa: S608 - our own text
         "FROM incidents AS t JOIN grid_shapes AS s "
@@ -275,13 +344,5 @@ def _counts(session: Session, filters: Filters, wanted: Collection, *, shared: b
         for root in roots:
             parents[root] = "all"
         counts["all"] = sum(counts[root] for root in roots)
-    gone = hidden(counts, parents) if shared else set()
-    rows = [
-        (code, parents.get(code, ""), None if code in gone else number, code in gone)
-        for code, number in sorted(counts.items())
-    ]
-    notes = [
-        f"Counts below {K}, and those that would give them away, are hidden.",
-        f"不足{K}件及可由合计推出者隐去。",
-    ]
-    return Table(("code", "part_of", "incidents", "hidden"), rows, notes=notes if shared else ())
+    rows = [(code, parents.get(code, ""), number, False) for code, number in sorted(counts.items())]
+    return Table(_COUNTED, rows)

@@ -47,14 +47,20 @@ def ask(
     purpose: str,
     shared: bool,
     free_rows: int,
+    timezone: str = "Asia/Shanghai",
 ) -> Export:
     """Ask for an export; up to ``free_rows`` rows it is ready, above it waits for approval.
+
+    Parameters
+    ----------
+    timezone
+        IANA name of the zone that the weeks of a shared export are cut in.
 
     Raises
     ------
     BadInput
         Unknown collection, a purpose that says nothing, too many rows, a form that cannot be
-        shared.
+        shared, no finished quarter to share.
     NotAllowed
         The caller may not see the collection.
     """
@@ -77,6 +83,8 @@ def ask(
                 f"{wanted.name_en} never leave the case team", "Leave 'shared' out", field="shared"
             )
         )
+    if shared and wanted.table == "incidents":
+        filters = collections.shareable(filters, timezone=timezone, now=datetime.now(UTC))
     rows = collections.count(session, name, filters)
     if rows > MOST_ROWS:
         problems.append(

@@ -97,6 +97,7 @@ def attention(
     households: npt.ArrayLike | None = None,
     area_m2: npt.ArrayLike | None = None,
     share: float = 0.05,
+    most: int | None = None,
     confidence: float = 0.9,
 ) -> Attention:
     """Forecast the week after the last and list the grids to attend to.
@@ -117,6 +118,9 @@ def attention(
     share
         Part of the whole area that the list may cover, above 0, at most 1; one grid is listed
         even if it is larger. Only grids expected to have more per area than the whole map are.
+    most
+        Grids that are listed at most, 1 or more; left out: as many as fit. Where a few grids are
+        vast, a small part of the area holds most of the others.
     confidence
         Of the intervals, above 0, below 1.
 
@@ -138,6 +142,8 @@ def attention(
         problems.append(
             Problem(f"{confidence:g}", "Give more than 0 and less than 1.", field="confidence")
         )
+    if most is not None and most < 1:
+        problems.append(Problem(f"{most} grids", "Give 1 or more.", field="most"))
     refuse(problems)
     made = History(values, neighbours, homes).forecast(values.shape[1])
     expected = made.expected
@@ -148,7 +154,7 @@ def attention(
     within[:1] = True
     # Where every grid is expected the same, whichever came first would be listed for nothing.
     stands_out = density[order] > expected.sum() / max(area.sum(), 1e-12) * (1 + 1e-9)
-    listed = order[within & stands_out]
+    listed = order[within & stands_out][:most]
 
     last = values[:, -LOOK_BACK_WEEKS:].sum(axis=1)
     nearby = neighbours.sums(last)

@@ -224,6 +224,7 @@ def _simulated(
     """Largest log ratio of each simulated map: as many events, dealt out by expectation."""
     from maps.hotspots.scan_kernels import (  # noqa: PLC0415
         MAX_NARROW,
+        MAX_WINDOW,
         WORDS,
         simulated_maxima,
     )
@@ -238,23 +239,37 @@ def _simulated(
         for span in spans
     )
 
-    wide = total > MAX_NARROW
-    field = np.uint32 if wide else np.uint16
-    bits = 32 if wide else 16
-    lanes = WORDS * 64 // bits
+    # By chance hardly any window has so many more than it is expected to; if one does, it is told.
+    wide = total > MAX_NARROW or highest + 10 * np.sqrt(highest) > MAX_WINDOW
+    lanes = WORDS * 64 // (32 if wide else 16)
 
     def batch(number: int) -> Floats:
         used = min(lanes, simulations - number * lanes)
         generator = np.random.default_rng([seed, number])
-        dealt = np.zeros((weeks + 1, n, lanes), dtype=field)
         drawn = generator.multinomial(int(total), chances, size=used).reshape(used, n, weeks)
+        found = largest(drawn, 32 if wide else 16)
+        if found is None:
+            half = lanes // 2
+            found = [
+                each
+                for part in (drawn[:half], drawn[half:])
+                if len(part)
+                for each in largest(part, 32) or ()
+            ]
+        return np.array(found)
+
+    def largest(drawn: Ints, bits: int) -> list[float] | None:
+        """Of each map that was drawn, at most as many as go together; None: too many events."""
+        used, packed = len(drawn), WORDS * 64 // bits
+        dealt = np.zeros((weeks + 1, n, packed), dtype=np.uint32 if bits == 32 else np.uint16)
         dealt[1:, :, :used] = np.cumsum(drawn, axis=2).transpose(2, 1, 0)
-        best = np.full(lanes, np.inf)
+        best = np.full(packed, np.inf)
         best[:used] = 0.0
         for (first, last), span in zip(runs, spans, strict=True):
             cases = (dealt[last] - dealt[first]).view(np.uint64)
-            simulated_maxima(*circles, cases, bits, span, total, highest, best)
-        return best[:used]
+            if not simulated_maxima(*circles, cases, bits, span, total, highest, best):
+                return None
+        return best[:used].tolist()
 
     batches = range(-(-simulations // lanes))
     with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:

@@ -26,8 +26,11 @@ Words = npt.NDArray[np.uint64]
 WORDS = 4
 """Words in which the simulations that go through the windows together are packed."""
 
-MAX_NARROW = 32_766
-"""Events on a map up to which a count is packed in 16 bits."""
+MAX_NARROW = 65_535
+"""Events on a map up to which a count may be packed in 16 bits, so that none runs into the next."""
+
+MAX_WINDOW = 32_767
+"""Events in a window up to which its 16 bits tell whether a critical count is reached."""
 
 _BINS = 8_192
 _BLOCK = 64  # Centres between two looks at whether the critical counts have risen.
@@ -57,9 +60,11 @@ def _critical(threshold: float, total: float, width: float, bits: int, table: Wo
     each = np.uint64(0)
     for at in range(0, 64, bits):
         each |= np.uint64(1) << np.uint64(at)
+    # A count of the highest bit has it set by itself: more need not be told apart.
+    most = min(int(total) + 1, 1 << (bits - 1))
     count = 1
     for b in range(table.shape[0]):
-        while count <= total and log_ratio(float(count), b * width, total) < threshold:
+        while count < most and log_ratio(float(count), b * width, total) < threshold:
             count += 1
         table[b] = (highest - np.uint64(count)) * each
 
@@ -81,11 +86,12 @@ def simulated_maxima(
     total: float,
     largest_expected: float,
     best: Floats,
-) -> None:
+) -> bool:
     """Raise `best`, one per lane, to the largest ratio of any window.
 
     `cases` has the shape (n, WORDS), each word 64 / bits counts, the first in the lowest bits.
-    Lanes that are not used have an infinite `best`.
+    Lanes that are not used have an infinite `best`. False: a window had more events than its bits
+    can tell, and `best` is worth nothing.
     """
     n = starts.shape[0] - 1
     per_word = 64 // bits
@@ -132,6 +138,10 @@ def simulated_maxima(
                         if over > 0 and over * over * total > lowest * e * (total - e):
                             ratio = log_ratio(k, e, total)
                             best[word * per_word + lane] = max(lowest, ratio)
+        # The last window of a centre holds all the others.
+        if (a | b | c | d) & highest:
+            return False
+    return True
 
 
 @kernel

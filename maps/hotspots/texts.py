@@ -1,8 +1,8 @@
-"""What the attention list and its back-test say in words, in Chinese and English."""
+"""What hot spots, the attention list and its back-test say in words, in Chinese and English."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from maps.hotspots.attention import LOOK_BACK_WEEKS
 from maps.hotspots.backtest import METHODS, Method, Verdict
@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from maps.hotspots.backtest import BackTest
 
 Language: TypeAlias = Literal["zh", "en"]
+
+
+class Said(NamedTuple):
+    """A sentence or name in both languages."""
+
+    zh: str
+    en: str
+
 
 _KEYS: dict[Part, tuple[str, str]] = {
     Part.STEADY: ("长期以来事件偏多", "events are many here over the long run"),
@@ -77,6 +85,47 @@ def verdict(test: BackTest, language: Language) -> list[str]:
             found = test.verdict(other, s)
             lines.append(_sentence(found, other, language, share=share, ours=ours, theirs=theirs))
     return lines
+
+
+def is_beaten(test: BackTest) -> bool:
+    """Whether another way did better than the attention list at any share of the area."""
+    return any(
+        test.verdict(other, s) is Verdict.WORSE
+        for s in range(len(test.shares))
+        for other in METHODS[1:]
+    )
+
+
+def headline(test: BackTest, language: Language) -> str:
+    """The back-test in one sentence: what to go by."""
+    at = 0 if language == "zh" else 1
+    shares = range(len(test.shares))
+
+    def where(found: Verdict, other: Method) -> list[str]:
+        return [f"{test.shares[s]:.0%}" for s in shares if test.verdict(other, s) is found]
+
+    beaten = [(other, where(Verdict.WORSE, other)) for other in METHODS[1:]]
+    beaten_by = [(method(other, language), parts) for other, parts in beaten if parts]
+    beats_at = where(Verdict.BETTER, Method.NAIVE)
+    if not test.events.sum():
+        said = "没有事件，无从评判。", "no events, so nothing can be said."
+    elif beaten_by:
+        name, parts = beaten_by[0]
+        said = (
+            f"查看面积的{'、'.join(parts)}时，{name}胜过关注清单，请用{name}。",
+            f"at {' and '.join(parts)} of the area the {name} beat the attention list. Use that.",
+        )
+    elif beats_at:
+        said = (
+            f"查看面积的{'、'.join(beats_at)}时，关注清单胜过历史总数排序。",
+            f"the attention list beat the naive count at {' and '.join(beats_at)} of the area.",
+        )
+    else:
+        said = (
+            "关注清单不比历史总数排序更好；要简单，用历史总数即可。",
+            "the attention list is no better than the naive count, which is simpler: use that.",
+        )
+    return said[at]
 
 
 def _sentence(

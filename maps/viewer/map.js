@@ -8,14 +8,16 @@ import {
 import { t } from './i18n.js';
 import { pile } from './layers/index.js';
 import { DENSITY_ORDER } from './layers/density.js';
-import { LAYERS } from './layers/index.js';
+import { COLOURINGS, LAYERS } from './layers/index.js';
 import { MOST_PLACES, middleOf, townOf } from './town.js';
 import { addTo } from './api.js';
 
 export { GPUInitializationError };
 
 /** Layers that a click asks about, beside the place itself. */
-const CLICKABLE = ['incidents', 'cameras', 'checkpoints', 'routes-recent', 'routes-overdue', 'routes-unknown'];
+const CLICKABLE = [
+  'incidents', 'cameras', 'checkpoints', 'routes-recent', 'routes-overdue', 'routes-unknown', 'hotspots',
+];
 const CLICK_PX = 5;
 /** Room left between a marked place and what lies over the map. */
 const CLEAR_PX = 60;
@@ -157,7 +159,8 @@ export class GridMap {
     for (const { owner, spec } of this.pile) {
       // Two colourings of one ground cannot be read: the surface takes the place of the grid fill.
       const hidden =
-        !visible.has(owner) || (spec.id === 'grid-areas' && visible.has('density'));
+        !visible.has(owner) ||
+        (spec.id === 'grid-areas' && COLOURINGS.some((id) => visible.has(id)));
       this.map.setLayoutProperty(spec.id, 'visibility', hidden ? 'none' : 'visible');
     }
   }

@@ -1,8 +1,9 @@
 /** The panel of layers: switches, legends, period, categories, bandwidth. */
 
 import { fill, h } from './dom.js';
-import { either, figure, monthName, number, ownPart, t, when } from './i18n.js';
-import { LAYERS } from './layers/index.js';
+import { either, figure, monthName, number, ownPart, percent, t, when } from './i18n.js';
+import { METHODS } from './layers/hotspots.js';
+import { COLOURINGS, LAYERS } from './layers/index.js';
 import { GROUPS, SEVERAL, groupOf } from './layers/incidents.js';
 import { PRESETS, addDays, dayOf, daysOfMonth, moments, months } from './period.js';
 import { BANDWIDTHS } from './state.js';
@@ -14,6 +15,8 @@ import { dotPicture, swatchPicture } from './swatch.js';
  * @property {() => void} onperiod
  * @property {() => void} oncategories
  * @property {() => void} onbandwidth
+ * @property {() => void} onmethod
+ * @property {(path: string) => string} href address of a page of the service
  * @property {() => void} onclose
  */
 
@@ -35,6 +38,8 @@ export class Panel {
     this.figures = { grids: new Map(), incidents: null, total: null };
     /** @type {{loading: boolean, surface: any, problem: string | null}} */
     this.heat = { loading: false, surface: null, problem: null };
+    /** @type {{loading: boolean, found: any, problem: string | null}} */
+    this.spots = { loading: false, found: null, problem: null };
   }
 
   /** Draw the whole panel, as at first or in another language. */
@@ -71,7 +76,12 @@ export class Panel {
     const box = h('input', {
       type: 'checkbox', id: `layer-${id}`, 'aria-controls': `legend-${id}`,
       onchange: () => {
-        if (box.checked) this.state.layers.add(id);
+        if (box.checked) {
+          this.state.layers.add(id);
+          if (COLOURINGS.includes(id)) {
+            for (const other of COLOURINGS) if (other !== id) this.switch(other, false);
+          }
+        }
         else this.state.layers.delete(id);
         body.hidden = !box.checked;
         this.update();
@@ -82,6 +92,7 @@ export class Panel {
     this.legends?.set(id, body);
     if (id === 'incidents') this.incidentControls(body);
     if (id === 'density') this.densityControls(body);
+    if (id === 'hotspots') this.hotspotControls(body);
     return h('section', { class: 'layer' },
       h('label', { class: 'switch', for: `layer-${id}` }, box, h('span', {}, t(`layer.${id}`))),
       body);
@@ -274,6 +285,55 @@ export class Panel {
     return undefined;
   }
 
+  // -- hot spots and attention list ---------------------------------------------------------------
+
+  /** @param {HTMLElement} body */
+  hotspotControls(body) {
+    const select = h('select', {
+      id: 'method',
+      onchange: () => {
+        this.state.method = select.value;
+        this.events.onmethod();
+      },
+    });
+    for (const key of METHODS) select.append(h('option', { value: key }, t(`hotspots.${key}`)));
+    select.value = this.state.method;
+    this.spotBox = h('div', { id: 'hotspot-legend', 'aria-live': 'polite' });
+    fill(body, h('label', { for: 'method' }, t('hotspots.method')), select, this.spotBox);
+  }
+
+  drawSpots() {
+    if (!this.spotBox) return;
+    const { loading, found, problem } = this.spots;
+    if (loading) return fill(this.spotBox, h('p', { class: 'loading' }, t('hotspots.loading')));
+    if (problem) return fill(this.spotBox, h('p', { class: 'problem', role: 'alert' }, problem));
+    if (!found) return fill(this.spotBox);
+    const ofWeek = found.week !== undefined;
+    const { from, to } = this.days(this.state.period ?? { preset: '12m' });
+    const category = either(found.category);
+    fill(this.spotBox,
+      h('ul', { class: 'entries' }, ...found.legend.map((/** @type {any} */ one) =>
+        h('li', {},
+          swatchPicture({ fill: one.color, opacity: one.key === 'none' ? 0.3 : 0.75, line: '#3b1505' }),
+          h('span', {}, either(one.text)),
+          h('span', { class: 'count', title: t('hotspots.count') }, number(one.count))))),
+      h('dl', { class: 'facts' },
+        ofWeek
+          ? [h('dt', {}, t('hotspots.week')), h('dd', {}, found.week),
+            h('dt', {}, t('hotspots.expected')), h('dd', {}, figure(found.expected)),
+            h('dt', {}, t('hotspots.learnt')), h('dd', {}, t('hotspots.weeks', { n: number(found.weeks) }))]
+          : [h('dt', {}, t('hotspots.period')), h('dd', {}, `${from} – ${to}`),
+            h('dt', {}, t('hotspots.level')), h('dd', {}, percent(found.level)),
+            h('dt', {}, t('hotspots.n')), h('dd', {}, number(found.n))],
+        category && [h('dt', {}, t('hotspots.category')), h('dd', {}, category)]),
+      h('p', { class: 'hint' }, ofWeek ? t('hotspots.click') : t('hotspots.question')),
+      ...found.notes.map((/** @type {any} */ one) => h('p', { class: 'hint' }, either(one))),
+      ofWeek && h('p', {}, h('a', {
+        id: 'backtest', href: this.events.href('attention/backtest'), target: '_blank', rel: 'noopener',
+      }, t('hotspots.backtest'))));
+    return undefined;
+  }
+
   // -- figures ----------------------------------------------------------------------------------
 
   /** Redraw what changes as the map moves. */
@@ -284,7 +344,7 @@ export class Panel {
       const entries = layer.legend(t, { counts: { grids: figures.grids } });
       if (!body || entries.length === 0) continue;
       const counted = entries.some(({ count }) => count !== undefined);
-      const covered = layer.id === 'grids' && state.layers.has('density');
+      const covered = layer.id === 'grids' && COLOURINGS.some((id) => state.layers.has(id));
       fill(body,
         counted && h('p', { class: 'hint' }, covered ? t('grids.under_density') : t('grids.title')),
         !covered &&
@@ -306,5 +366,6 @@ export class Panel {
           ]);
     }
     this.drawHeat();
+    this.drawSpots();
   }
 }

@@ -2,7 +2,7 @@
 
 import { Refusal } from './api.js';
 import { fill, h } from './dom.js';
-import { distance, either, number, ownPart, percent, t, unitName, when } from './i18n.js';
+import { distance, either, figure, number, ownPart, percent, t, unitName, when } from './i18n.js';
 import { classOf } from './layers/grids.js';
 
 /** How well a position is known, as the 68 % radius in metres; 0: exactly. */
@@ -118,7 +118,11 @@ export class PlacePanel {
         type: 'button', class: 'primary', id: 'add-incident',
         onclick: () => this.point && this.wiring.onadd?.(this.point, this.accuracy),
       }, t('place.add')),
-      ...this.features.slice(0, 5).map((feature) => this.feature(feature)),
+      // What is known of the ground comes before what lies on it.
+      ...[...this.features]
+        .sort((a, b) => Number(b.source === 'hotspots') - Number(a.source === 'hotspots'))
+        .slice(0, 5)
+        .map((feature) => this.feature(feature)),
     ];
   }
 
@@ -197,6 +201,7 @@ export class PlacePanel {
 
   /** @param {any} feature */
   feature({ source, sourceLayer, properties, geometry }) {
+    if (source === 'hotspots') return hotspotCard(properties);
     if (source === 'incidents') return this.incidents(properties, geometry.coordinates);
     if (source === 'cameras') {
       const { heading_deg: heading } = properties;
@@ -263,6 +268,39 @@ export class PlacePanel {
     return box;
   }
 }
+
+/**
+ * Why a grid is on the list, or what was found of it.
+ * @param {any} grid
+ */
+function hotspotCard(grid) {
+  const name = t('hotspots.grid', { code: grid.code });
+  if (grid.low !== undefined) {
+    const expected = `${figure(grid.expected)}（${number(grid.low)}–${number(grid.high)}）`;
+    const box = card(name, [
+      [t('hotspots.rank'), isNumber(grid.rank) ? number(grid.rank) : t('hotspots.not_listed')],
+      [t('hotspots.expected'), expected],
+    ]);
+    if (isNumber(grid.rank)) {
+      box.append(h('p', { class: 'reason' }, either({ zh: grid.reason_zh, en: grid.reason_en })));
+    }
+    return box;
+  }
+  return card(name, [
+    [t('hotspots.found'), either({ zh: grid.class_zh, en: grid.class_en })],
+    [t('hotspots.events'), number(grid.events)],
+    ...(isNumber(grid.observed)
+      ? /** @type {[string, any][]} */ ([
+        [t('hotspots.window'), `${number(grid.observed)} / ${figure(grid.expected)}`]])
+      : []),
+    ...(isNumber(grid.q)
+      ? /** @type {[string, any][]} */ ([[t('hotspots.q'), figure(grid.q)]])
+      : []),
+  ]);
+}
+
+/** A property that is null has gone through the map as text. @param {any} value */
+const isNumber = (value) => typeof value === 'number';
 
 /**
  * @param {string} title

@@ -1,6 +1,7 @@
 /** What is shown, kept in the address so that a link opens the same map. Never a person's id. */
 
 import { LANGUAGES } from './i18n.js';
+import { METHODS } from './layers/hotspots.js';
 import { PRESETS } from './period.js';
 
 /** @typedef {import('./period.js').Period} Period */
@@ -12,10 +13,11 @@ import { PRESETS } from './period.js';
  * @property {Period | null} period null: not chosen yet
  * @property {Set<string> | null} categories null: all
  * @property {number} bandwidth metres
+ * @property {string} method of the hot spots
  */
 
 export const LAYER_IDS = [
-  'grids', 'incidents', 'density', 'cameras', 'routes', 'borders', 'units', 'context',
+  'grids', 'incidents', 'density', 'hotspots', 'cameras', 'routes', 'borders', 'units', 'context',
 ];
 /** At first: who answers for what, and what happened there. The rest is one click away. */
 export const DEFAULT_LAYERS = ['grids', 'incidents', 'routes', 'borders', 'units', 'context'];
@@ -49,6 +51,7 @@ export function readState(hash) {
         ? null
         : new Set(categories.split(',').filter((code) => /^[a-z][a-z0-9_]*$/.test(code))),
     bandwidth: BANDWIDTHS.includes(bandwidth) ? bandwidth : 300,
+    method: METHODS.find((one) => one === said.get('method')) ?? METHODS[0],
   };
 }
 
@@ -69,6 +72,7 @@ export function writeState(state) {
   }
   if (state.categories) parts.push(`cat=${[...state.categories].sort().join(',')}`);
   if (state.bandwidth !== 300) parts.push(`bandwidth=${state.bandwidth}`);
+  if (state.method !== METHODS[0]) parts.push(`method=${state.method}`);
   parts.push(`lang=${state.language}`);
   return `#${parts.join('&')}`;
 }

@@ -6,11 +6,13 @@ import { fill, h } from './dom.js';
 import { either, language, loadWords, number, setLanguage, setZone, t } from './i18n.js';
 import { densityQuery, showDensity } from './layers/density.js';
 import { classOf } from './layers/grids.js';
-import { LAYERS } from './layers/index.js';
+import { hotspotQuestion, showHotspots } from './layers/hotspots.js';
+import { COLOURINGS, LAYERS } from './layers/index.js';
 import { GPUInitializationError, GridMap } from './map.js';
 import { Panel } from './panel.js';
 import { addDays, dayOf, daysOfMonth, moments } from './period.js';
 import { PlacePanel, problemBox } from './place.js';
+import { QueuePanel } from './queue.js';
 import { ReportForm } from './report.js';
 import { SignIn, rememberEnded } from './signin.js';
 import { readState, rememberLanguage, writeState } from './state.js';
@@ -29,6 +31,10 @@ function say(text) {
   element('status').textContent = text;
 }
 
+/** What is wrong and what to do, in one text. @param {Refusal} error */
+const refused = ({ problems, message }) =>
+  problems.map(({ reason, remedy }) => `${reason}. ${remedy}`).join(' ') || message;
+
 /** @param {any[]} children a card over the map: loading, empty, refused */
 function cover(...children) {
   fill(element('over'), children.length > 0 && h('div', { class: 'cover' }, ...children));
@@ -36,9 +42,9 @@ function cover(...children) {
 
 /**
  * @param {any} meta
- * @param {{onlanguage: () => void, onlayers: () => void, onhelp: () => void, account?: AccountMenu}} events
+ * @param {{onlanguage: () => void, onlayers: () => void, onhelp: () => void, account?: AccountMenu, queue?: QueuePanel | null}} events
  */
-function drawHeader(meta, { onlanguage, onlayers, onhelp, account }) {
+function drawHeader(meta, { onlanguage, onlayers, onhelp, account, queue }) {
   const name = either(meta?.name) || t('app.title');
   document.title = meta?.demo ? `${name} · ${t('app.demo')}` : `${name} · ${t('app.title')}`;
   fill(element('header'),
@@ -50,6 +56,7 @@ function drawHeader(meta, { onlanguage, onlayers, onhelp, account }) {
     meta?.demo && h('span', { class: 'demo', title: t('app.demo_title') }, t('app.demo')),
     h('span', { class: 'space' }),
     meta && h('button', { type: 'button', id: 'show-panel', 'aria-controls': 'panel', onclick: onlayers }, t('app.layers')),
+    queue?.button(),
     meta && h('button', { type: 'button', id: 'help', onclick: onhelp, title: t('app.help'), 'aria-label': t('app.help') }, '?'),
     h('button', {
       type: 'button', id: 'language', onclick: onlanguage, title: t('app.language_title'),
@@ -119,6 +126,8 @@ function run(meta, tilesets, style, session) {
   let round = 0;
   /** @type {AbortController | null} */
   let heatAsked = null;
+  /** @type {AbortController | null} */
+  let spotsAsked = null;
   let takingIncident = false;
 
   /** @type {GridMap} */
@@ -146,18 +155,27 @@ function run(meta, tilesets, style, session) {
   const available = new Set(
     LAYERS.filter(({ tiles }) => tiles.every((name) => tilesets.has(name))).map(({ id }) => id),
   );
-  if (!tilesets.has('incidents') || !may('heatmaps.read')) available.delete('density');
+  if (!tilesets.has('incidents') || !may('heatmaps.read')) {
+    for (const id of COLOURINGS) available.delete(id);
+  }
   state.layers = new Set([...state.layers].filter((id) => available.has(id)));
   const panel = new Panel(element('panel'), state, meta, available, {
     onlayers: () => {
       grids.setVisible(state.layers);
       if (state.layers.has('density')) drawDensity();
       else showDensity(map, null, api, undefined, round);
+      if (state.layers.has('hotspots')) drawSpots();
+      else hideSpots();
       saveState();
     },
     onperiod: () => refilter(),
     oncategories: () => refilter(),
     onbandwidth: () => refilter(),
+    onmethod: () => {
+      saveState();
+      drawSpots();
+    },
+    href: (path) => api.url(`${path}?language=${language()}`).href,
     onclose: () => headerEvents.onlayers(),
   });
 
@@ -172,6 +190,24 @@ function run(meta, tilesets, style, session) {
     },
     onadd: may('incidents.report') ? (point, accuracy) => form.open(point, accuracy) : null,
   });
+
+  const queue = may('incidents.step') && may('grids.read')
+    ? new QueuePanel(element('queue'), api, map, {
+      meta,
+      onopen: () => {
+        if (tasks.isOpen) tasks.close();
+        if (place.isOpen) place.close();
+        document.body.classList.add('place-open');
+        document.body.classList.remove('panel-open');
+      },
+      onclose: () => document.body.classList.remove('place-open'),
+      onplaced: () => {
+        round += 1;
+        refilter();
+      },
+      still: () => grids.still,
+    })
+    : null;
 
   const dialog = h('dialog', { id: 'form' });
   document.body.append(dialog);
@@ -201,6 +237,7 @@ function run(meta, tilesets, style, session) {
 
   const headerEvents = {
     account: new AccountMenu(api, session),
+    queue,
     onlanguage: () => {
       state.language = language() === 'zh' ? 'en' : 'zh';
       setLanguage(state.language);
@@ -225,6 +262,7 @@ function run(meta, tilesets, style, session) {
     tasks.draw();
     grids.setLanguage(language());
     if (place.isOpen) place.again();
+    if (queue?.isOpen) queue.draw();
   }
 
   function drawMapButtons() {
@@ -270,6 +308,7 @@ function run(meta, tilesets, style, session) {
     saveState();
     grids.refresh('incidents', incidentQuery());
     if (state.layers.has('density')) drawDensity();
+    if (state.layers.has('hotspots')) drawSpots();
     return available.has('incidents') ? countAll() : Promise.resolve();
   }
 
@@ -308,8 +347,36 @@ function run(meta, tilesets, style, session) {
       panel.heat = {
         loading: false,
         surface: null,
-        problem: error.problems.map(({ reason, remedy }) => `${reason}. ${remedy}`).join(' ') || error.message,
+        problem: refused(error),
       };
+    }
+    panel.update();
+  }
+
+  function hideSpots() {
+    spotsAsked?.abort();
+    showHotspots(map, null, undefined);
+  }
+
+  /** The figures first; the shapes are then those that the server has just kept. */
+  async function drawSpots() {
+    spotsAsked?.abort();
+    spotsAsked = new AbortController();
+    const { signal } = spotsAsked;
+    panel.spots = { loading: true, found: null, problem: null };
+    panel.update();
+    const { path, query } = hotspotQuestion(state, period());
+    try {
+      const found = nothingChosen() ? null : await api.get(path, query, { signal });
+      const layer = found && (await api.get(`${path}.geojson`, query, { signal }));
+      if (signal.aborted || !state.layers.has('hotspots')) return;
+      showHotspots(map, found && { legend: found.legend, layer }, grids.aboveDensity);
+      panel.spots = { loading: false, found, problem: null };
+    } catch (error) {
+      if (/** @type {Error} */ (error).name === 'AbortError') return;
+      if (!(error instanceof Refusal)) throw error;
+      showHotspots(map, null, undefined);
+      panel.spots = { loading: false, found: null, problem: refused(error) };
     }
     panel.update();
   }
@@ -331,15 +398,24 @@ function run(meta, tilesets, style, session) {
 
   map.on('click', (/** @type {any} */ { point, lngLat }) => {
     if (tasks.isOpen) tasks.close();
-    ask({ lon: lngLat.lng, lat: lngLat.lat }, grids.under(point));
+    if (queue?.isOpen) return queue.point({ lon: lngLat.lng, lat: lngLat.lat });
+    return ask({ lon: lngLat.lng, lat: lngLat.lat }, grids.under(point));
   });
   map.getCanvas().addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === 'Enter') askCentre();
+    if (event.key !== 'Enter') return;
+    if (queue?.isOpen) {
+      // The same press must not push the button that the focus goes to.
+      event.preventDefault();
+      queue.point(grids.view);
+    } else {
+      askCentre();
+    }
   });
   addEventListener('keydown', (event) => {
     if (event.key !== 'Escape' || dialog.open) return;
     if (tasks.isOpen) tasks.close();
     else if (place.isOpen) place.close();
+    else if (queue?.isOpen) queue.close();
   });
   map.on('moveend', () => {
     state.view = grids.view;
@@ -357,6 +433,7 @@ function run(meta, tilesets, style, session) {
     grids.addLayers(tilesets, language(), state.layers, new Map([['incidents', incidentQuery()]]));
     grids.setVisible(state.layers);
     if (state.layers.has('density')) drawDensity();
+    if (state.layers.has('hotspots')) drawSpots();
     if (available.has('incidents')) countAll();
     saveState();
     if (!may('grids.read')) {
@@ -367,9 +444,10 @@ function run(meta, tilesets, style, session) {
       tasks.greet();
       if (fresh) map.once('idle', () => {
         const town = grids.densestBounds();
-        if (town) grids.fit(town, 20);
+        if (town && !queue?.isOpen) grids.fit(town, 20);
       });
     }
+    queue?.count();
     document.body.dataset.ready = 'true';
   });
 }

@@ -75,7 +75,20 @@ def _reverse(place: Place, caller: Caller) -> Iterator[Question]:
 
 
 def _reviews(place: Place, caller: Caller) -> Iterator[Question]:
-    yield _asked("GET", "/reviews", 200, *rules.visible(place, caller, "address review"))
+    """Those that stand by themselves, and those that incidents without a place have asked."""
+    marks = marks_of(rules.visible(place, caller, "address review"))
+    for row in rules.visible(place, caller, "incident"):
+        if row.span is None:
+            marks |= {row.mark, ("said", row.key)}
+    yield Question(f"GET:{API}/reviews", "GET", f"{API}/reviews", 200, marks)
+
+
+def _one(place: Place, caller: Caller) -> Iterator[Question]:
+    for area in ASKED:
+        path = f"{API}/reviews/{place.ids['address review', area]}"
+        rows = _seen(place, caller, "address review", area)
+        status = 200 if rows else 404
+        yield Question(f"GET:{API}/reviews/{{id}}", "GET", path, status, marks_of(rows))
 
 
 def _decide(place: Place, caller: Caller) -> Iterator[Question]:
@@ -92,5 +105,6 @@ MAKERS: Final = {
     f"POST:{API}/search": _search,
     f"GET:{API}/reverse": _reverse,
     f"GET:{API}/reviews": _reviews,
+    f"GET:{API}/reviews/{{id}}": _one,
     f"POST:{API}/reviews/{{id}}": _decide,
 }

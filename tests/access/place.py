@@ -517,6 +517,9 @@ def _incidents(session: Session, place: Place, keyring: Keyring) -> None:
         for table, kind in (("incident_events", "event"), ("reporters", "reporter")):
             same = Row(kind, row.key, row.areas, grid=row.grid, person=row.person, by=row.by)
             place.add(same, table=table, key=sent["id"])
+        if row.span is None:
+            # It came with an address: what it may be is asked.
+            place.add(replace(said, kind="asked"), table="address_reviews", key=sent["address"])
         who = reporters.Identity(name=word("reporter", row.key), phone=None)
         reporters.keep(session, stored.incident, who, keyring=keyring)
 

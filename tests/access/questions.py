@@ -211,6 +211,35 @@ def _locate(place: Place, caller: Caller) -> Iterator[Question]:
     )  # fmt: skip
 
 
+def _locate_many(place: Place, caller: Caller) -> Iterator[Question]:
+    """All targets and a place in no unit at once, everybody who answers and the nearest grids."""
+    grids = rules.visible(place, caller, "grid")
+    marks: set[Mark] = set()
+    reasons, points = [], [SOUTH_SEA]
+    for target in TARGETS:
+        code = target + "001"
+        points.append(middle(code))
+        if any(row.key == code for row in grids):
+            people = _people(place, caller, code)
+            marks |= {("grid", code)} | people
+            reasons.append("in_grid" if people else "nobody")
+        else:
+            marks |= rules.marks(_nearest(grids, middle(code)[0]))
+            reasons.append("outside_area")
+
+    def look(answer: Answer) -> str | None:
+        found = [each["reason"] for each in json.loads(answer.body)["answers"]]
+        wanted = ["outside" if caller.area == "" else "outside_area", *reasons]
+        return None if found == wanted else f"the reasons are {found}, not {wanted}"
+
+    body = {
+        "points": [{"lon": lon, "lat": lat} for lon, lat in points], "people": "all",
+        "nearest": True,
+    }  # fmt: skip
+    yield Question("POST:/api/v1/locate", "POST", "/api/v1/locate", 200, frozenset(marks),
+                   body=json.dumps(body).encode(), look=look)  # fmt: skip
+
+
 def _located(
     place: Place, caller: Caller, code: str, lon: float, lat: float, *, also: Iterable[Row] = (),
     **query: float,
@@ -290,6 +319,58 @@ def _raster_tile(place: Place, caller: Caller) -> Iterator[Question]:
                    200 if rows else 422)  # fmt: skip
 
 
+def _gridmaps(door: str) -> Callable[[Place, Caller], Iterator[Question]]:
+    def make(place: Place, caller: Caller) -> Iterator[Question]:
+        if caller.area not in PICTURED:
+            return
+        seen = marks_of(rules.visible(place, caller, "grid"))
+        path = door.removeprefix("GET:")
+        for shared in ("false", "true"):
+            yield Question(
+                door, "GET", path, 200 if seen else 422, seen,
+                query=f"start=2026-01-05&end=2026-03-02&shared={shared}",
+            )  # fmt: skip
+
+    return make
+
+
+def _hotspots(place: Place, caller: Caller) -> Iterator[Question]:
+    """Every incident it sees is counted once, in a grid of its own or beside them all."""
+    if caller.area not in PICTURED:
+        return
+    rows, grids = (rules.visible(place, caller, kind) for kind in ("incident", "grid"))
+
+    def look(answer: Answer) -> str | None:
+        found = json.loads(answer.body)
+        counted = found["n"] + found["n_outside"] + found["n_without_place"]
+        return None if counted == len(rows) else f"it counts {counted} of {len(rows)}"
+
+    query = urlencode({"start": "2025-01-01", "end": "2199-01-01"})
+    for method in ("hot_grids", "scan"):
+        yield Question(
+            "GET:/api/v1/hotspots", "GET", "/api/v1/hotspots", 200, marks_of(grids),
+            query=f"{query}&method={method}", look=look,
+        )  # fmt: skip
+
+
+def _hotspot_layer(place: Place, caller: Caller) -> Iterator[Question]:
+    if caller.area in PICTURED:
+        yield Question(
+            "GET:/api/v1/hotspots.geojson", "GET", "/api/v1/hotspots.geojson", 200,
+            marks_of(rules.visible(place, caller, "grid")),
+        )  # fmt: skip
+
+
+def _attention(path: str) -> Callable[[Place, Caller], Iterator[Question]]:
+    """Its place has been reporting for too short a while; who sees what: tests/api."""
+
+    def ask(_place: Place, caller: Caller) -> Iterator[Question]:
+        if caller.area in PICTURED:
+            yield Question(f"GET:{path}", "GET", path, 422)
+
+    return ask
+
+
 def _tilejson(_place: Place, caller: Caller) -> Iterator[Question]:
     for layer in tiles.LAYERS:
         status = 200 if rules.may_ask(caller, layer) else 403
@@ -358,14 +439,28 @@ MAKERS: Final = {
     "GET:/api/v1/session": _session,
     "GET:/api/v1/meta": _meta,
     "GET:/api/v1/locate": _locate,
+    "POST:/api/v1/locate": _locate_many,
     "GET:/api/v1/incidents": _incidents,
     "POST:/api/v1/incidents": _report,
     "GET:/api/v1/incidents/{id}": _incident,
     "POST:/api/v1/incidents/{id}/events": _step,
+    "GET:/api/v1/gridmaps": _gridmaps("GET:/api/v1/gridmaps"),
+    "GET:/api/v1/gridmaps.geojson": _gridmaps("GET:/api/v1/gridmaps.geojson"),
     "GET:/api/v1/heatmaps": _heatmap,
     "GET:/api/v1/heatmaps.png": _picture,
     "GET:/api/v1/heatmaps.geojson": _polygons,
     "GET:/tiles/heatmap/{z}/{x}/{y}.png": _raster_tile,
+    "GET:/api/v1/hotspots": _hotspots,
+    "GET:/api/v1/hotspots.geojson": _hotspot_layer,
+    **{
+        f"GET:{path}": _attention(path)
+        for path in (
+            "/api/v1/attention",
+            "/api/v1/attention.geojson",
+            "/api/v1/attention/backtest",
+            "/attention/backtest",
+        )
+    },
     "GET:/tiles/{layer}": _tilejson,
     "GET:/tiles/{layer}/{z}/{x}/{y}": _tile,
     **addresses.MAKERS,

@@ -49,6 +49,7 @@ house number   -        in          in        in       in         in         in 
 address name   -        in          in        in       in         in         in      in            in      in         -            -              -
 address alias  -        in          in        in       in         in         -       -             -       in         -            -              -
 address review -        in          in        in       in         in         -       -             -       -          -            -              -
+asked          -        grid        in        in       in         in         -       -             -       -          -            -              -
 person         -        in          in        in       in         in         in      in            in      in         -            -              -
 assignment     -        in          in        in       in         in         in      in            in      in         -            -              -
 leave          -        in          in        in       in         in         in      in            in      in         -            -              -
@@ -95,6 +96,7 @@ DELETE:/api/v1/accounts/{id}/totp           -        -           -         -    
 POST:/api/v1/addresses/search               -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/addresses/reverse               -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/addresses/reviews               -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
+GET:/api/v1/addresses/reviews/{id}          -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 POST:/api/v1/addresses/reviews/{id}         -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 GET:/api/v1/audit                           -        -           -         -        -          -          -       -             -       -          -            -              yes
 GET:/api/v1/exports                         -        -           -         yes      -          yes        yes     -             yes     -          -            yes            -
@@ -107,10 +109,18 @@ POST:/api/v1/grants                         -        -           -         -    
 POST:/api/v1/grants/break-glass             -  -  -  -  -  -  -  -  -  -  -  -  -
 DELETE:/api/v1/grants/{id}                  yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
 POST:/api/v1/grants/{id}/seen               -        -           -         -        -          -          -       -             -       -          -            yes            -
+GET:/api/v1/gridmaps                        -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/api/v1/gridmaps.geojson                -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/heatmaps                        -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/heatmaps.png                    -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/heatmaps.geojson                -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/tiles/heatmap/{z}/{x}/{y}.png          -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/api/v1/hotspots                        -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/api/v1/hotspots.geojson                -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/api/v1/attention                       -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/api/v1/attention.geojson               -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/api/v1/attention/backtest              -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/attention/backtest                     -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/incidents                       yes      yes         yes       yes      yes        yes        -       -             yes     yes        -            -              -
 POST:/api/v1/incidents                      yes      yes         yes       yes      yes        yes        -       -             -       yes        -            -              -
 GET:/api/v1/incidents/{id}                  yes      yes         yes       yes      yes        yes        -       -             yes     yes        -            -              -
@@ -121,6 +131,7 @@ POST:/api/v1/keys                           -        -           -         -    
 DELETE:/api/v1/keys/{id}                    -        -           -         -        -          -          -       -             -       -          -            yes            -
 GET:/api/v1/editions/{id}/lineage           -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/locate                          -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
+POST:/api/v1/locate                         -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/me/looks                        yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
 GET:/api/v1/me/tracks                       -        yes         -         -        -          -          -       -             -       -          -            -              -
 GET:/api/v1/meta                            yes      yes         yes       yes      yes        yes        yes     yes           yes     yes        yes          yes            yes
@@ -243,8 +254,8 @@ REFERENCE: Final = frozenset({
 })  # fmt: skip
 # Not granted to the service at all.
 UNREACHABLE: Final = frozenset({
-    "snapshot_changes", "imports", "import_changes", "retention_runs", "sign_in_failures",
-    "audit_heads", "audit_roots",
+    "snapshot_changes", "incident_changes", "imports", "import_changes", "retention_runs",
+    "sign_in_failures", "audit_heads", "audit_roots",
 })  # fmt: skip
 
 # Rights that no route and no policy asks for yet: each waits for the endpoint that will.

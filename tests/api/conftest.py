@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+import uvicorn
 from fastapi.testclient import TestClient
 
+from api import serving
 from api.app import create_app
 from api.settings import ServerSettings
 from tests import conftest, factories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from fastapi import FastAPI
 
     from gis.cluster import Cluster
     from gis.database import Database
@@ -44,6 +49,22 @@ def everything(database: Database) -> dict[str, str]:
         session.execute(sa.text("INSERT INTO role_rights SELECT 'all', key FROM rights"))
         secret = factories.key(session, factories.account(session, "all", login="tester"))
     return {"Authorization": f"Bearer {secret}"}
+
+
+@contextmanager
+def listening(app: FastAPI) -> Iterator[int]:
+    """A real server of an application on this machine; its port."""
+    config = serving.config(app, ServerSettings(port=1))
+    config.port = 0
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        thread.join(0.02)
+        assert thread.is_alive()
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    thread.join()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -90,11 +91,102 @@ def test_reviews_of_another_village_are_not_there(filled: Town) -> None:
     with filled.database.transaction() as session:
         made = factories.account(session, "community", place.EAST_VILLAGE)
         headers = {"Authorization": f"Bearer {factories.key(session, made)}"}
-    assert filled.client.get(f"{API}/reviews", headers=headers).json() == {"items": []}
+    assert filled.client.get(f"{API}/reviews", headers=headers).json() == {
+        "items": [], "count": 0, "next": None,
+    }  # fmt: skip
     answer = filled.client.post(f"{API}/reviews/{number}", json={}, headers=headers)
     assert answer.status_code == 404
     told = filled.client.post(f"{API}/search", json={"text": "人民路3号"}, headers=headers).json()
     assert [each["label"] for each in told["candidates"]] == ["人民路"]
+
+
+def headers(town: Town, role: str, area: str, person: uuid.UUID | None = None) -> dict[str, str]:
+    with town.database.transaction() as session:
+        secret = factories.key(session, factories.account(session, role, area, person=person))
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def incident(address: str) -> dict[str, Any]:
+    return {"id": str(uuid.uuid4()), "category": "neighbour", "address": address}
+
+
+@pytest.mark.parametrize("role", ["integrator", "resident"])
+def test_an_incident_by_its_address_waits_and_is_placed(filled: Town, role: str) -> None:
+    reporter = headers(filled, role, factories.COUNTY)
+    sent = incident("示范镇市场21区通道")
+    made = filled.client.post("/api/v1/incidents", json=sent, headers=reporter)
+    assert made.status_code == 201, made.text
+    told = made.json()
+    assert (told["review"], told["placed"], told["lon"]) == ("no_place", None, None)
+    assert told["address"] == sent["address"]
+    # A retry asks nothing again.
+    assert filled.client.post("/api/v1/incidents", json=sent, headers=reporter).status_code == 200
+    (item,) = filled.client.get(f"{API}/reviews").json()["items"]
+    assert (item["incident_id"], item["area_code"]) == (sent["id"], factories.TOWNSHIP)
+    choice = {"lon": 117.03, "lat": 45.005, "label": "市场通道"}
+    clerk = headers(filled, "township", factories.TOWNSHIP)
+    done = filled.client.post(f"{API}/reviews/{item['id']}", json=choice, headers=clerk)
+    assert done.status_code == 200, done.text
+    told = filled.client.get(f"/api/v1/incidents/{sent['id']}", headers=reporter).json()
+    assert (told["review"], told["lon"], told["lat"]) == (None, 117.03, 45.005)
+    assert told["placed"] == {"method": "map", "accuracy_m": 30.0, "score": None}
+    assert [each["kind"] for each in told["events"]] == ["reported", "relocated"]
+    assert told["events"][1]["actor"].startswith("township")
+
+
+def test_an_incident_by_its_address_is_placed_at_once(filled: Town) -> None:
+    reporter = headers(filled, "integrator", factories.COUNTY)
+    made = filled.client.post("/api/v1/incidents", json=incident("人民路3号"), headers=reporter)
+    told = made.json()
+    assert told["placed"] == {"method": "address", "accuracy_m": 20.0, "score": 1.0}
+    assert told["grid"]["code"] == factories.grid_code(0)
+    assert filled.client.get(f"{API}/reviews").json()["count"] == 0
+
+
+def test_a_place_in_another_area_is_refused_and_changes_nothing(filled: Town) -> None:
+    reporter = headers(filled, "integrator", place.EAST_VILLAGE)
+    sent = incident("天上人间")
+    assert filled.client.post("/api/v1/incidents", json=sent, headers=reporter).status_code == 201
+    clerk = headers(filled, "community", place.EAST_VILLAGE)
+    (item,) = filled.client.get(f"{API}/reviews", headers=clerk).json()["items"]
+    path = f"{API}/reviews/{item['id']}"
+    west, east = {"lon": 117.03, "lat": 45.005}, {"lon": 117.05, "lat": 45.005}
+    assert filled.client.post(path, json=west, headers=clerk).status_code == 403
+    assert filled.client.get(path, headers=clerk).json()["review"]["outcome"] is None
+    assert filled.client.post(path, json=east, headers=clerk).status_code == 200
+    # What was said of a case is not shown to a worker whose case it is not.
+    sent = incident("别处")
+    assert filled.client.post("/api/v1/incidents", json=sent, headers=reporter).status_code == 201
+    person = filled.county.workers[factories.grid_code(2)]
+    worker = headers(filled, "grid_worker", place.EAST_VILLAGE, person)
+    assert filled.client.get(f"{API}/reviews", headers=worker).json()["count"] == 0
+    (item,) = filled.client.get(f"{API}/reviews", headers=clerk).json()["items"]
+    path = f"{API}/reviews/{item['id']}"
+    assert filled.client.get(path, headers=worker).status_code == 404
+    assert filled.client.post(path, json=east, headers=worker).status_code == 404
+
+
+def test_a_review_shows_its_candidates_on_the_map(filled: Town) -> None:
+    number = keep(filled)
+    told = filled.client.get(f"{API}/reviews/{number}").json()
+    assert told["review"]["text"] == TEXT
+    assert told["candidates"]["type"] == "FeatureCollection"
+    kept = told["review"]["candidates"]
+    assert len(kept) > 1
+    for feature, one in zip(told["candidates"]["features"], kept, strict=True):
+        assert feature["geometry"] == {"type": "Point", "coordinates": [one["lon"], one["lat"]]}
+        assert feature["properties"]["label"] == one["label"]
+    assert [f["id"] for f in told["candidates"]["features"]] == list(range(len(kept)))
+    assert entries(filled)[-1].action == "read"
+    assert filled.client.get(f"{API}/reviews/999999").status_code == 404
+
+
+def test_the_queue_page_by_page(filled: Town) -> None:
+    numbers = [keep(filled, f"{TEXT}{n}") for n in range(3)]
+    first = filled.client.get(f"{API}/reviews", params={"limit": 2}).json()
+    assert ([each["id"] for each in first["items"]], first["count"]) == (numbers[:2], 3)
+    rest = filled.client.get(f"{API}/reviews", params={"limit": 2, "after": first["next"]}).json()
+    assert ([each["id"] for each in rest["items"]], rest["next"]) == (numbers[2:], None)
 
 
 @pytest.mark.parametrize(

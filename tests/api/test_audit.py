@@ -37,9 +37,15 @@ LOGGED: dict[str, tuple[str, set[str]] | None] = {
     "GET /api/v1/heatmaps.png": None,
     "GET /api/v1/heatmaps.geojson": None,
     "GET /tiles/heatmap/{z}/{x}/{y}.png": None,
+    "GET /api/v1/gridmaps": None,
+    "GET /api/v1/gridmaps.geojson": None,
+    # Counts of grids; the places of repeat addresses are entered: test_hotspots.
+    "GET /api/v1/hotspots": None,
+    "GET /api/v1/hotspots.geojson": None,
     "GET /tiles/{layer}": None,
     "GET /tiles/{layer}/{z}/{x}/{y}": ("tile", {"worker"}),
     "GET /api/v1/locate": ("person", {"name"}),
+    "POST /api/v1/locate": ("person", {"name"}),
     "GET /api/v1/incidents": ("incident", {"place", "responsible.name"}),
     "GET /api/v1/incidents/{incident_id}": ("incident", {"text", "address", "events.note"}),
     "POST /api/v1/incidents": ("incident", {"responsible.name"}),
@@ -66,9 +72,13 @@ ELSEWHERE = set(changes.LOGGED) - set(LOGGED) | {
     "POST /api/v1/intake", "POST /api/v1/intake/sign", "POST /api/v1/intake/receipt",
     "GET /api/v1/signs/{sign_code}/poster.pdf",
     "GET /api/v1/editions/{edition_id}/lineage",
+    # Counts that need weeks of reports: test_hotspots.
+    "GET /api/v1/attention", "GET /api/v1/attention.geojson", "GET /api/v1/attention/backtest",
+    "GET /attention/backtest",
     # Reviews of addresses, and what people said of them: test_addresses.
     "POST /api/v1/addresses/search", "GET /api/v1/addresses/reverse",
-    "GET /api/v1/addresses/reviews", "POST /api/v1/addresses/reviews/{review_id}",
+    "GET /api/v1/addresses/reviews", "GET /api/v1/addresses/reviews/{review_id}",
+    "POST /api/v1/addresses/reviews/{review_id}",
     # Plans, which name nobody but in a comparison: test_plans.
     "GET /api/v1/plans", "POST /api/v1/plans", "POST /api/v1/plans/drawings",
     "GET /api/v1/plans/{plan_id}",
@@ -147,6 +157,8 @@ def ask(town: Town, route: str, incident: str) -> httpx.Response:
     body: dict[str, Any] = {"to_state": "dispatched"}
     if path.endswith("/search"):
         body = {"name": "网格员"}
+    elif path.endswith("/locate"):
+        body = {"points": [{"lon": lon, "lat": lat}]}
     elif not path.endswith("/events"):
         body = {"id": str(uuid.uuid4()), "category": "neighbour", "lon": lon, "lat": lat}
     return town.client.post(path, json=body)

@@ -7,6 +7,7 @@ import io
 import re
 import sqlite3
 import uuid
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import openpyxl
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from api.app import create_app
 from api.settings import ServerSettings
 from gis.secrets import Keyring
+from grids.incidents import service
 from grids.people import personal
 from grids.people.models import Person
 from tests import factories
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 PURPOSE = "monthly report to the league"
 URL = "/api/v1/exports"
+A_DAY = {"start": "2026-02-03T00:00:00Z", "end": "2026-02-04T00:00:00Z"}
 
 
 def caller(town: Town, role: str, area: str = "", *, free_rows: int = 500) -> TestClient:
@@ -48,14 +51,16 @@ def incidents(town: Town) -> None:
     for place, number in ((0, 7), (1, 2), (2, 6)):
         lon, lat = factories.middle(place)
         for each in range(number):
-            answer = town.client.post(
-                "/api/v1/incidents",
-                json={
-                    "id": str(uuid.uuid4()), "category": "neighbour", "lon": lon + each * 1e-4,
-                    "lat": lat + 0.003, "text": '=HYPERLINK("x")', "address": "甲村 1 号",
-                },
-            )  # fmt: skip
-            assert answer.status_code == 201, answer.text
+            with town.database.transaction() as session:
+                service.record(
+                    session,
+                    service.Report(
+                        id=uuid.uuid4(), category="neighbour", source="s", x=lon + each * 1e-4,
+                        y=lat + 0.003, text='=HYPERLINK("x")', address="甲村 1 号",
+                        reported_at=datetime(2026, 2, 2, tzinfo=UTC),
+                    ),
+                    actor="t",
+                )  # fmt: skip
 
 
 @pytest.fixture
@@ -102,23 +107,33 @@ def test_analyst_takes_no_texts_and_no_places_along(town: Town) -> None:
 def test_shared_incidents_lie_inside_their_grid_and_not_where_they_happened(
     dispatcher: TestClient,
 ) -> None:
-    answer = fetched(dispatcher, collection="incidents", format="geojson", shared=True)
+    answer = fetched(
+        dispatcher, collection="incidents", format="geojson", shared=True, filters=A_DAY
+    )
     document = answer.json()
-    codes = [each["properties"]["grid_code"] for each in document["features"]]
-    assert sorted(codes) == [factories.grid_code(0)] * 7 + [factories.grid_code(2)] * 6
+    told = [each["properties"] for each in document["features"]]
+    # The first grid would tell the two of the second, by the sum of their village.
+    assert [(each["grid_code"], each["incidents"]) for each in told] == [
+        (factories.grid_code(2), 6)
+    ]
+    assert (told[0]["quarter_from"][:10], told[0]["quarter_to"][:10]) == (
+        "2025-12-29", "2026-03-30",
+    )  # fmt: skip
     for each in document["features"]:
         lon, lat = each["geometry"]["coordinates"]
         place = [factories.grid_code(n) for n in range(4)].index(each["properties"]["grid_code"])
         assert (lon, lat) == pytest.approx(factories.middle(place), abs=1e-3)
         assert set(each["properties"]) == {
-            "category", "severity", "state", "reported_on", "grid_code", "export_mark",
+            "category", "incidents", "quarter_from", "quarter_to", "grid_code", "export_mark",
         }  # fmt: skip
-    assert "left out: 2" in document["wangge_export"]["notes"][0]
+    assert "counts below 5" in document["wangge_export"]["notes"][0]
     assert document["wangge_export"]["purpose"] == PURPOSE
 
 
 def test_shared_counts_hide_small_ones_and_what_gives_them_away(dispatcher: TestClient) -> None:
-    answer = fetched(dispatcher, collection="incident_counts", format="csv", shared=True)
+    answer = fetched(
+        dispatcher, collection="incident_counts", format="csv", shared=True, filters=A_DAY
+    )
     rows = {row["code"]: row for row in table(answer)}
     first, second, third = (factories.grid_code(n) for n in range(3))
     assert rows[second]["incidents"] == rows[first]["incidents"] == ""

@@ -20,6 +20,9 @@ PUBLIC = {
 REFUSED = {
     # What is a person's own is not done by the key that asks here.
     "DELETE /api/v1/session", "DELETE /api/v1/sessions", "POST /api/v1/session",
+    # Those of the tests have no weeks of reports to learn from.
+    "GET /api/v1/attention", "GET /api/v1/attention.geojson", "GET /api/v1/attention/backtest",
+    "GET /attention/backtest",
     # The towns of the tests have no buildings.
     "POST /api/v1/plans/drawings",
     # Its code is drawn when a sign is put up: the one that is shown is nobody's.

@@ -290,6 +290,66 @@ def test_a_plan_is_drawn(desk: Desk) -> None:
     assert [each["households"] for each in others] == [each["households"] for each in items]
 
 
+def test_pins_and_camps_of_a_drawing(desk: Desk) -> None:
+    desk.open()
+    cells = sorted(desk.cells().values(), key=lambda each: each.cell_id)
+    lived = [each for each in cells if each.households]
+    here, other = lived[0], next(
+        each for each in lived
+        if each.unit_code == lived[0].unit_code and each.grid_id != lived[0].grid_id
+    )  # fmt: skip
+    codes = {grid["id"]: grid["code"] for grid in desk.get("/grids")["items"]}
+    asked = {
+        "area": factories.COUNTY,
+        "before": desk.edition,
+        "prices": "pastoral",
+        "effort": "quick",
+        "pinned": [{"building": here.building_ids[0], "grid": codes[other.grid_id]}],
+        "camps": [
+            {"external_id": "0-0.3", "lon": 117.03, "lat": 45.005, "season": "summer"},
+            {"building": other.building_ids[0], "lon": 120, "lat": 45},
+        ],
+    }
+    answer = desk.client.post(f"{URL}/drawings", json=asked)
+    assert answer.status_code == 201, answer.text
+    drawn = answer.json()
+    told = {each["rule"]: each for each in drawn["findings"]}
+    assert told["camp_apart"]["place"]
+    assert drawn["households_with_camp"] > 0
+    assert "pin_not_kept" not in told
+    desk.edition = drawn["plan"]["id"]
+    grids = {grid["id"]: grid["code"] for grid in desk.get("/grids")["items"]}
+    (held,) = (c for c in desk.cells().values() if here.building_ids[0] in c.building_ids)
+    assert grids[held.grid_id] == codes[other.grid_id]
+
+
+def test_every_pin_and_camp_that_cannot_be_is_told_at_once(desk: Desk) -> None:
+    desk.open()
+    mine = desk.get("/grids")["items"][0]["code"]
+    place = {"lon": 117.01, "lat": 45.01}
+    asked = {
+        "area": factories.COUNTY,
+        "before": desk.edition,
+        "minimum": 3,
+        "maximum": 2,
+        "pinned": [{"building": 999_999, "grid": "x9"}, {"external_id": "none", "grid": mine}],
+        "camps": [{"external_id": "0-0.3", **place}, {"building": 888_888, **place}],
+    }
+    answer = desk.client.post(f"{URL}/drawings", json=asked)
+    fields = [each["field"] for each in problem(answer, 422)["problems"]]
+    assert sorted(fields) == [
+        "camps.1.building", "minimum", "pinned.0.building", "pinned.0.grid",
+        "pinned.1.external_id",
+    ]  # fmt: skip
+    malformed = {"camps": [{"lon": 117.01, "lat": 45.01}, {"building": 1, "lon": 200, "lat": 45}]}
+    answer = desk.client.post(f"{URL}/drawings", json={"area": factories.COUNTY} | malformed)
+    fields = [each["field"] for each in problem(answer, 422)["problems"]]
+    assert fields == ["camps.0", "camps.1.lon"]
+    alone = {"area": factories.COUNTY, "pinned": [{"building": 1, "grid": mine}]}
+    answer = desk.client.post(f"{URL}/drawings", json=alone)
+    assert [each["field"] for each in problem(answer, 422)["problems"]] == ["pinned"]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "says"),
     [

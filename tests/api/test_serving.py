@@ -27,7 +27,7 @@ PATIENCE_S = 0.3
 
 @contextmanager
 def listening(town: Town, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
-    monkeypatch.setattr(serving.Patience, "header_timeout_s", PATIENCE_S)
+    monkeypatch.setattr(serving.Connection, "header_timeout_s", PATIENCE_S)
     monkeypatch.setattr(logs, "configure", lambda: None)
     config = serving.config(town.client.app, ServerSettings(port=1))  # type: ignore[arg-type]
     config.port = 0

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from api import thin
 from api.app import create_app
 from api.settings import ServerSettings
+from grids.people import duty
 from grids.people import service as people
 from grids.people.models import Person
 from tests import factories
@@ -102,7 +103,7 @@ def plain(found: dict[str, Any]) -> dict[str, Any]:
 )  # fmt: skip
 def test_it_says_what_the_route_says(service: Service, params: dict[str, Any]) -> None:
     told = service.thinly(**params).json()
-    service.located.forget()
+    service.located.admissions.forget()
     kept = service.ask(**params)
     assert "server-timing" not in kept.headers
     assert plain(told) == plain(kept.json())
@@ -114,7 +115,7 @@ def test_it_says_what_the_route_says(service: Service, params: dict[str, Any]) -
 def test_doubt(service: Service) -> None:
     near = {"lon": WEST + STEP + 1e-5, "lat": 45.01, "accuracy_m": 40}
     told = service.thinly(**near).json()
-    service.located.forget()
+    service.located.admissions.forget()
     kept = service.ask(**near).json()
     assert told["ask_back"] == kept["ask_back"] is True
     assert [each["code"] for each in told["candidates"]] == [
@@ -130,7 +131,7 @@ def test_doubt(service: Service) -> None:
         ({"lon": 45.01, "lat": 117.015}, 422), ({"accuracy_m": -1}, 422),
         ({"accuracy_m": 1e9}, 422), ({"crs": "mars"}, 422), ({"category": "xyz"}, 422),
         ({"at": "soon"}, 422), ({"what": 1}, 422), ({"lon": 100}, 200),
-        ({"lon": WEST + STEP}, 200), ({"explain": "true"}, 200),
+        ({"lon": WEST + STEP}, 200), ({"explain": "maybe"}, 422),
     ],
 )  # fmt: skip
 def test_everything_else_is_the_routes(
@@ -154,6 +155,125 @@ def test_only_keys_that_the_database_has_let_in(service: Service) -> None:
     assert answer.json()["reason"]["code"] == "outside_area"
     assert "server-timing" not in answer.headers
     assert "网格员2" not in answer.text
+
+
+@pytest.mark.parametrize("area", ["", factories.COUNTY, factories.VILLAGES[0]])
+def test_explained_to_those_who_see_the_county(service: Service, area: str) -> None:
+    since = factories.SINCE
+    with service.database.transaction() as session:
+        head, officer = (
+            people.add(session, name, county_code=factories.COUNTY, actor="t")
+            for name in ("旗领导", "科员")
+        )
+        duty.link(session, head, actor="t", role="leader", unit=factories.COUNTY, level=1,
+                  since=since)  # fmt: skip
+        office = duty.add_department(session, "文旅局", area=factories.COUNTY, actor="t")
+        duty.set_matters(session, office, {"tourism": True}, actor="t")
+        duty.link(session, officer, actor="t", role="officer", department=office, since=since)
+    headers = service.key("integrator", area)
+    wait_for(lambda: "旗领导" in service.thinly(headers).text)
+    asked = {"explain": "true", "category": "tourism"}
+    told = service.ask(headers, **asked)
+    assert ("server-timing" in told.headers) == (area != factories.VILLAGES[0])
+    service.located.admissions.forget()
+    kept = service.ask(headers, **asked)
+    assert "server-timing" not in kept.headers
+    assert told.json()["explanation"] == kept.json()["explanation"]
+    names = [each["name"] for each in told.json()["explanation"]["considered"]]
+    assert ("旗领导" in names) == (area != factories.VILLAGES[0])
+    assert "网格员2" in names
+    entered = " ".join(str(each.detail) + each.object_id for each in service.log())
+    assert ("server-timing" not in told.headers) or str(head.id) in entered
+
+
+def test_sessions_too_and_no_longer_than_they_last(service: Service) -> None:
+    with service.database.transaction() as session:
+        account = factories.account(session, "dispatcher", "", login="d-1")
+        token = factories.token(session, account)
+    cookie = {"Authorization": "", "Cookie": f"other=1; wangge_session={token}"}
+    del cookie["Authorization"]
+    asker = TestClient(service.client.app, headers=cookie)
+
+    def thinly() -> Any:
+        answer = asker.get(URL, params=MIDDLE)
+        assert answer.status_code == 200, answer.text
+        return "server-timing" in answer.headers
+
+    wait_for(thinly)
+    # A token that is shown as a key, and a key that is shown as a token, are neither.
+    assert service.ask({"Authorization": f"Bearer {token}"}).status_code == 401
+    two = {"Cookie": f"wangge_session={token}; wangge_session={token}x"}
+    assert "server-timing" not in TestClient(service.client.app).get(
+        URL, params=MIDDLE, headers=two
+    ).headers  # fmt: skip
+    service.located.journal.enter()
+    with service.database.transaction() as session:
+        row = session.execute(
+            sa.text("SELECT * FROM audit_log WHERE detail ? 'journal' ORDER BY id DESC LIMIT 1")
+        ).one()
+        assert (row.actor, row.key_id) == ("d-1", None)
+        assert row.session_id is not None
+        session.execute(sa.text("UPDATE sessions SET ended_at = now(), ended_by = 't'"))
+    wait_for(lambda: asker.get(URL, params=MIDDLE).status_code == 401, within_s=2)
+
+
+def test_who_asks_on_is_let_in_beside_the_requests(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No request waits for it; rights and areas that change are followed."""
+    headers = service.key("integrator", "")
+    service.thinly(headers)
+    answers = []
+    until = time.monotonic() + 2.5
+    while time.monotonic() < until:
+        answers.append("server-timing" in service.ask(headers).headers)
+        time.sleep(0.01)
+    assert all(answers)
+    with service.database.transaction() as session:
+        session.execute(
+            sa.text("UPDATE api_keys SET area_code = :area WHERE account_id = "
+                    "(SELECT id FROM accounts WHERE login = 'integrator-1')"),
+            {"area": factories.VILLAGES[1]},
+        )  # fmt: skip
+    wait_for(lambda: service.ask(headers).json()["reason"]["code"] == "outside_area", within_s=2)
+
+
+def test_a_key_that_a_slow_request_holds_keeps_no_other_waiting(service: Service) -> None:
+    keys = [service.key(role, "") for role in ("integrator", "analyst", "planner")]
+    for headers in keys:
+        service.thinly(headers)
+    old = "UPDATE api_keys SET last_used_at = now() - interval '5 minutes' WHERE account_id = (%s)"
+    held = "SELECT id FROM accounts WHERE login = 'analyst-1'"
+    with service.database.transaction() as session:
+        session.execute(sa.text(old % held))
+        # Held until the block ends, like a slow request's own note of when it was last here.
+    with service.database.transaction() as session:
+        session.execute(sa.text(f"SELECT FROM api_keys WHERE account_id = ({held}) FOR UPDATE"))
+        until = time.monotonic() + 2.5
+        while time.monotonic() < until:
+            for headers in (keys[0], keys[2]):
+                assert "server-timing" in service.ask(headers).headers
+            # Asked for anew beside the others, until it has not been confirmed for too long.
+            for each in service.located.admissions._admitted.values():
+                each.used_at = time.monotonic()
+            time.sleep(0.02)
+
+
+def test_what_is_asked_back_in_two_languages(service: Service) -> None:
+    near = {"lon": WEST + STEP + 1e-5, "lat": 45.01, "accuracy_m": 40}
+    codes = [factories.grid_code(0), factories.grid_code(1)]
+    for language, words in (("en-GB,zh;q=0.5", "Ask for the house number"), ("zh", "请向报告人")):
+        headers = {"Accept-Language": language}
+        told = service.thinly(headers, **near)
+        service.located.admissions.forget()
+        kept = service.ask(headers, **near)
+        assert "server-timing" not in kept.headers
+        for answer in (told, kept):
+            assert answer.json()["ask_back"] is True
+            assert words in answer.json()["ask_back_text"]
+            assert all(code in answer.json()["ask_back_text"] for code in codes)
+            assert "Accept-Language" in answer.headers["vary"]
+    assert service.thinly(accuracy_m=5).json()["ask_back_text"] is None
 
 
 def test_an_ended_key_is_out_within_a_second(service: Service) -> None:

@@ -95,7 +95,7 @@ def test_clean_county_breaks_nothing(county: Database) -> None:
     findings = check.check(county, said.append)
     assert breaches(county) == {}
     assert said == [each.name for each in findings]
-    assert len(said) == len(set(said)) == len(list(check.invariants())) + 2
+    assert len(said) == len(set(said)) == len(list(check.invariants())) + 3
 
 
 def test_empty_database_breaks_nothing(database: Database) -> None:
@@ -300,3 +300,24 @@ def test_planner_s_own_output_is_accepted(database: Database) -> None:
             session, edition.id, approver="t", effective=datetime(2026, 1, 1, tzinfo=UTC)
         )
     assert breaches(database) == {}
+
+
+def test_a_database_that_knows_no_chinese_letters_is_named(test_cluster: Cluster) -> None:
+    url = sa.make_url(test_cluster.url)
+    admin = sa.create_engine(
+        url.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
+    )
+    with admin.connect() as connection:
+        connection.execute(
+            sa.text("CREATE DATABASE plain TEMPLATE template0 LC_CTYPE 'C' LC_COLLATE 'C'")
+        )
+    try:
+        engine = sa.create_engine(url.set(database="plain"), poolclass=sa.NullPool)
+        with sa.orm.Session(engine) as session:
+            session.execute(sa.text("CREATE EXTENSION pg_trgm"))
+            (problem,) = check.characters(session).breaches
+        assert "character type is C:" in problem.reason
+        assert "--lc-ctype=C.UTF-8" in problem.remedy
+    finally:
+        with admin.connect() as connection:
+            connection.execute(sa.text("DROP DATABASE plain WITH (FORCE)"))

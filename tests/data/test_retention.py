@@ -86,6 +86,14 @@ def test_nothing_is_due_in_a_new_place(database: Database, county: County) -> No
 
 def test_texts_and_reporters_of_closed_incidents_go(database: Database, county: County) -> None:
     open_, closed = report(database, closed=False), report(database, closed=True)
+    with database.transaction() as session:
+        session.execute(
+            sa.text(
+                "INSERT INTO address_reviews "
+                "(county_code, area_code, text, candidates, incident_id, author) "
+                "SELECT county_code, area_code, '老裴家', '[]', id, 't' FROM incidents"
+            )
+        )
     age(database, incident_events=NOW - timedelta(days=1826))
     assert run(database, commit=False) == {"reporters": 1, "incident_texts": 1}
     assert len(rows(database, "SELECT FROM reporters")) == 2, "a dry run changes nothing"
@@ -106,6 +114,8 @@ def test_texts_and_reporters_of_closed_incidents_go(database: Database, county: 
     notes = rows(database, "SELECT note, to_state FROM incident_events WHERE incident_id = :i",
                  i=closed)  # fmt: skip
     assert sorted(notes) == [("", "closed"), ("", "reported")]
+    # What was asked of its address goes with it.
+    assert rows(database, "SELECT incident_id FROM address_reviews") == [(open_,)]
     with database.transaction() as session:
         findings = {each.name: each.breaches for each in check.findings(session)}
     assert not any(findings.values()), findings

@@ -239,7 +239,61 @@ def test_the_distance_alone_is_the_same() -> None:
     for lon, lat in ((117.004, 45.013), (117.0101, 45.0001), (117.0, 45.01)):
         found = locator.border_distance(lon, lat)
         assert found is not None
-        assert locator.border_distance_m(lon, lat, found.position) == found.distance_m
+        alone = locator.border_distance_m(lon, lat, found.position)
+        assert alone == pytest.approx(found.distance_m, rel=5e-7, abs=1e-9)
+
+
+@pytest.mark.parametrize("geographic", [True, False])
+def test_many_at_once_are_as_one_by_one(*, geographic: bool) -> None:
+    random = np.random.default_rng(5)
+    step = 0.01 if geographic else 800.0
+    corner = (117.0, 45.0) if geographic else (5e5, 5e6)
+    shapes = [
+        box(corner[0] + x * step, corner[1] + y * step,
+            corner[0] + (x + 1) * step, corner[1] + (y + 1) * step)
+        for x in range(4) for y in range(3)
+    ]  # fmt: skip
+    locator = Locator.build(shapes, list(range(len(shapes))), geographic=geographic)
+    lon = corner[0] + random.uniform(-2 * step, 6 * step, 300)
+    lat = corner[1] + random.uniform(-2 * step, 5 * step, 300)
+    found = locator.locate(lon, lat)
+    inside = np.flatnonzero(found >= 0)
+    border_m = locator.border_distances_m(lon[inside], lat[inside], found[inside])
+    accuracy = np.linspace(1, 900, len(inside))
+    shares = locator.own_shares(lon[inside], lat[inside], accuracy, found[inside])
+    for k, row in enumerate(inside):
+        one = locator.border_distance(lon[row], lat[row])
+        assert one is not None
+        assert border_m[k] == pytest.approx(one.distance_m, rel=5e-7)
+        share = locator.share(lon[row], lat[row], accuracy[k])
+        own = share.shares[share.positions == found[row]].sum()
+        assert shares[k] == pytest.approx(own, abs=1e-9)
+    outside = np.flatnonzero(found < 0)
+    every = np.ones(len(shapes), dtype=bool)
+    where, away = locator.nearest_among(lon[outside], lat[outside], every)
+    for k, row in enumerate(outside):
+        near = locator.nearest(lon[row], lat[row])
+        assert near is not None
+        assert away[k] == pytest.approx(near.distance_m, rel=1e-6, abs=1e-3)
+    # Of a choice only: as if the others were not there.
+    some = np.array([k in {0, 7} for k in range(len(shapes))])
+    vague = np.linspace(5, 3000, len(lon))
+    for choice in (every, some):
+        together = locator.share_among(lon, lat, vague, choice)
+        for k in range(0, len(lon), 7):
+            share = locator.share(lon[k], lat[k], vague[k])
+            one_by_one = share.shares[choice[share.positions]].sum()
+            assert together[k] == pytest.approx(one_by_one, abs=2e-5)
+    few = Locator.build([shapes[0], shapes[7]], [0, 7], geographic=geographic)
+    beyond = np.flatnonzero(few.locate(lon, lat) < 0)
+    where, away = locator.nearest_among(lon[beyond], lat[beyond], some)
+    for k, row in enumerate(beyond):
+        near = few.nearest(lon[row], lat[row])
+        assert near is not None
+        assert where[k] == (0, 7)[near.position]
+        assert away[k] == pytest.approx(near.distance_m, rel=1e-6, abs=1e-3)
+    nobody, _ = locator.nearest_among(lon[:3], lat[:3], ~every)
+    assert nobody.tolist() == [-1, -1, -1]
 
 
 def test_nearest_across_a_gap() -> None:

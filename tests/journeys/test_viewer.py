@@ -494,6 +494,25 @@ def test_read_the_density(browser: Browser, address: str) -> None:
         assert page.evaluate("wangge.map.getLayer('density') === undefined")
 
 
+def test_look_for_hot_spots(browser: Browser, address: str) -> None:
+    # Its incidents are of three weeks, and a list needs twelve: refused, in words.
+    with visit(browser, address, language="en-GB", forgive="422") as page:
+        page.click("#layer-hotspots")
+        legend = page.locator("#hotspot-legend")
+        expect(legend.locator(".problem")).to_contain_text("12 are needed", timeout=30_000)
+        page.select_option("#method", "hot_grids")
+        expect(legend.locator(".entries")).to_contain_text("not significant", timeout=180_000)
+        expect(legend.locator("dl")).to_contain_text("5%")
+        assert "method=hot_grids" in page.url
+        at_rest(page)
+        assert page.evaluate("wangge.map.getLayer('hotspots') !== undefined")
+        page.mouse.click(*on_page(page, *middle_of(0)))
+        expect(page.locator("#place .card").first).to_contain_text("seen / expected")
+        page.click("#layer-density")
+        expect(page.locator("#layer-hotspots")).not_to_be_checked()
+        assert page.evaluate("wangge.map.getLayer('hotspots') === undefined")
+
+
 def test_two_languages(browser: Browser, address: str) -> None:
     with visit(browser, address, language="zh-CN") as page:
         assert page.get_attribute("html", "lang") == "zh-CN"

@@ -37,6 +37,7 @@ def a_heatmap(n: int = 400, **changes: Any) -> Heatmap:
         "place": "示范旗",
         "source": "示例数据",
         "made_on": datetime(2025, 8, 2, 9, tzinfo=SHANGHAI),
+        "case_team": True,
     }
     given.update(changes)
     return build(given.pop("lon", lon), given.pop("lat", lat), **given)

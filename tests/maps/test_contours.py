@@ -64,7 +64,7 @@ def test_what_is_hidden_or_unknown_is_in_no_polygon() -> None:
 
 
 def test_contours_of_nothing_are_no_rows_with_the_same_columns() -> None:
-    for heatmap in (a_heatmap(lon=[], lat=[]), a_heatmap(2)):
+    for heatmap in (a_heatmap(lon=[], lat=[]), a_heatmap(2, case_team=False)):
         frame = contours(heatmap)
         assert len(frame) == 0
         assert set(frame.columns) == COLUMNS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,3 +94,31 @@ def test_no_tree_is_refused(counts: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="sum of its parts"):
         hidden(counts, {"c0": "c"} if "c0" in counts else {})
     assert hidden({}, {}) == set()
+
+
+def test_a_sum_of_ones_hides_more_than_the_ones() -> None:
+    """Five hidden parts, none of them zero, that add up to five are one each."""
+    gone = hidden(*tree([[[1, 1, 1, 1, 1, 30, 8], [90, 70]]]))
+    assert gone == {"c000", "c001", "c002", "c003", "c004", "c006"}
+
+
+@given(TREES)
+def test_every_hidden_count_can_still_be_any_small_number(given_tree: Tree) -> None:
+    """Known to be one at least, each may be from 1 to 5 as far as the sums tell."""
+    counts, parents = given_tree
+    gone = hidden(counts, parents)
+    names = sorted(gone)
+    units = set(parents.values())
+    rows, sums = [], []
+    for unit in sorted(units):
+        parts = [each for each, parent in parents.items() if parent == unit]
+        rows.append([float(n in parts) - float(n == unit) for n in names])
+        known = sum(counts[each] for each in parts if each not in gone)
+        sums.append((0 if unit in gone else counts[unit]) - known)
+    for code in gone - units:
+        wanted = [float(name == code) for name in names]
+        for sign, limit in ((1, 1), (-1, K)):
+            found = linprog([sign * w for w in wanted], A_eq=rows, b_eq=sums, bounds=(1, None))
+            # Without a limit above, it may be more.
+            reached = np.inf if found.status == 3 else sign * found.fun
+            assert sign * reached <= sign * limit + 1e-9, (counts, gone, code)

@@ -197,7 +197,7 @@ def test_no_data_and_hidden_are_told_apart_and_a_shared_map_says_what_it_hides(
     )
     assert "repeating-linear-gradient" in legend["hidden (fewer than 5)"]
     assert "radial-gradient" in legend["no data"]
-    sentence = "fewer than 5 incidents under the kernel are hidden"
+    sentence = "fewer than 5 incidents, or none, lie under the"
     assert page.get_by_text(sentence).is_visible()
     write_html(rates(case_team=True), path, language="en")
     page = Seen(chromium).open(path)
@@ -209,7 +209,7 @@ def test_no_data_and_hidden_are_told_apart_and_a_shared_map_says_what_it_hides(
 @pytest.mark.browser
 def test_few_events_are_not_drawn(chromium: Page, tmp_path: Path) -> None:
     path = tmp_path / "map.html"
-    write_html(a_heatmap(4), path, language="en")
+    write_html(a_heatmap(4, case_team=False), path, language="en")
     seen = Seen(chromium)
     page = seen.open(path)
     assert page.get_by_text("Fewer than 5 events: not shown.").is_visible()

@@ -47,7 +47,7 @@ def test_the_highest_value_is_at_the_hot_spot() -> None:
 def test_events_outside_and_without_a_place_are_counted_not_drawn() -> None:
     lon, lat = events(100)
     lon, lat = np.append(lon, [np.nan, 117.0, 116.0]), np.append(lat, [44.0, 43.94, np.nan])
-    heatmap = a_heatmap(lon=lon, lat=lat, case_team=True)
+    heatmap = a_heatmap(lon=lon, lat=lat)
     assert (heatmap.n, heatmap.n_outside, heatmap.n_without_place) == (100, 1, 2)
     np.testing.assert_array_equal(heatmap.values, a_heatmap(100).values)
     assert "1 outside the area, 2 without coordinates" in " ".join(text.notes(heatmap, "en"))
@@ -57,11 +57,15 @@ def test_events_outside_and_without_a_place_are_counted_not_drawn() -> None:
 def test_small_counts_of_what_is_left_out_are_not_shared() -> None:
     lon, lat = events(100)
     lon, lat = np.append(lon, [117.0] * 4), np.append(lat, [43.94] * 4)
-    words = " ".join(text.notes(a_heatmap(lon=lon, lat=lat), "en"))
+    words = " ".join(text.notes(a_heatmap(lon=lon, lat=lat, case_team=False), "en"))
     assert "fewer than 5 outside the area" in words
-    assert "区域外少于5件" in " ".join(text.notes(a_heatmap(lon=lon, lat=lat), "zh"))
+    assert "区域外少于5件" in " ".join(
+        text.notes(a_heatmap(lon=lon, lat=lat, case_team=False), "zh")
+    )
     lon, lat = np.append(lon, 117.0), np.append(lat, 43.94)
-    assert "5 outside the area" in " ".join(text.notes(a_heatmap(lon=lon, lat=lat), "en"))
+    assert "5 outside the area" in " ".join(
+        text.notes(a_heatmap(lon=lon, lat=lat, case_team=False), "en")
+    )
 
 
 def test_an_event_on_the_border_of_the_area_counts() -> None:
@@ -81,7 +85,7 @@ def test_no_events_are_zero_and_said_so() -> None:
 
 @pytest.mark.parametrize("n", [1, 4])
 def test_fewer_than_five_events_are_blank(n: int) -> None:
-    heatmap = a_heatmap(n)
+    heatmap = a_heatmap(n, case_team=False)
     assert heatmap.suppressed
     assert heatmap.n is None
     assert np.isnan(heatmap.values).all()
@@ -90,16 +94,16 @@ def test_fewer_than_five_events_are_blank(n: int) -> None:
 
 
 def test_the_case_team_sees_a_single_event_and_five_are_for_all() -> None:
-    one = a_heatmap(1, case_team=True)
+    one = a_heatmap(1)
     assert one.n == 1
     # The peak of one Gaussian of 300 m: 1 / (2 pi 0.3^2) per km^2, 30 of 31 days.
     assert one.maximum == pytest.approx(30 / 31 / (2 * np.pi * 0.09), rel=0.01)
-    assert not a_heatmap(5).suppressed
+    assert not a_heatmap(5, case_team=False).suppressed
 
 
 def test_without_an_area_few_events_would_show_where_they_were() -> None:
     with pytest.raises(BadInput, match="no area"):
-        a_heatmap(3, area=None)
+        a_heatmap(3, area=None, case_team=False)
 
 
 def test_all_events_on_one_point_make_one_kernel() -> None:
@@ -151,10 +155,12 @@ def test_a_shared_map_of_rates_hides_counts_under_five_and_says_so() -> None:
     assert not team.hidden.any()
     assert not (shared.no_data & shared.hidden).any()
     np.testing.assert_array_equal(shared.no_data, team.no_data)
-    assert shared.values[near(shared, *HOT_SPOT)] == team.values[near(team, *HOT_SPOT)]
-    sentence = "rates of fewer than 5 incidents under the kernel are hidden"
+    # Two figures: from exact values the events could be computed back.
+    seen = team.values[near(team, *HOT_SPOT)]
+    assert shared.values[near(shared, *HOT_SPOT)] == float(f"{seen:.1e}") != seen
+    sentence = "where fewer than 5 incidents, or none, lie under the kernel nothing is shown"
     assert sentence in " ".join(text.notes(shared, "en"))
-    assert "事件少于5件处不予显示" in " ".join(text.notes(shared, "zh"))
+    assert "事件少于5件（含0件）处不予显示" in " ".join(text.notes(shared, "zh"))
     assert sentence not in " ".join(text.notes(team, "en"))
 
 
@@ -174,10 +180,34 @@ def test_densities_have_no_gaps_and_a_blank_map_is_all_hidden() -> None:
     heatmap = a_heatmap()
     assert not heatmap.no_data.any()
     assert not heatmap.hidden.any()
-    blank = a_heatmap(3)
+    blank = a_heatmap(3, case_team=False)
     assert (blank.hidden == np.isfinite(heatmap.values)).all()
     assert not blank.no_data.any()
     assert blank.bulk_m is None
+
+
+def test_a_lone_event_leaves_no_trace_in_a_shared_density() -> None:
+    """Beside a town, one event far off and none far off are the same picture."""
+    lon, lat = events(200)
+    far = near(a_heatmap(area=COUNTY, cell_m=150), 115.8, 44.2)
+    with_one = a_heatmap(lon=np.append(lon, 115.8), lat=np.append(lat, 44.2), area=COUNTY,
+                         cell_m=150, case_team=False)  # fmt: skip
+    without = a_heatmap(200, area=COUNTY, cell_m=150, case_team=False)
+    assert with_one.hidden[far]
+    np.testing.assert_array_equal(with_one.hidden, without.hidden)
+    np.testing.assert_array_equal(with_one.values, without.values)
+    assert with_one.n == without.n == 200
+    assert with_one.values[near(with_one, *HOT_SPOT)] > 0
+    assert (with_one.bulk_m, with_one.bbox_m) == (without.bulk_m, without.bbox_m)
+
+
+def test_what_is_made_up_for_the_edge_of_the_area_is_no_event() -> None:
+    """Four events in a corner count up to sixteen there; they are four all the same."""
+    corner = ([AREA.bounds[0]] * 4, [AREA.bounds[1]] * 4)
+    lon, lat = (np.append(each, more) for each, more in zip(events(100), corner, strict=True))
+    heatmap = a_heatmap(lon=lon, lat=lat, case_team=False)
+    assert heatmap.hidden[near(heatmap, AREA.bounds[0] + 0.0006, AREA.bounds[1] + 0.0006)]
+    assert not heatmap.hidden[near(heatmap, *HOT_SPOT)]
 
 
 def test_the_bulk_of_a_wide_county_is_its_town() -> None:

@@ -73,7 +73,7 @@ def test_the_sheet_in_english(tmp_path: Path, words: list[str]) -> None:
 
 
 def test_few_events_leave_a_hatched_sheet_that_says_so(tmp_path: Path, words: list[str]) -> None:
-    write_png(a_heatmap(3), tmp_path / "map.png")
+    write_png(a_heatmap(3, case_team=False), tmp_path / "map.png")
     page = "\n".join(words)
     assert page.count("事件少于5件，不予显示。") == 2
     assert "少于5件" in words
@@ -87,13 +87,13 @@ def test_no_data_and_hidden_have_a_swatch_each_where_they_occur(
     write_png(rates(), tmp_path / "shared.png")
     assert words.count("无数据") == 1
     assert words.count("不予显示（少于5件）") == 1
-    assert "事件少于5件处不予显示" in "".join(words)
+    assert "事件少于5件（含0件）处不予显示" in "".join(words)
     words.clear()
     write_png(rates(case_team=True), tmp_path / "team.png", language="en")
     assert "no data" in words
     assert "hidden (fewer than 5)" not in words
     words.clear()
-    write_png(a_heatmap(3), tmp_path / "few.png", language="en")
+    write_png(a_heatmap(3, case_team=False), tmp_path / "few.png", language="en")
     assert "hidden (fewer than 5)" in words
     assert "no data" not in words
     words.clear()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 from boundaries.errors import UnitNotFound
 from gis.errors import BadInput
 from grids.incidents import service as incidents
 from grids.incidents.repository import Filter
-from maps.service import HeatmapCache, current_grids, incident_heatmap
+from maps.service import MapCache, current_grids, incident_heatmap
 from tests import factories
 
 if TYPE_CHECKING:
@@ -70,23 +71,73 @@ def test_a_rate_without_households_is_refused(session: Session) -> None:
         incident_heatmap(session, Filter(), per="households")
 
 
-def test_cached_map_is_made_anew_after_a_report(session: Session) -> None:
+def test_cached_map_is_made_anew_after_a_report_and_only_the_last_are_kept(
+    session: Session,
+) -> None:
     factories.county(session)
     report(session, 0, 5)
-    cache = HeatmapCache(size=1)
-    period = Filter(start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
+    cache, made = MapCache(size=1), []
 
-    def get(bandwidth_m: float = 300) -> object:
-        return cache.get(session, period, bandwidth_m=bandwidth_m, timezone="UTC")
+    def get(*asked: object) -> object:
+        def make() -> object:
+            made.append(asked)
+            return object()
 
-    first = get()
-    assert get() is first
+        return cache.get(cache.key(session, *asked), make)
+
+    first = get("a")
+    assert get("a") is first
     report(session, 0, 1)
-    second = get()
+    second = get("a")
     assert second is not first
-    assert second.n == 6
-    get(600)
-    assert get() is not second  # only one is kept
+    get("b")
+    assert get("a") is not second
+    assert made == [("a",), ("a",), ("b",), ("a",)]
+
+
+@pytest.mark.parametrize(
+    ("change", "is_another"),
+    [
+        ("UPDATE incidents SET category = 'other'", True),
+        ("UPDATE incidents SET geom = ST_Translate(geom, 0.001, 0)", True),
+        ("UPDATE incidents SET address = 'elsewhere'", False),
+        ("UPDATE admin_units SET name = '新名' WHERE code = '990121'", True),
+    ],
+)
+def test_what_maps_show_makes_another_version(
+    session: Session, change: str, *, is_another: bool
+) -> None:
+    factories.county(session)
+    report(session, 0, 2)
+    cache = MapCache()
+    before = cache.key(session)
+    # What may not be changed otherwise is, here: the version is what is looked at.
+    session.execute(sa.text("ALTER TABLE incidents DISABLE TRIGGER incidents_history"))
+    session.execute(sa.text(change))
+    assert (cache.key(session) != before) is is_another
+
+
+def test_a_shared_density_is_of_a_finished_quarter_and_the_same_for_all(session: Session) -> None:
+    factories.county(session)
+    lon, lat = factories.middle(0)
+    for day in range(60):
+        incidents.record(
+            session,
+            incidents.Report(
+                id=uuid.uuid4(), category="neighbour", source="test", x=lon, y=lat,
+                reported_at=datetime(2026, 2, 1, tzinfo=UTC) + timedelta(days=day),
+            ),
+            actor="test",
+        )  # fmt: skip
+    made = incident_heatmap(
+        session, Filter(start=datetime(2026, 2, 1, tzinfo=UTC)), case_team=False,
+        bandwidth_m=100, now=datetime(2026, 4, 20, tzinfo=UTC),
+    )  # fmt: skip
+    assert (made.start.isoformat(), made.end.isoformat()) == (
+        "2025-12-29T00:00:00+08:00", "2026-03-30T00:00:00+08:00",
+    )  # fmt: skip
+    # 57 of the 60 were reported before its end; told in fives.
+    assert (made.n, made.bandwidth_m, made.shared) == (55, 300, True)
 
 
 def test_outlines_are_those_in_force(session: Session) -> None:

@@ -81,7 +81,11 @@ def test_a_density_per_area_and_a_map_of_nothing_have_no_difference() -> None:
 def test_a_shared_map_has_no_mean_to_count_its_events_by() -> None:
     lon, lat, households, drawn = uneven()
     heatmap = a_heatmap(
-        lon=lon[drawn], lat=lat[drawn], per="households", households=(lon, lat, households)
+        lon=lon[drawn],
+        lat=lat[drawn],
+        per="households",
+        households=(lon, lat, households),
+        case_team=False,
     )
     assert heatmap.shared
     assert heatmap.score is None

@@ -35,7 +35,7 @@ stored AS (
     INSERT INTO incidents (
         id, county_code, source, external_id, category, severity, text, address, occurred_at,
         reported_at, geom, source_crs, source_x, source_y, accuracy_m, method,
-        edition_id, grid_id, assignment_id, person_id, reason, review, request_sha256
+        edition_id, grid_id, assignment_id, person_id, reason, review, area_code, request_sha256
     )
     SELECT
         i.id, i.county_code, i.source, i.external_id, i.category, i.severity, i.text, i.address,
@@ -43,7 +43,7 @@ stored AS (
         i.accuracy_m, i.method,
         a.edition_id, a.grid_id, a.assignment_id, a.person_id, a.reason,
         CASE WHEN a.reason IN ('no_place', 'outside', 'no_edition', 'nobody') THEN a.reason END,
-        i.request_sha256
+        i.area_code, i.request_sha256
     FROM incoming_incidents AS i
     JOIN answered AS a ON a.id = i.id
     ORDER BY i.reported_at, i.id
@@ -53,8 +53,10 @@ stored AS (
 reported AS (
     INSERT INTO incident_events (incident_id, county_code, at, actor, kind, to_state, data)
     SELECT s.id, s.county_code, s.reported_at, :actor, 'reported', 'reported',
-        jsonb_build_object('reason', s.reason)
+        jsonb_build_object('reason', s.reason) || COALESCE(i.told, '{}')
     FROM stored AS s
+    -- A row may stand there twice.
+    JOIN (SELECT DISTINCT ON (id) id, told FROM incoming_incidents) AS i ON i.id = s.id
     ORDER BY s.reported_at, s.id
     RETURNING incident_id
 )

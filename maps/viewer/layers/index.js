@@ -5,6 +5,7 @@ import { cameras } from './cameras.js';
 import { context } from './context.js';
 import { density } from './density.js';
 import { grids } from './grids.js';
+import { hotspots } from './hotspots.js';
 import { incidents } from './incidents.js';
 import { routes } from './routes.js';
 import { units } from './units.js';
@@ -34,8 +35,13 @@ import { units } from './units.js';
  * @property {(t: Translate, figures: {counts: Record<string, any>}) => LegendEntry[]} legend
  */
 
+/** Layers that colour the ground: one at a time can be read. */
+export const COLOURINGS = ['density', 'hotspots'];
+
 /** In the order of the panel. @type {MapLayer[]} */
-export const LAYERS = [grids, incidents, density, cameras, routes, borders, units, context];
+export const LAYERS = [
+  grids, incidents, density, hotspots, cameras, routes, borders, units, context,
+];
 
 /**
  * Every MapLibre layer of the wanted sources, lowest first.

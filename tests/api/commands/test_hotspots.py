@@ -1,4 +1,4 @@
-"""``wangge hotspots`` on files: hot grids, weeks, the list; and what it refuses."""
+"""``wangge hotspots`` and ``wangge attention``, on files and on the database; what they refuse."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ import pandas as pd
 import pytest
 from shapely import box
 
+from tests import factories
+from tests.maps.hotspots.reported import WEEKS as WEEKS_REPORTED
+from tests.maps.hotspots.reported import fill
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from gis.database import Database
     from tests.api.commands.conftest import Done
 
     Run = Callable[..., Done]
@@ -157,3 +162,78 @@ def test_negative_households_are_named_by_file_row_and_column(
     assert "grids.gpkg" in done.err
     assert "households" in done.err
     assert "negative" in done.err
+
+
+@pytest.fixture
+def filled(here: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
+    monkeypatch.setenv("WANGGE_TIMEZONE", "UTC")
+    with here.transaction() as session:
+        factories.county(session)
+        fill(session)
+    return here
+
+
+@pytest.mark.usefixtures("filled")
+def test_of_the_database(wangge: Run, tmp_path: Path) -> None:
+    out = tmp_path / "hot.geojson"
+    period = ("--from", "2026-01-05", "--to", "2026-04-27")
+    done = wangge("hotspots", *period, "--out", out)
+    assert done.code == 0, done.err
+    assert f"Hot grids (exact test): {4 * WEEKS_REPORTED} incidents in 4 grids" in done.out
+    assert "1 hot, 3 not significant" in done.out
+    made = gpd.read_file(out)
+    assert made.events.tolist() == [48, 0, 0, 16]
+    assert (made["class"] == "hot").tolist() == [True, False, False, False]
+    shared = wangge("hotspots", *period, "--shared", "--out", out)
+    assert shared.code == 0, shared.err
+    assert gpd.read_file(out)["p"].isna().all()
+    near = wangge("hotspots", *period, "--method", "near_repeat")
+    assert "same place" in near.out
+    again = wangge("hotspots", *period, "--method", "repeat_addresses", "--category", "neighbour")
+    assert again.out.count(factories.grid_code(0)) == 1
+    assert "is no method" in wangge("hotspots", "--method", "hotter").err
+    assert "--points" in wangge("hotspots", "--grids", out, "--out", out).err
+
+
+@pytest.mark.usefixtures("filled")
+def test_list_and_back_test_of_the_database(wangge: Run, tmp_path: Path) -> None:
+    out, page = tmp_path / "list.gpkg", tmp_path / "page.html"
+    done = wangge("attention", "--out", out, "--share", "0.3")
+    assert done.code == 0, done.err
+    assert "week of 2026-04-27: 4.1 incidents are expected" in done.out
+    assert gpd.read_file(out).set_index("code").loc[factories.grid_code(0), "rank"] == 1
+    test = wangge("attention", "--backtest", "--weeks", "4", "--language", "en", "--out", page)
+    assert test.code == 0, test.err
+    assert "no better than the naive count" in test.out
+    text = page.read_text(encoding="utf-8")
+    assert "Demo Banner" in text
+    assert "示范旗" in text
+    assert "2026-04-20" in text
+    assert "has not begun" in wangge("attention", "--week", "2099-01-01").err
+    assert "is no day" in wangge("attention", "--week", "soon").err
+
+
+def test_back_test_of_files_is_a_page_that_fetches_nothing(
+    wangge: Run, grids: Path, points: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    period = ("--from", "2026-01-01", "--to", "2026-07-02", "--timezone", "Asia/Shanghai")
+    for ground in (("--grids", grids, "--households", "households"), ("--squares", 500)):
+        done = wangge(
+            "attention", "--backtest", "--points", points, *ground, *period, "--weeks", 6,
+            "--place", "<Town> & all", "--note", "by hand", "--out", page,
+        )  # fmt: skip
+        assert done.code == 0, done.err
+        text = page.read_text(encoding="utf-8")
+        assert "http" not in text
+        assert "src=" not in text
+        assert "<Town>" not in text
+        assert "&lt;Town&gt; &amp; all" in text
+        assert "by hand" in text
+        assert "2026-05-21" in text
+        assert text.count("<polyline") == 2 * (2 * 3 + 2 * 3 + 3)
+    assert "6 of" not in done.err
+    for wrong in ((), ("--squares", 1), ("--squares", 500, "--grids", grids)):
+        refused = wangge("attention", "--backtest", "--points", points, *wrong, "--out", page)
+        assert refused.code == 1
+        assert "squares" in refused.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import pandas as pd
 import pyogrio
 import pytest
@@ -144,6 +145,27 @@ def test_incidents_are_balanced_after_the_households(wangge: Run, draft: str) ->
     done = wangge("plan", "draw", "--unit", factories.COUNTY, "--second", "rooms")
     assert done.code == 1
     assert "--second" in done.err or "field second" in done.err
+
+
+def test_pins_and_camps_from_files(wangge: Run, draft: str, tmp_path: Path) -> None:
+    pins, camps = tmp_path / "pins.csv", tmp_path / "camps.geojson"
+    assert wangge("plan", "open", draft).code == 0
+    code = wangge("plan", "grids", draft, "--json").document[0]["code"]
+    pins.write_text(f"external_id,code\n0-0.3,{code}\n", encoding="utf-8")
+    gpd.GeoDataFrame(
+        {"external_id": ["0-0.3", "1-0.3"], "season": ["summer", None]},
+        geometry=gpd.points_from_xy([117.01, 117.03], [45.015, 45.005]),
+        crs=4326,
+    ).to_file(camps)
+    given = ("plan", "draw", "--unit", factories.COUNTY, "--before", draft, "--effort", "quick")
+    done = wangge(*given, "--pinned", pins, "--camps", camps, "--json")
+    assert done.code == 0, done.err
+    assert done.document["households_with_camp"] > 0
+    pins.write_text(f"external_id,code\n0-0.3,{code}\nnobody,x\n", encoding="utf-8")
+    done = wangge(*given, "--pinned", pins, "--camps", camps)
+    assert done.code == 1
+    assert "pins.csv, row 2, field external_id: no buildings have the id nobody" in done.err
+    assert "pins.csv, row 2, field code" in done.err
 
 
 @pytest.mark.parametrize(

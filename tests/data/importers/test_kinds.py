@@ -17,6 +17,7 @@ from data.importers.run import KINDS, run_import
 from gis.crs import from_wgs84
 from gis.database import Database, execute
 from gis.errors import BadInput
+from grids.addresses import gazetteer
 from grids.incidents import service as incidents
 from grids.people import service as people
 from tests.data.importers.conftest import COUNTY, SQUARES, VILLAGES, Writer
@@ -534,3 +535,33 @@ def test_excel_keeps_codes_and_dates(xlsx: Writer, place: Database) -> None:
         place,
         "SELECT external_id, unit_code, counted_on::text, county_code FROM buildings ORDER BY 1",
     ) == [("01", VILLAGES[0], "2024-03-05", COUNTY), ("02", VILLAGES[1], "2024-03-06", COUNTY)]
+
+
+def test_incidents_by_their_addresses(csv: Writer, grids: Database) -> None:
+    with grids.transaction() as session:
+        execute(
+            session,
+            "INSERT INTO buildings (county_code, unit_code, address, geom, source, external_id) "
+            "VALUES ('990001', '990001001001', '东大街3号', "
+            "ST_SetSRID(ST_MakePoint(110.004, 40.005), 4326), 't', 'by address')",
+        )
+        gazetteer.refresh(session, "990001")
+    text = (
+        "id,category,address,reported_at\n"
+        "1,other,东大街3号,2026-03-07 18:00\n2,other,天上人间,2026-03-07 18:00\n"
+        "3,other,,2026-03-07 18:00\n4,other,东大街三号,2026-03-07 18:00\n"
+    )
+    path = csv("i.csv", text)
+    report = run_import("incidents", path, database=grids, commit=True)
+    assert (report.new, report.review) == (4, {"no_place": 2, "nobody": 2})
+    notes = report.counts_by_group("noted")
+    assert "2 rows were placed by their addresses" in notes
+    warned = report.counts_by_group("warned")
+    assert warned["there is no position; the row's place is looked for by its address"] == 3
+    assert warned["there is no position; the row is kept for review without a place"] == 1
+    found = _rows(grids, "SELECT method, address FROM incidents WHERE source <> 'x' "
+                         "AND external_id IN ('1', '2', '4') ORDER BY external_id")  # fmt: skip
+    assert found == [("address", "东大街3号"), (None, "天上人间"), ("address", "东大街三号")]
+    assert _rows(grids, "SELECT text FROM address_reviews") == [("天上人间",)]
+    again = run_import("incidents", path, database=grids, commit=True)
+    assert (again.new, again.unchanged) == (0, 4)

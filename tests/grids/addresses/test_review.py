@@ -37,14 +37,14 @@ def kept(session: Session, text: str = TEXT) -> int:
 
 def test_a_choice_is_remembered(place: Session) -> None:
     number = kept(place)
-    waiting = review.waiting(place)
+    waiting = review.waiting(place).rows
     assert [(each.id, each.text) for each in waiting] == [(number, TEXT)]
     assert waiting[0].area_code == town.WEST_VILLAGE
     labels = [each["label"] for each in waiting[0].candidates]
     chosen = labels.index("示范旗示范镇人民路11号")
     done = review.decide(place, number, Choice(candidate=chosen), actor="clerk")
     assert (done.outcome, done.label, done.decided_by) == ("candidate", labels[chosen], "clerk")
-    assert review.waiting(place) == []
+    assert review.waiting(place).rows == []
     # However it is spaced and signed.
     for text in (TEXT, "人名路 11号，老裴家", "人名路１１号老裴家"):
         (found, *_) = search(place, text)
@@ -79,7 +79,7 @@ def test_what_cannot_be_decided(place: Session) -> None:
     ):
         with pytest.raises(BadInput, match=words):
             review.decide(place, number, choice, actor="clerk")
-    assert [each.id for each in review.waiting(place)] == [number]
+    assert [each.id for each in review.waiting(place).rows] == [number]
     with pytest.raises(ReviewNotFound, match="999999"):
         review.decide(place, 999_999, Choice(), actor="clerk")
     review.decide(place, number, Choice(), actor="clerk")

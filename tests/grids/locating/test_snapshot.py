@@ -135,6 +135,31 @@ def test_files_are_used_again_and_damage_is_mended(
     assert snapshot.answer(lon, lat, at=NOW) is not None
 
 
+def test_damage_within_a_file_is_found_beside_and_mended(
+    database: Database, county: factories.County, tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    with database.transaction() as session:
+        whole = store.load(session, tmp_path)
+    damaged = tmp_path / store.file_name(whole.compiled[0])
+    data = bytearray(damaged.read_bytes())
+    data[-3] ^= 1
+    damaged.write_bytes(data)
+    made = Keeper(database, tmp_path)
+    made.refresh()
+    wait_for(lambda: made.snapshot is None)
+    assert not made.is_current, "the database is asked meanwhile"
+    made.refresh()
+    assert made.is_current
+    wait_for(lambda: len(made._verified) == len(whole.compiled))
+    assert damaged.with_suffix(".damaged").read_bytes() == bytes(data)
+    assert made.snapshot is not None
+    for each in made.snapshot.compiled:
+        each.locator.verify()
+    assert names(made)
+    assert "damaged on the disk" in caplog.text
+
+
 @pytest.fixture
 def kept(
     database: Database, county: factories.County, tmp_path: Path

@@ -1,5 +1,7 @@
 """Drawn anew from an older plan: little moves, and what becomes of each grid is told."""
 
+import re
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -81,6 +83,30 @@ def test_the_curve_trades_moves_for_balance():
     assert moved[0] >= moved[1] >= moved[2]
     assert curve["within"].iloc[0] >= curve["within"].iloc[2]
     assert (curve["moved_share"] <= 1).all()
+
+
+def test_as_many_grids_as_a_new_target_asks_for():
+    place = town(SQUARE)
+    first = draw(place.area, place.buildings, target=240)
+    plan = draw(place.area, place.buildings, target=60, before=first, keep=0)
+    assert len(first.grids) == 10
+    assert len(plan.grids) == 40
+    assert plan.within_tolerance == 1
+
+
+def test_what_a_price_too_high_keeps_is_told_with_one_that_is_not():
+    place = town(SQUARE)
+    first = draw(place.area, place.buildings, target=120)
+    asked = {"target": 60, "before": first}
+    plan = draw(place.area, place.buildings, keep=100, **asked)
+    assert len(plan.grids) == 20
+    told = list(plan.broken("out_of_tolerance"))
+    assert len(told) == 20
+    assert "keeps 20 grids of 120 where 40 grids of 60 would fit" in told[0].text
+    assert "about 1200 households moved" in told[0].text
+    price = float(re.search(r"price \(keep\) of ([\d.]+) or less", told[0].text)[1])
+    cheaper = draw(place.area, place.buildings, keep=price, **asked)
+    assert cheaper.within_tolerance == 1
 
 
 def test_a_plan_drawn_by_hand_with_gaps_is_mended_first():

@@ -55,6 +55,10 @@ def test_parts_add_up_and_the_map_total_is_right() -> None:
         assert why.low <= why.expected <= why.high
     assert len(made.reasons) == 20  # 5 % of 400 grids of one size
     assert [why.row for why in made.reasons] == made.order[:20].tolist()
+    few = attention(counts, TOWN, households=homes, most=3)
+    assert [why.row for why in few.reasons] == made.order[:3].tolist()
+    with pytest.raises(BadInput, match="0 grids"):
+        attention(counts, TOWN, most=0)
     assert (made.season, made.without_households, made.weeks_learnt) == (1, 0, 56)
 
 
@@ -149,6 +153,25 @@ def test_flare_ups_are_caught_better_than_by_the_naive_count(seed: int) -> None:
     assert made.pai[0, 1] > 1.3 * made.pai[METHODS.index(Method.NAIVE), 1]
     assert made.verdict(Method.NAIVE, 1) is Verdict.BETTER
     assert "attention list is better" in texts.verdict(made, "en")[2]
+
+
+@pytest.mark.parametrize(
+    ("caught", "headline"),
+    [
+        ([[8.0, 9], [4, 5], [4, 6]], "beat the naive count at 5% of the area"),
+        ([[4.0, 5], [4, 5], [2, 3]], "no better than the naive count"),
+        ([[4.0, 5], [4, 5], [8, 9]], "the count of the last four weeks beat the attention list"),
+        ([[2.0, 3], [8, 9], [8, 9]], "the naive count of all history beat the attention list"),
+        ([[0.0, 0], [0, 0], [0, 0]], "no events"),
+    ],
+)
+def test_the_headline_says_what_to_go_by(caught: list[list[float]], headline: str) -> None:
+    events = np.full(2, 10.0 if np.any(caught) else 0.0)
+    made = BackTest(
+        np.arange(2), np.array([0.05]), events, np.array(caught)[:, None], events[None], events, 0.9
+    )
+    assert headline in texts.headline(made, "en")
+    assert texts.is_beaten(made) == ("beat the attention list" in headline)
 
 
 def test_it_says_so_when_the_naive_count_is_better() -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 
 import numpy as np
 import pytest
 
 from gis.errors import BadInput
-from maps.hotspots import scan
+from maps.hotspots import scan, scan_kernels
 from tests.maps.hotspots.places import Counties
 
 COUNTIES = Counties()
+scanning = importlib.import_module("maps.hotspots.scan")  # the package's scan is the function
 
 
 def names(cluster: object) -> set[str]:
@@ -188,3 +190,25 @@ def test_everything_wrong_is_said_at_once() -> None:
         assert field in fields
     with pytest.raises(BadInput, match="one row per grid"):
         scan([[0, 0]], [[[1]]])
+
+
+@pytest.mark.parametrize("total", [40_000, 65_500])
+def test_counts_of_16_bits_give_what_those_of_32_give(
+    monkeypatch: pytest.MonkeyPatch, total: int
+) -> None:
+    """At 65,500 a window of half the map has more events than 16 bits can tell: done again."""
+    random = np.random.default_rng(3)
+    places = random.random((60, 2)) * 5_000
+    circles = scanning._circles(places, np.ones(60), 0.5)
+    expected = np.full((60, 1), total / 60)
+
+    def maxima() -> list[float]:
+        return scanning._simulated(
+            circles, expected, total=float(total), runs=[(0, 1)], simulations=8, seed=5
+        ).tolist()
+
+    monkeypatch.setattr(scan_kernels, "MAX_WINDOW", 0)
+    in_32 = maxima()
+    monkeypatch.setattr(scan_kernels, "MAX_WINDOW", 10**9)
+    assert maxima() == in_32
+    assert min(in_32) > 0

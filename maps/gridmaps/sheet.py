@@ -1,0 +1,262 @@
+"""A grid map on a sheet of A4 or A3 to print and hand on, as PNG or PDF."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import shapely
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from pyproj import CRS, Transformer
+
+from gis.crs import metric_crs
+from gis.errors import BadInput, Problem
+from maps import print_furniture as furniture
+from maps.fonts import font_properties
+from maps.gridmaps import words
+from maps.gridmaps.gridmap import bounds
+from maps.heatmap_text import LANGUAGES, MADE_BY
+from maps.output import replacing
+from maps.palettes import NOT_KNOWN, NOT_KNOWN_MARK, hex_colour
+from maps.print_furniture import GREY, HATCHED, INK, PAPER, STIPPLED
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from matplotlib.axes import Axes
+    from shapely.geometry.base import BaseGeometry
+
+    from maps.gridmaps.gridmap import GridMap
+    from maps.heatmap_text import Language
+
+Paper: TypeAlias = Literal["A4", "A3"]
+
+PAPERS: Final[tuple[Paper, ...]] = get_args(Paper)
+DPI: Final = 200
+_A4_IN: Final = (11.69, 8.27)
+_SCALES: Final = {"A4": 1.0, "A3": 2**0.5}
+# The map frame and the column beside it, as shares of the sheet: left, bottom, width, height.
+_MAP: Final = (0.035, 0.085, 0.685, 0.785)
+_COLUMN_X: Final = 0.745
+_COLUMN_WIDTH: Final = 0.22
+_ROW: Final = 0.0305
+_GROUND: Final = "#e4e5e3"
+_BORDER: Final = "#8b857c"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """What the parts of the sheet are drawn with."""
+
+    made: GridMap
+    language: Language
+    figure: Figure
+    axes: Axes
+    crs: CRS
+    scale: float
+
+    def font(self, size: float, *, bold: bool = False) -> Any:
+        """The font, larger on a larger sheet."""
+        return font_properties(size * self.scale, bold=bold)
+
+
+def write_sheet(
+    made: GridMap,
+    path: Path | str,
+    *,
+    units: gpd.GeoDataFrame | None = None,
+    language: Language = "zh",
+    paper: Paper = "A4",
+) -> None:
+    """Write the map as a landscape sheet: PNG at 200 dpi, or PDF by the suffix.
+
+    Parameters
+    ----------
+    units
+        Polygons with a CRS (none: WGS 84), drawn as borders, with their `name` if they have one.
+
+    Raises
+    ------
+    BadInput
+        Another suffix, language or paper; a folder that does not exist.
+    Missing
+        The machine has no font with Chinese characters.
+    """
+    suffix = Path(path).suffix.lower()
+    problems = []
+    if suffix not in {".png", ".pdf"}:
+        problems.append(Problem(f"{Path(path).name} is not .png or .pdf", field="path"))
+    if language not in LANGUAGES:
+        problems.append(Problem(f"language {language!r}", "Give zh or en.", field="language"))
+    if paper not in PAPERS:
+        problems.append(Problem(f"paper {paper!r}", "Give A4 or A3.", field="paper"))
+    if problems:
+        raise BadInput(problems)
+    scale = _SCALES[paper]
+    figure = Figure(figsize=(_A4_IN[0] * scale, _A4_IN[1] * scale), dpi=DPI, facecolor=PAPER)
+    FigureCanvasAgg(figure)
+    sheet = _Sheet(
+        made, language, figure, figure.add_axes(_MAP), metric_crs(bounds(made.grids)), scale
+    )
+    shapes = _to_metres(sheet.crs, made.grids.shapes)
+    _frame(sheet, shapes)
+    _draw_grids(sheet, shapes)
+    if units is not None:
+        _draw_units(sheet, units)
+    furniture.scale_bar(sheet.axes)
+    furniture.north_arrow(sheet.axes, sheet.crs, words.word("north", language))
+    _draw_title(sheet)
+    _draw_column(sheet, has_units=units is not None)
+    _draw_footer(sheet)
+    with replacing(path) as temporary:
+        # No dates in the file: the same map is the same bytes.
+        metadata = {"CreationDate": None} if suffix == ".pdf" else {"Software": None}
+        figure.savefig(temporary, format=suffix[1:], metadata=metadata)
+
+
+def _to_metres(crs: CRS, shapes: Any) -> Any:
+    to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    return shapely.transform(
+        shapes, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1]))
+    )
+
+
+def _frame(sheet: _Sheet, shapes: Any) -> None:
+    """Fit all grids with a margin into the frame, metres alike in both directions."""
+    west, south, east, north = shapely.total_bounds(shapes)
+    width, height = (_MAP[2 + i] * _A4_IN[i] for i in (0, 1))
+    metres = 1.06 * max((east - west) / width, (north - south) / height)
+    x, y = (west + east) / 2, (south + north) / 2
+    sheet.axes.set_xlim(x - metres * width / 2, x + metres * width / 2)
+    sheet.axes.set_ylim(y - metres * height / 2, y + metres * height / 2)
+    sheet.axes.set_xticks([])
+    sheet.axes.set_yticks([])
+    sheet.axes.set_facecolor(_GROUND)
+    for spine in sheet.axes.spines.values():
+        spine.set_color(INK)
+        spine.set_linewidth(0.8)
+
+
+def _draw_grids(sheet: _Sheet, shapes: Any) -> None:
+    made = sheet.made
+    line = {"edgecolor": _BORDER, "linewidth": 0.35 * sheet.scale}
+    for number, colour in enumerate(made.colours):
+        chosen = shapes[made.classes == number]
+        if len(chosen):
+            furniture.polygons(sheet.axes, chosen, facecolor=hex_colour(colour), zorder=3, **line)
+    for where, pattern in ((made.hidden, "/////"), (made.unknown, "....")):
+        if where.any():
+            furniture.polygons(
+                sheet.axes, shapes[where], facecolor=hex_colour(NOT_KNOWN), hatch=pattern,
+                edgecolor=hex_colour(NOT_KNOWN_MARK), linewidth=0.35 * sheet.scale, zorder=3,
+            )  # fmt: skip
+            furniture.polygons(sheet.axes, shapes[where], facecolor="none", zorder=4, **line)
+
+
+def _draw_units(sheet: _Sheet, units: gpd.GeoDataFrame) -> None:
+    frame = units if units.crs is not None else units.set_crs(4326)
+    frame = frame.to_crs(sheet.crs).reset_index(drop=True)
+    furniture.lines(
+        sheet.axes, frame.geometry.boundary, color="#1d2430", linewidth=1.0 * sheet.scale, zorder=6
+    )
+    if "name" not in frame.columns:
+        return
+    for name, shape in zip(frame["name"], frame.geometry, strict=True):
+        if isinstance(name, str) and not shape.is_empty:
+            at = _middle(shape)
+            sheet.axes.text(
+                at.x, at.y, name, ha="center", va="center", color=INK, zorder=8, clip_on=True,
+                fontproperties=sheet.font(7.5),
+                path_effects=[withStroke(linewidth=2 * sheet.scale, foreground="white")],
+            )  # fmt: skip
+
+
+def _middle(shape: BaseGeometry) -> Any:
+    return shape.representative_point()
+
+
+def _draw_title(sheet: _Sheet) -> None:
+    sheet.figure.text(
+        _MAP[0], 0.945, words.heading(sheet.made, sheet.language), color=INK, va="center",
+        fontproperties=sheet.font(20, bold=True),
+    )  # fmt: skip
+    sheet.figure.text(
+        _MAP[0], 0.897, "  ·  ".join(words.subtitle(sheet.made, sheet.language)), color=GREY,
+        va="center", fontproperties=sheet.font(11),
+    )  # fmt: skip
+
+
+def _draw_column(sheet: _Sheet, *, has_units: bool) -> None:
+    """Draw the column on the right: what the colours mean, then the facts of the map."""
+    made, language = sheet.made, sheet.language
+
+    def write(text: str, y: float, *, size: float, **style: Any) -> float:
+        at = (_COLUMN_X, y)
+        return furniture.paragraph(
+            sheet.figure, text, at, _COLUMN_WIDTH, size=size * sheet.scale, **style
+        )
+
+    y = write(words.measure(made, language), _MAP[1] + _MAP[3], size=12, bold=True)
+    y = write(words.unit(made, language), y + 0.008, size=9, colour=GREY) - 0.008
+    rows = [(hex_colour(colour), label) for colour, label in made.legend][::-1]
+    if made.hidden.any():
+        rows.append((HATCHED, words.word("hidden", language)))
+    if made.unknown.any():
+        rows.append((STIPPLED, words.word("unknown", language)))
+    for colour, label in rows:
+        furniture.swatch(sheet.figure, _COLUMN_X, y, colour)
+        y = _label(sheet, label, y)
+    if has_units:
+        furniture.swatch(sheet.figure, _COLUMN_X, y, INK, line=1.0 * sheet.scale)
+        y = _label(sheet, words.word("units", language), y)
+    y -= 0.015
+    told = words.facts(made, language)
+    lowest = y
+    for i, (name, value) in enumerate(told):
+        at = (_COLUMN_X + (i % 2) * _COLUMN_WIDTH / 2, y)
+        width = _COLUMN_WIDTH / 2 - 0.008
+        below = furniture.paragraph(
+            sheet.figure, name, at, width, size=7.5 * sheet.scale, colour=GREY
+        )
+        below = furniture.paragraph(
+            sheet.figure, value, (at[0], below + 0.004), width, size=10 * sheet.scale
+        )
+        lowest = below if i % 2 == 0 else min(lowest, below)
+        if i % 2 or i == len(told) - 1:
+            y = lowest
+    y -= 0.01
+    for sentence in words.notes(made, language):
+        y = write(sentence, y, size=8, colour=GREY)
+
+
+def _label(sheet: _Sheet, label: str, y: float) -> float:
+    """Write beside a swatch, in two lines where it is long; return the `y` below."""
+    x = _COLUMN_X + 0.042
+    below = furniture.paragraph(
+        sheet.figure, label, (x, y - 0.004), _COLUMN_WIDTH - 0.042, size=9 * sheet.scale
+    )
+    return min(y - _ROW, below)
+
+
+def _draw_footer(sheet: _Sheet) -> None:
+    made, language = sheet.made, sheet.language
+    day = made.made_on.astimezone(ZoneInfo(made.about.timezone))
+    code = sheet.crs.to_epsg()
+    parts = [
+        (words.word("source", language), made.about.source),
+        (
+            words.word("crs", language),
+            f"{sheet.crs.name} (EPSG:{code})" if code else sheet.crs.name,
+        ),
+        (words.word("made", language), f"{day:%Y-%m-%d}"),
+        (words.word("made_by", language), MADE_BY),
+    ]
+    separator = "：" if language == "zh" else ": "
+    sheet.figure.text(
+        _MAP[0], 0.045, "    ".join(f"{name}{separator}{value}" for name, value in parts if value),
+        color=GREY, va="center", fontproperties=sheet.font(8),
+    )  # fmt: skip

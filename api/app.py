@@ -32,6 +32,7 @@ from api.routes import (
     health,
     heatmaps,
     hotspots,
+    incident_duplicates,
     incidents,
     keys,
     locate,
@@ -121,6 +122,7 @@ def create_app(
         meta,
         locate,
         addresses,
+        incident_duplicates,  # before an incident by its id
         incidents,
         signs,
         people,

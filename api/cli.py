@@ -27,7 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "audit": ("api.commands.audit:app", "Who saw and changed what; whether the log is whole"),
     "address": ("api.commands.address:app", "Addresses to places and back; those to be decided"),
     "locate": ("api.commands.locate:app", "Which grid a place belongs to, and who answers"),
-    "incidents": ("api.commands.incidents:app", "Incidents against the grids of a new edition"),
+    "incidents": ("api.commands.incidents:app", "Duplicates, repeat addresses, another edition"),
     "heatmap": ("api.commands.heatmap:app", "Density of incidents: HTML, PNG, GeoTIFF, contours"),
     "gridmap": ("api.commands.gridmap:app", "Incidents by grid: counts and rates, print and page"),
     "hotspots": ("api.commands.hotspots:app", "Where there was more than chance explains"),

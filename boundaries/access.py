@@ -28,7 +28,7 @@ WHY: Final = {
     "closed": "the account is closed, or outside its time of service",
 }
 # Everything that the policies read of a transaction; a test compares it with their functions.
-SETTINGS: Final = ("lo", "hi", "also", "rights", "account", "person", "grids")
+SETTINGS: Final = ("lo", "hi", "also", "rights", "account", "person", "grids", "departments")
 # First text after every code: ':' follows '9'.
 AFTER_ALL: Final = ":"
 

@@ -14,7 +14,7 @@ from boundaries import editions
 from boundaries.models import Edition
 from gis import hardening
 from gis.errors import Problem
-from grids import service
+from grids import checking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -73,7 +73,7 @@ def findings(session: Session, say: Callable[[str], None] | None = None) -> list
         if len(rows) > SHOWN:
             breaches.append(Problem(f"and {len(rows) - SHOWN} more like these", remedy))
         found.append(Finding(name, breaches))
-    found.append(_tilings(session, say))
+    found.append(_editions(session, say))
     found.append(_security(session, say))
     found.append(characters(session, say))
     return found
@@ -117,17 +117,17 @@ def _security(session: Session, say: Callable[[str], None] | None) -> Finding:
     return Finding(name, problems)
 
 
-def _tilings(session: Session, say: Callable[[str], None] | None) -> Finding:
-    name = "the base grids of every edition in force tile its area"
+def _editions(session: Session, say: Callable[[str], None] | None) -> Finding:
+    name = "the grids of every edition in force keep the rules of their kind"
     if say:
         say(name)
     now = datetime.now(UTC)
     breaches: list[Problem] = []
-    statement = sa.select(Edition.id).where(Edition.kind == "base", Edition.status == "active")
-    for number in session.scalars(statement.order_by(Edition.id)).all():
+    statement = sa.select(Edition.id).where(Edition.status == "active").order_by(Edition.id)
+    for number in session.scalars(statement).all():
         edition = editions.get(session, number)
         breaches += [
             Problem(f"edition {number}: {each.reason}", each.remedy)
-            for each in service.check(session, edition, now)
+            for each in checking.check(session, edition, now)
         ]
     return Finding(name, breaches)

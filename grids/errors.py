@@ -10,7 +10,7 @@ class GridNotFound(NotFound):
 
 
 class TilingBroken(BadInput):
-    """The grids of an edition do not tile their area; every gap and overlap is named."""
+    """Base grids do not tile their area, or others do not lie rightly over them; all is named."""
 
 
 class RollbackRefused(Conflict):

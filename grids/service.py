@@ -20,9 +20,9 @@ from gis import audit
 from gis.crs import from_wgs84_geometry, metric_crs
 from gis.errors import BadInput, Problem
 from grids import succession
+from grids.checking import check, unnested
 from grids.errors import RollbackRefused, TilingBroken
 from grids.models import Building, Cell, Grid, GridShape
-from grids.tiling import tiling_problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +42,8 @@ class Published:
     grids: int
     kept: int  # grids whose identity goes on from the edition before
     unassigned: int  # grids without anybody to answer for them, from the moment it is in force
+    # Micro grids in force that no longer nest in its base grids: they answer on until redrawn.
+    unnested: Sequence[Problem] = ()
 
 
 def planning_input(
@@ -96,6 +98,7 @@ def save_draft(
     note: str = "",
     based_on: int | None = None,
     identities: Mapping[str, int] = MappingProxyType({}),
+    kind: str = "base",
 ) -> Edition:
     """Keep drawn or imported grids as a draft edition.
 
@@ -112,12 +115,15 @@ def save_draft(
         Edition that it is to take the place of.
     identities
         Grid of each code that lives on; the others are new.
+    kind
+        ``base``, ``micro`` or ``exclusive``.
     """
     county = area_code[:6]
     shapes = grids.to_crs(4326)
     _check_codes(shapes, area_code)
     edition = Edition(
         area_code=area_code,
+        kind=kind,
         title=title,
         author=author,
         rules=rules or {},
@@ -131,7 +137,7 @@ def save_draft(
     if new:
         made = session.scalars(
             sa.insert(Grid).returning(Grid.id, sort_by_parameter_order=True),
-            [{"county_code": county} for _ in new],
+            [{"county_code": county, "kind": kind} for _ in new],
         )
         number |= dict(zip(new, made, strict=True))
     metric = metric_crs(tuple(shapes.total_bounds))
@@ -235,26 +241,6 @@ def _numbers(ids: Sequence[int] | None) -> list[int] | None:
     return None if ids is None else [int(number) for number in ids]
 
 
-def check(session: Session, edition: Edition, at: datetime) -> list[Problem]:
-    """Every breach of the tiling rule in an edition, drafts included."""
-    rows = session.execute(
-        sa.select(
-            GridShape.code,
-            GridShape.unit_code,
-            sa.func.ST_AsBinary(GridShape.geom).label("wkb"),
-        )
-        .where(GridShape.edition_id == edition.id)
-        .order_by(GridShape.code)
-    ).all()
-    area = areas.planning_area(session, edition.area_code, at)
-    return tiling_problems(
-        [row.code for row in rows],
-        [row.unit_code for row in rows],
-        shapely.from_wkb([bytes(row.wkb) for row in rows]),
-        dict(zip(area["code"], area.geometry, strict=True)),
-    )
-
-
 def publish(
     session: Session,
     edition_id: int,
@@ -275,7 +261,7 @@ def publish(
     Raises
     ------
     TilingBroken
-        The grids do not tile the area; all breaches are named and nothing is changed.
+        The grids break the rules of their kind; all breaches are named and nothing is changed.
     EditionConflict
         It is no draft, or the area is taken by an edition of another area.
     """
@@ -303,6 +289,7 @@ def publish(
         kept += _going_on(session, edition, old)
         succession.record(session, edition, old)
     replaced = editions.activate(session, edition, approver=approver, at=at)
+    loose = unnested(session, edition, max(at, now)) if edition.kind == "base" else []
     total = session.scalar(sa.select(sa.func.count()).where(GridShape.edition_id == edition.id))
     audit.record(
         session,
@@ -314,8 +301,12 @@ def publish(
         replaced=[old.id for old in replaced],
         effective=at.isoformat(),
         kept=kept,
+        kind=edition.kind,
+        unnested=len(loose),
     )
-    return Published(edition, replaced, int(total or 0), kept, _unassigned(session, edition, at))
+    return Published(
+        edition, replaced, int(total or 0), kept, _unassigned(session, edition, at), loose
+    )
 
 
 def _unassigned(session: Session, edition: Edition, at: datetime) -> int:
@@ -441,7 +432,11 @@ def rollback(session: Session, edition_id: int, *, actor: str, note: str = "") -
     copy_rows(session, before.id, copy.id)
     succession.record(session, copy, edition)
     at = datetime.now(UTC)
+    # The ground below may have changed since: what lay rightly over it then need not do so now.
+    if copy.kind != "base" and (problems := check(session, copy, at)):
+        raise TilingBroken(problems)
     replaced = editions.activate(session, copy, approver=actor, at=at)
+    loose = unnested(session, copy, at) if copy.kind == "base" else []
     total = session.scalar(sa.select(sa.func.count()).where(GridShape.edition_id == copy.id))
     audit.record(
         session,
@@ -452,9 +447,10 @@ def rollback(session: Session, edition_id: int, *, actor: str, note: str = "") -
         county_code=copy.county_code,
         rolled_back=edition.id,
         back_to=before.id,
+        unnested=len(loose),
     )
     return Published(
-        copy, replaced, int(total or 0), int(total or 0), _unassigned(session, copy, at)
+        copy, replaced, int(total or 0), int(total or 0), _unassigned(session, copy, at), loose
     )
 
 

@@ -43,18 +43,12 @@ def tiling_problems(
         Empty when the grids cover the units exactly: no gap, no overlap, single valid parts,
         shared vertices along shared borders, none across a unit's line.
     """
-    if not len(codes):
-        return [Problem("the edition has no grids", "Draw or import some")]
-    problems = [
-        Problem(f"grid {code} is {shapely.is_valid_reason(shape)}", "Redraw it")
-        for code, shape in zip(codes, shapes, strict=True)
-        if not shape.is_valid or shape.geom_type != "Polygon"
-    ]
+    problems = shape_problems(codes, shapes)
     if problems:
         return problems
-    plane = _Plane(shapes)
+    plane = Plane(shapes)
     flat = plane.onto(np.asarray(shapes, dtype=object))
-    problems += _overlaps(codes, flat, plane)
+    problems += overlaps(codes, flat, plane)
     unit_of = np.asarray(units, dtype=object)
     for unit, area in sorted(areas.items()):
         outline = plane.onto(area)
@@ -93,7 +87,23 @@ def tiling_problems(
     return problems
 
 
-class _Plane:
+def shape_problems(codes: Sequence[str], shapes: NDArray[np.object_]) -> list[Problem]:
+    """That there are no grids at all, or some are no valid polygons of one part."""
+    if not len(codes):
+        return [Problem("the edition has no grids", "Draw or import some")]
+    return [
+        Problem(
+            f"grid {code} is {shapely.is_valid_reason(shape)}"
+            if shape.geom_type == "Polygon"
+            else f"grid {code} is a {shape.geom_type}, not a polygon of one part",
+            "Redraw it",
+        )
+        for code, shape in zip(codes, shapes, strict=True)
+        if not shape.is_valid or shape.geom_type != "Polygon"
+    ]
+
+
+class Plane:
     """Degrees stretched to about a metre: straight edges stay straight, so nothing tears.
 
     In a projection the edge between two far vertices bends, and a border that one grid keeps in
@@ -131,7 +141,8 @@ def _place(shape: shapely.Geometry) -> str:
     return f"{point.x:.6f}, {point.y:.6f}"
 
 
-def _overlaps(codes: Sequence[str], flat: NDArray[np.object_], plane: _Plane) -> list[Problem]:
+def overlaps(codes: Sequence[str], flat: NDArray[np.object_], plane: Plane) -> list[Problem]:
+    """Pairs of shapes of a plane that share more ground than a sliver, with size and place."""
     left, right = shapely.STRtree(flat).query(flat, predicate="intersects")
     first = left < right
     left, right = left[first], right[first]

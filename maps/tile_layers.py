@@ -207,7 +207,7 @@ LAYERS: Final[Mapping[str, Layer]] = {
                 },
             )
         },
-        rights=("incidents.read", "incidents.own", "incidents.report"),
+        rights=("incidents.read", "incidents.own", "incidents.sent", "incidents.report"),
         shows=("place", "category", "severity", "state", "reported_at"),
         always_logged=True,
         filters=frozenset({"start", "end", "category"}),

@@ -28,6 +28,7 @@ from grids import service
 from grids.people import service as people
 
 if TYPE_CHECKING:
+    from shapely import Polygon
     from sqlalchemy.orm import Session
 
 COUNTY = "990121"
@@ -111,6 +112,36 @@ def squares(*, households: int = 300) -> gpd.GeoDataFrame:
         ],
         crs=4326,
     )
+
+
+def overlays(shapes: dict[str, Polygon], *, unit: str = VILLAGES[0]) -> gpd.GeoDataFrame:
+    """Grids to lie over those of the county, by code."""
+    return gpd.GeoDataFrame(
+        {
+            "code": list(shapes),
+            "unit": unit,
+            "households": 50,
+            "buildings": 2,
+            "target": 100,
+        },
+        geometry=list(shapes.values()),
+        crs=4326,
+    )
+
+
+def lay_over(
+    session: Session,
+    kind: str,
+    shapes: dict[str, Polygon],
+    *,
+    since: datetime = SINCE,
+    unit: str = VILLAGES[0],
+) -> dict[str, int]:
+    """Publish exclusive or micro grids over those of the county; ids of the grids by code."""
+    frame = overlays(shapes, unit=unit)
+    edition = service.save_draft(session, COUNTY, frame, title=kind, author="planner", kind=kind)
+    service.publish(session, edition.id, approver="approver", effective=since)
+    return {code: people.grid_by_code(session, code, since).grid_id for code in shapes}
 
 
 def county(session: Session, *, since: datetime = SINCE, source: str = "test") -> County:

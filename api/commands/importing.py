@@ -101,6 +101,9 @@ def _import(
             "--complete", help="The file is all of its source and county: take back what it lacks"
         ),
     ] = False,
+    grid_kind: Annotated[
+        str, typer.Option(help="What grids are: base, micro (in one base grid) or exclusive")
+    ] = "base",
     where: Annotated[
         list[str] | None,
         typer.Option(help="Take only these rows: COLUMN OP VALUE, OP = != < <= > >= in begins"),
@@ -142,6 +145,7 @@ def _import(
             strict=strict,
             update=update,
             complete=complete,
+            grid_kind=grid_kind,
             where=where or (),
             actor=actor_name(actor),
             progress=lambda step, share: shown.update(f"{step} {share:.0%}"),

@@ -1,4 +1,4 @@
-"""``wangge incidents``: incidents against the grids of another edition."""
+"""``wangge incidents``: duplicates, repeats, and the grids of another edition."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import Progress
 
+from api.commands import incident_duplicates
 from api.commands.shared import (
     Actor,
     AsJson,
@@ -35,7 +36,7 @@ COLUMNS = ("from_grid", "to_grid", "incidents", "open")
 
 @app.callback()
 def _incidents() -> None:
-    """Incidents against the grids of another edition."""
+    """Incidents: which may be one, which places come again, and the grids of another edition."""
 
 
 @app.command(
@@ -137,3 +138,6 @@ def _document(outcome: Outcome, *, is_committed: bool) -> dict[str, Any]:
         "committed": is_committed,
         "events": outcome.written,
     }
+
+
+incident_duplicates.register(app)

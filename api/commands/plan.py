@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from grids.redistricting import Score
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+SHOWN = 20
 
 UNTOLD = {
     "area": "gaps, ground outside, and grids across the lines of units",
@@ -90,6 +91,7 @@ def list_editions(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         {
             "edition": edition.id,
             "area": edition.area_code,
+            "kind": edition.kind,
             "status": edition.status,
             "grids": count,
             "from": edition.valid.lower if edition.valid else None,
@@ -154,6 +156,7 @@ def _tell_published(done: service.Published, followed: int, *, as_json: bool) ->
                 "kept": done.kept,
                 "unassigned": done.unassigned,
                 "incidents": followed,
+                "unnested": [each.reason for each in done.unnested],
                 "from": edition.valid.lower if edition.valid else None,
             }
         )
@@ -172,6 +175,13 @@ def _tell_published(done: service.Published, followed: int, *, as_json: bool) ->
             f"{done.unassigned:,} grids have nobody to answer for them: "
             "'wangge people unassigned' lists them"
         )
+    if done.unnested:
+        out.print(
+            f"{len(done.unnested):,} places where micro grids do not nest in these base grids: "
+            "they stay as they are until they are redrawn; 'wangge db check' lists them"
+        )
+        for each in done.unnested[:SHOWN]:
+            out.print(f"  {each.reason}. {each.remedy}", markup=False)
 
 
 @app.command(

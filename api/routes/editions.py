@@ -1,19 +1,137 @@
-"""Editions: what became of each grid when one took the place of another."""
+"""Editions of base, micro and exclusive grids: their history, put in force, taken back."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from api.auth import Access, needs
+from api.schemas.editions import BreachOut, EditionOut, EditionsOut, Kind, RollbackIn
+from api.schemas.plan_reviews import PublishedOut, PublishIn, TaskOut
 from boundaries import editions
+from boundaries.models import Edition
+from gis import audit
 from gis.errors import BadInput, Problem
-from grids import succession
+from grids import service, succession
+from grids.checking import check
+from grids.models import GridShape
+from grids.plans import approval, changeover
+
+if TYPE_CHECKING:
+    from grids.service import Published
 
 router = APIRouter(prefix="/api/v1/editions", tags=["plans"])
 MAX_PAGE: Final = 5000
+MOST_EDITIONS: Final = 500
+
+
+EditionId = Annotated[int, Path(ge=1, le=2**53)]
+Approver = Annotated[Access, needs("editions.publish", heavy=True)]
+NOT_THERE: Final[dict[int | str, dict[str, str]]] = {
+    404: {"description": "There is no such edition in the caller's area"}
+}
+
+
+@router.get("", summary="Editions of the area, newest first")
+def index(
+    access: Annotated[Access, needs("grids.read")],
+    kind: Annotated[Kind | None, Query(description="Of one kind")] = None,
+    limit: Annotated[int, Query(ge=1, description="At most 500; more is cut to that")] = 100,
+    cursor: Annotated[
+        int | None, Query(ge=1, le=2**53, description="`next` of the page before")
+    ] = None,
+) -> EditionsOut:
+    """In force, superseded, and drafts to those who see them; grids are those in sight."""
+    size = min(limit, MOST_EDITIONS)
+    statement = sa.select(Edition).order_by(Edition.id.desc()).limit(size + 1)
+    if kind is not None:
+        statement = statement.where(Edition.kind == kind)
+    if cursor is not None:
+        statement = statement.where(Edition.id < cursor)
+    found = access.session.scalars(statement).all()
+    shown = found[:size]
+    counted = access.session.execute(
+        sa.select(GridShape.edition_id, sa.func.count())
+        .where(GridShape.edition_id.in_([each.id for each in shown]))
+        .group_by(GridShape.edition_id)
+    )
+    counts = {edition: number for edition, number in counted}  # noqa: C416 - rows are no pairs
+    return EditionsOut(
+        items=[EditionOut.of(each, counts.get(each.id, 0)) for each in shown],
+        next=shown[-1].id if len(found) > size else None,
+    )
+
+
+@router.get(
+    "/{edition_id}/breaches",
+    summary="What keeps an edition from being in force",
+    responses=NOT_THERE,
+)
+def breaches(
+    edition_id: EditionId, access: Annotated[Access, needs("drafts.read", heavy=True)]
+) -> list[BreachOut]:
+    """Every rule of its kind that its grids break, now, with size and place; none: it may be."""
+    edition = editions.get(access.session, edition_id)
+    return [BreachOut.of(each) for each in check(access.session, edition, datetime.now(UTC))]
+
+
+@router.post(
+    "/{edition_id}/publish",
+    summary="Put a draft in force",
+    responses={
+        **NOT_THERE,
+        409: {"description": "It is no draft, its plan is not approved, or another stands there"},
+    },
+)
+def publish(edition_id: EditionId, body: PublishIn, access: Approver) -> PublishedOut:
+    """Imported base, micro or exclusive grids; a plan under work has to be approved first."""
+    editions.get(access.session, edition_id)
+    done = approval.publish(
+        access.session, edition_id, publisher=access.actor, effective=body.effective
+    )
+    return published(access, done)
+
+
+@router.post(
+    "/{edition_id}/rollback",
+    summary="Go back to the edition before",
+    responses={**NOT_THERE, 409: {"description": "It is not in force, or there is none before"}},
+)
+def rollback(edition_id: EditionId, body: RollbackIn, access: Approver) -> PublishedOut:
+    """By a copy that is in force from now on: what was answered meanwhile stays as it was."""
+    editions.get(access.session, edition_id)
+    done = service.rollback(access.session, edition_id, actor=access.actor, note=body.note)
+    return published(access, done)
+
+
+def published(access: Access, done: Published) -> PublishedOut:
+    """What a change-over did, and what it leaves for people to do; open incidents follow it."""
+    number = done.edition.id
+    followed = changeover.change_over(access.session, author=access.actor)
+    begins = done.edition.valid.lower if done.edition.valid else None
+    assert begins is not None
+    left = changeover.tasks(access.session, number, at=begins)
+    audit.read(
+        access.session, object_kind="edition", fields=("name",),
+        counts={done.edition.area_code: len(left)}, object_id=number,
+    )  # fmt: skip
+    return PublishedOut(
+        edition=number,
+        valid_from=begins,
+        replaced=[each.id for each in done.replaced],
+        grids=done.grids,
+        kept=done.kept,
+        incidents=followed.get(number, 0),
+        unnested=[BreachOut.of(each) for each in done.unnested],
+        to_do=[
+            TaskOut.model_validate({name: getattr(each, name) for name in TaskOut.model_fields})
+            for each in left
+        ],
+    )
 
 
 class SuccessionOut(BaseModel):
@@ -40,10 +158,10 @@ class LineageOut(BaseModel):
 @router.get(
     "/{edition_id}/lineage",
     summary="What the grids of an edition come from",
-    responses={404: {"description": "There is no such edition in the caller's area"}},
+    responses=NOT_THERE,
 )
 def lineage(
-    edition_id: Annotated[int, Path(ge=1, le=2**53)],
+    edition_id: EditionId,
     access: Annotated[Access, needs("grids.read")],
     code: Annotated[
         str | None, Query(pattern=r"^\d{1,20}$", description="Of one grid, before or since")

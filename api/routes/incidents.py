@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from api.auth import Access, needs
 from api.dependencies import KeyringIn, PeriodIn
+from api.schemas.incident_duplicates import DuplicateBrief, ReportedOut
 from api.schemas.incidents import (
     EXAMPLE_ID,
     EventOut,
@@ -24,7 +25,7 @@ from api.schemas.incidents import (
 from api.schemas.places import GridBrief, ResponsibleOut, Sentence
 from gis import audit
 from gis.errors import BadInput, Problem
-from grids.incidents import reporters, repository, service
+from grids.incidents import duplicates, reporters, repository, service, steps
 from grids.incidents.errors import IncidentNotFound
 
 if TYPE_CHECKING:
@@ -34,9 +35,11 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 MAX_PAGE = 1000
+MOST_ALIKE = 5
 IncidentId = Annotated[uuid.UUID, Path(examples=[EXAMPLE_ID])]
 # Row-level security tells which incidents; these tell who may ask at all.
-Seeing = Annotated[Access, needs("incidents.read", "incidents.own", "incidents.report")]
+SEEN_BY = ("incidents.read", "incidents.own", "incidents.sent", "incidents.report")
+Seeing = Annotated[Access, needs(*SEEN_BY)]
 
 
 @router.post(
@@ -44,7 +47,7 @@ Seeing = Annotated[Access, needs("incidents.read", "incidents.own", "incidents.r
     status_code=201,
     summary="Report an incident",
     responses={
-        200: {"model": IncidentDetail, "description": "A retry: it was stored before, unchanged"},
+        200: {"model": ReportedOut, "description": "A retry: it was stored before, unchanged"},
         403: {"description": "The place lies outside the area of the account"},
         409: {"description": "The id or the source's number was used for another report"},
     },
@@ -54,7 +57,7 @@ def report(
     access: Annotated[Access, needs("incidents.report")],
     keyring: KeyringIn,
     response: Response,
-) -> IncidentDetail:
+) -> ReportedOut:
     """Store an incident with the grid and the worker who answer for its place now.
 
     The client makes the id, so that a request can be repeated until it is answered: the same id
@@ -91,7 +94,27 @@ def report(
         identity = reporters.Identity(body.reporter.name, body.reporter.phone)
         reporters.keep(access.session, stored.incident, identity, keyring=keyring)
     response.headers["Location"] = f"/api/v1/incidents/{stored.incident.id}"
-    return _detail(access, stored.incident.id)
+    detail = _detail(access, stored.incident.id)
+    return ReportedOut(**detail.model_dump(), possible_duplicates=_alike(access, stored))
+
+
+def _alike(access: Access, stored: service.Stored) -> list[DuplicateBrief]:
+    """What a new report may tell of again, of what the caller sees."""
+    if not stored.is_new:
+        return []
+    found = duplicates.duplicates(access.session, stored.incident.id, limit=MOST_ALIKE)
+    if found:
+        audit.read(
+            access.session,
+            object_kind="incident",
+            fields=("likeness",),
+            seen=[(each.incident.id, each.incident.area_code) for each in found],
+            action="compare",
+            like=stored.incident.id,
+        )
+    return [
+        DuplicateBrief(id=each.incident.id, score=round(each.likeness.score, 3)) for each in found
+    ]
 
 
 @router.get("", summary="Incidents, newest first")
@@ -121,6 +144,7 @@ def index(
         bbox=_bbox(bbox),
         review=review,
         scope=access.caller.scope,
+        only_sent=access.caller.may("incidents.sent") and not access.caller.may("incidents.read"),
     )
     rows, following = repository.page(
         access.session, wanted, limit=min(limit, MAX_PAGE), cursor=cursor
@@ -162,8 +186,20 @@ def step(
     body: StepIn,
     access: Annotated[Access, needs("incidents.step")],
 ) -> IncidentDetail:
-    """Add an event; the incident's state follows it."""
-    service.step(access.session, incident_id, body.to_state, actor=access.actor, note=body.note)
+    """Add an event; the incident's state follows it.
+
+    A step may send it to departments, which see it from then on. ``merged`` names the incident that
+    goes on for both; ``reopened`` undoes it.
+    """
+    steps.step(
+        access.session,
+        incident_id,
+        body.to_state,
+        actor=access.actor,
+        note=body.note,
+        sent_to=steps.Sending(body.lead_department, body.joint_departments),
+        into=body.into,
+    )
     return _detail(access, incident_id)
 
 

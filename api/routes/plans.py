@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Path, Query, Response
 
 from api.auth import Access, needs
+from api.routes.editions import published
 from api.schemas.plan_reviews import (
     ComparisonOut,
     PublishedOut,
@@ -19,7 +20,6 @@ from api.schemas.plan_reviews import (
     ReviewIn,
     ReviewsOut,
     ReviewStepOut,
-    TaskOut,
 )
 from api.schemas.plans import (
     BranchIn,
@@ -47,7 +47,6 @@ from gis import audit
 from grids.models import GridShape
 from grids.plans import (
     approval,
-    changeover,
     changes,
     comparison,
     history,
@@ -341,26 +340,7 @@ def publish(plan_id: PlanId, body: PublishIn, access: Approver) -> PublishedOut:
     done = approval.publish(
         access.session, plan_id, publisher=access.actor, effective=body.effective
     )
-    followed = changeover.change_over(access.session, author=access.actor)
-    begins = done.edition.valid.lower if done.edition.valid else None
-    assert begins is not None
-    left = changeover.tasks(access.session, plan_id, at=begins)
-    audit.read(
-        access.session, object_kind="edition", fields=("name",),
-        counts={done.edition.area_code: len(left)}, object_id=plan_id,
-    )  # fmt: skip
-    return PublishedOut(
-        edition=done.edition.id,
-        valid_from=begins,
-        replaced=[each.id for each in done.replaced],
-        grids=done.grids,
-        kept=done.kept,
-        incidents=followed.get(plan_id, 0),
-        to_do=[
-            TaskOut.model_validate({name: getattr(each, name) for name in TaskOut.model_fields})
-            for each in left
-        ],
-    )
+    return published(access, done)
 
 
 def _shown(access: Access, plan: PlanRow) -> PlanOut:

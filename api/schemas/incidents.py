@@ -26,6 +26,9 @@ State = Literal[
 ]  # fmt: skip
 
 
+DepartmentId = Annotated[int, Field(ge=1, le=2**53)]
+
+
 class ReporterIn(BaseModel):
     """Who reports; kept encrypted and apart. Leave it out where it is not needed."""
 
@@ -114,10 +117,14 @@ class EventOut(BaseModel):
     from_state: str | None
     to_state: str | None
     note: str | None = Field(description="Null to those who may not read what was said")
+    lead_department: int | None = Field(default=None, description="The department it was sent to")
+    joint_departments: list[int] = Field(default=[], description="Those that were to join in")
+    into: uuid.UUID | None = Field(default=None, description="The incident it was merged into")
 
     @classmethod
     def of(cls, event: IncidentEvent, *, with_note: bool) -> Self:
         """From the row, with or without its note."""
+        sent = event.data.get("departments", {})
         return cls(
             at=event.at,
             recorded_at=event.recorded_at,
@@ -126,6 +133,9 @@ class EventOut(BaseModel):
             from_state=event.from_state,
             to_state=event.to_state,
             note=event.note if with_note else None,
+            lead_department=sent.get("lead"),
+            joint_departments=sent.get("joint", []),
+            into=event.data.get("into"),
         )
 
 
@@ -174,3 +184,12 @@ class StepIn(BaseModel):
 
     to_state: State
     note: Text = Field(default="", max_length=10_000)
+    lead_department: DepartmentId | None = Field(
+        default=None, description="Number of the department that leads it from now on"
+    )
+    joint_departments: list[DepartmentId] = Field(
+        default=[], max_length=20, description="Numbers of those that join in"
+    )
+    into: uuid.UUID | None = Field(
+        default=None, description="Of the step merged: the incident that goes on for both"
+    )

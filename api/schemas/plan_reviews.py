@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.schemas.editions import BreachOut
 from api.schemas.incidents import Text
 from grids.plans.comparison import Comparison, Flow, Line, Load
 from grids.plans.models import PlanStep
@@ -76,6 +77,10 @@ class PublishedOut(BaseModel):
     grids: int
     kept: int = Field(description="Grids whose identity, and people, go on")
     incidents: int = Field(description="Open incidents that another grid or person answers for now")
+    unnested: list[BreachOut] = Field(
+        description="Micro grids in force that no longer nest in these base grids: they stay as "
+        "they are until they are redrawn"
+    )
     to_do: list[TaskOut]
 
 

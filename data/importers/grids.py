@@ -13,7 +13,9 @@ from data.importers import units, values, writing
 from data.importers.wording import counted
 from data.importers.work import Kind, Work, county_of
 from gis.database import execute
+from gis.errors import BadInput, Problem
 from grids import service
+from grids.checking import check
 from grids.redistricting import AREA_TYPES
 
 if TYPE_CHECKING:
@@ -24,6 +26,20 @@ if TYPE_CHECKING:
 # Households that a grid of each kind of area should have.
 TARGETS: Final = {name: norm.target for name, norm in AREA_TYPES.items()}
 CODE_DIGITS: Final = 3
+GRID_KINDS: Final = ("base", "micro", "exclusive")
+
+
+def check_kind(grid_kind: str, kind: str) -> None:
+    """Refuse a kind of grids that there is not, or one that is said of something else."""
+    if grid_kind not in GRID_KINDS:
+        raise BadInput(
+            Problem(f"there are no grids of kind '{grid_kind}'", f"One of: {', '.join(GRID_KINDS)}",
+                    field="--grid-kind")
+        )  # fmt: skip
+    if grid_kind != "base" and kind != "grids":
+        raise BadInput(
+            Problem(f"{kind} are no grids", "Leave --grid-kind out", field="--grid-kind")
+        )
 
 
 def prepare(work: Work) -> None:
@@ -79,12 +95,13 @@ def store(work: Work, session: Session) -> None:
     if frame.empty:
         return
     frame = _counted(session, frame, county)
-    frame["code"] = _codes(work, frame)
+    frame["code"] = _codes(work, frame, _in_force(session, county, work.options.grid_kind))
     frame = frame[report.stands(frame.index)]
     if frame.empty:
         return
     title = f"import of {work.options.source}"
-    same = _same_draft(session, county, title, frame)
+    grid_kind = work.options.grid_kind
+    same = _same_draft(session, county, title, frame, grid_kind)
     if same is not None:
         report.note(f"the same grids are draft edition {same} already")
         writing.count(report, writing.Outcome(0, 0, len(frame)))
@@ -95,7 +112,7 @@ def store(work: Work, session: Session) -> None:
     edition = service.save_draft(
         session, county, kept, title=title, author=work.options.actor,
         note=f"{report.file}: {counted(len(frame), 'ready-made grid')}",
-        rules={"targets": TARGETS, "source": work.options.source},
+        rules={"targets": TARGETS, "source": work.options.source}, kind=grid_kind,
     )  # fmt: skip
     if work.options.commit:
         report.note(
@@ -104,7 +121,7 @@ def store(work: Work, session: Session) -> None:
         )
     else:
         report.note("the grids would become a draft, which answers nothing until it is published")
-    for problem in service.check(session, edition, _now(session)):
+    for problem in check(session, edition, _now(session)):
         report.add("warned", problem.reason, problem.remedy, field="geometry")
     writing.count(report, writing.Outcome(len(frame), 0, 0))
 
@@ -151,6 +168,8 @@ def _with_units(work: Work, session: Session, county: str) -> pd.DataFrame:
     frame["unit"] = values.objects(found, frame.index)
     types = {row.code: row.area_type for row in rows}
     fallback = frame["unit"].map(types)
+    if work.options.grid_kind == "micro":  # of about 100 households in town
+        fallback = fallback.fillna("urban").replace("urban", "micro")
     frame["area_type"] = frame["area_type"].where(frame["area_type"].notna(), fallback)
     frame["area_type"] = frame["area_type"].fillna("urban")
     frame["target"] = frame["area_type"].map(TARGETS)
@@ -183,10 +202,23 @@ def _counted(session: Session, frame: pd.DataFrame, county: str) -> pd.DataFrame
     return frame
 
 
-def _codes(work: Work, frame: pd.DataFrame) -> pd.Series[Any]:
+def _in_force(session: Session, county: str, grid_kind: str) -> set[str]:
+    """Codes that grids of another kind have: a code means one grid."""
+    rows = execute(
+        session,
+        "SELECT s.code FROM grid_shapes AS s JOIN editions AS e ON e.id = s.edition_id "
+        "WHERE e.county_code = :county AND e.kind <> :kind AND e.status = 'active'",
+        county=county,
+        kind=grid_kind,
+    )
+    return {row.code for row in rows}
+
+
+def _codes(work: Work, frame: pd.DataFrame, elsewhere: set[str]) -> pd.Series[Any]:
     """Codes as given; short ones completed by the unit, missing ones numbered.
 
-    Numbers run west to east, then north to south, within a unit (rows of half a grid's height).
+    Those of `elsewhere` are not given anew. Numbers run west to east, then north to south, within a
+    unit (rows of half a grid's height).
     """
     codes = frame["code"].copy()
     short = codes.notna() & (codes.str.len() <= CODE_DIGITS)
@@ -216,7 +248,7 @@ def _codes(work: Work, frame: pd.DataFrame) -> pd.Series[Any]:
         # (2.4 of 5.4 s of CPU where this was measured), and few files need its numbering.
         from grids.redistricting.numbering import number_grids  # noqa: PLC0415
 
-        taken = set(codes.dropna())
+        taken = elsewhere | set(codes.dropna())
         lacking = frame[missing]
         centres = shapely.point_on_surface(np.array(list(lacking["geom"]), dtype=object))
         order = number_grids(gpd.GeoSeries(centres, crs=4326), list(lacking["unit"]), CODE_DIGITS)
@@ -235,13 +267,16 @@ def _codes(work: Work, frame: pd.DataFrame) -> pd.Series[Any]:
     return codes
 
 
-def _same_draft(session: Session, county: str, title: str, frame: pd.DataFrame) -> int | None:
+def _same_draft(
+    session: Session, county: str, title: str, frame: pd.DataFrame, grid_kind: str
+) -> int | None:
     """Number of a draft of the same source with the same grids; None when there is none."""
     drafts = execute(
         session,
         "SELECT id FROM editions WHERE area_code = :county AND title = :title AND status = 'draft' "
-        "ORDER BY id DESC",
+        "AND kind = :kind ORDER BY id DESC",
         county=county,
+        kind=grid_kind,
         title=title,
     ).all()
     shapes = shapely.to_wkb(np.array(list(frame["geom"]), dtype=object))

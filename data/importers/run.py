@@ -94,6 +94,7 @@ def run_import(
     strict: bool = False,
     update: bool = False,
     complete: bool = False,
+    grid_kind: str = "base",
     where: Sequence[str] = (),
     actor: str = "import",
     max_bytes: int = guards.MAX_BYTES,
@@ -113,7 +114,7 @@ def run_import(
         Field to column; ``{"category": "=crime"}`` gives every row the same text.
     defaults
         Field to the text that empty cells get.
-    county, parent, source, timezone, against, actor
+    county, parent, source, timezone, against, grid_kind, actor
         See `work.Options`; `source` is the file's name without its ending unless given.
     encoding
         Of text in CSV and Shapefiles; None finds out.
@@ -152,11 +153,12 @@ def run_import(
         raise BadInput("nothing can be written without a database", "Leave --commit out.")
     path = Path(path)
     _check_ways(KINDS[kind], update=update, complete=complete, is_filtered=bool(where))
+    grids.check_kind(grid_kind, kind)
     conditions = filters.parse(where)
     options = Options(
         crs=crs, county=county, parent=parent, source=source or _stem(path), timezone=timezone,
         against=against, defaults=dict(defaults or {}), actor=actor, update=update,
-        complete=complete, commit=commit,
+        complete=complete, grid_kind=grid_kind, commit=commit,
         secrets=database.settings.secrets_path if database is not None else None,
     )  # fmt: skip
     say = progress or _silent

@@ -56,6 +56,8 @@ class Options:
         The file corrects records that are there: only the fields it has, and nothing is added.
     complete
         The file has all records of its county and source: those it lacks are taken back.
+    grid_kind
+        What grids are: ``base``, ``micro`` or ``exclusive``.
     commit
         What passes is written; otherwise it is a dry run.
     secrets
@@ -72,6 +74,7 @@ class Options:
     actor: str = "import"
     update: bool = False
     complete: bool = False
+    grid_kind: str = "base"
     commit: bool = False
     secrets: Path | None = None
 

@@ -72,6 +72,18 @@ JOIN grid_shapes AS g USING (edition_id, grid_id)
 WHERE i.geom IS NOT NULL
     AND NOT ST_Covers(g.geom, i.geom);
 
+-- invariant: every incident's exclusive grid was in force over its place
+-- remedy: Look at the audit log of that incident
+SELECT format('incident %s does not lie in its exclusive grid %s', i.id, i.exclusive_grid_id)
+FROM incidents AS i
+WHERE i.exclusive_grid_id IS NOT NULL
+    AND NOT EXISTS (
+        SELECT FROM grid_shapes AS g
+        JOIN editions AS e ON e.id = g.edition_id
+        WHERE g.grid_id = i.exclusive_grid_id AND ST_Covers(g.geom, i.geom)
+            AND e.kind = 'exclusive' AND e.status <> 'draft' AND e.valid @> i.reported_at
+    );
+
 -- invariant: every incident's edition was in force at its report time
 -- remedy: Look at the audit log of that incident
 SELECT format('incident %s was reported at %s, outside edition %s', i.id, i.reported_at, e.id)

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from geoalchemy2 import Geometry
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from boundaries.models import Code, Edition
@@ -68,6 +68,7 @@ class Incident(Base):
     method: Mapped[str | None] = mapped_column(sa.Text)
     edition_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Edition.id))
     grid_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Grid.id))
+    exclusive_grid_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Grid.id))
     assignment_id: Mapped[int | None] = mapped_column(sa.ForeignKey(Assignment.id))
     person_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey(Person.id))
     reason: Mapped[str] = mapped_column(sa.Text)
@@ -77,8 +78,25 @@ class Incident(Base):
     reported_by: Mapped[uuid.UUID | None] = mapped_column(
         sa.Uuid, server_default=sa.text("wangge_account()")
     )
+    # Those it was sent to; written by the database.
+    department_ids: Mapped[list[int]] = mapped_column(
+        ARRAY(sa.BigInteger), server_default=sa.FetchedValue()
+    )
     state: Mapped[str] = mapped_column(sa.Text, server_default="reported")
     request_sha256: Mapped[str] = mapped_column(sa.Text)
+
+
+class IncidentDepartment(Base):
+    """A department that an incident was sent to, by its matter or by an event."""
+
+    __tablename__ = "incident_departments"
+    department_id: Mapped[int] = mapped_column(sa.ForeignKey("departments.id"), primary_key=True)
+    incident_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("incidents.id"), primary_key=True)
+    county_code: Mapped[str] = mapped_column(Code)
+    area_code: Mapped[str] = mapped_column(Code)
+    is_lead: Mapped[bool] = mapped_column(sa.Boolean)
+    event_id: Mapped[int | None] = mapped_column(sa.ForeignKey("incident_events.id"))
+    at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True))
 
 
 class IncidentEvent(Base):

@@ -19,7 +19,7 @@ from grids.incidents import addressed
 from grids.incidents.errors import IncidentNotFound, PlaceOutsideArea
 from grids.incidents.models import Incident, IncidentEvent
 from grids.incidents.responsibility import answer
-from grids.incidents.service import REVIEWED, given_to
+from grids.incidents.service import REVIEWED
 
 if TYPE_CHECKING:
     import uuid
@@ -127,7 +127,7 @@ def place(
                 field="lon, lat",
             )
         )
-    first = given_to(found)
+    first = found.given
     reason = first.reason if first else found.reason
     session.execute(
         sa.update(Incident)
@@ -141,6 +141,7 @@ def place(
             method=method,
             edition_id=found.edition.id if found.edition else None,
             grid_id=found.grid.grid_id if found.grid else None,
+            exclusive_grid_id=found.exclusive.grid_id if found.exclusive else None,
             assignment_id=first.assignment_id if first else None,
             person_id=first.person_id if first else None,
             reason=reason,

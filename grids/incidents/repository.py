@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from boundaries.access import EVERYWHERE, Scope
 from gis.errors import BadInput, Problem
-from grids.incidents.models import Incident, IncidentCategory, IncidentEvent
+from grids.incidents.models import Incident, IncidentCategory, IncidentDepartment, IncidentEvent
 from grids.models import GridShape
 from grids.people.models import Assignment, Person
 
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which incidents are meant; None and empty mean all."""
+    """Which incidents are meant; None and empty mean all.
+
+    ``only_sent``: the caller sees those sent to its departments and its own reports alone. The
+    policies say so already; said here, they are looked up instead of read through.
+    """
 
     start: datetime | None = None
     end: datetime | None = None
@@ -33,11 +37,14 @@ class Filter:
     bbox: tuple[float, float, float, float] | None = None
     review: bool | None = None
     scope: Scope = EVERYWHERE
+    only_sent: bool = False
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
         """As SQL conditions on ``incidents``."""
         found: list[sa.ColumnElement[bool]] = []
-        if self.scope != EVERYWHERE:
+        if self.only_sent:
+            found.append(Incident.id.in_(_sent_or_own()))
+        elif self.scope != EVERYWHERE:
             found.append(self._seen())
         if self.start is not None:
             found.append(Incident.reported_at >= self.start)
@@ -57,6 +64,16 @@ class Filter:
             self.scope.condition(Incident.area_code),
             Incident.reported_by == sa.func.wangge_account(),
         )
+
+
+def _sent_or_own() -> sa.CompoundSelect[Any]:
+    """Ids of what was sent to the caller's departments, and of what it reported itself."""
+    return sa.union(
+        sa.select(IncidentDepartment.incident_id).where(
+            IncidentDepartment.department_id == sa.any_(sa.func.wangge_departments())
+        ),
+        sa.select(Incident.id).where(Incident.reported_by == sa.func.wangge_account()),
+    )
 
 
 @dataclass(frozen=True, slots=True)

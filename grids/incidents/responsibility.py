@@ -18,6 +18,7 @@ from boundaries.repository import covers, point, units_by_code
 from boundaries.service import chain
 from gis.crs import from_wgs84_geometry, metric_crs, parse_name, to_wgs84
 from gis.errors import BadInput, Problem
+from grids.locating.facts import GridFacts
 from grids.models import GridShape
 from grids.people.answering import answering, concerned, explained, tell_people
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from boundaries.access import Scope
     from boundaries.border import Across
     from boundaries.models import AdminUnit
-    from grids.locating.facts import EditionFacts, GridFacts, UnitFacts
+    from grids.locating.facts import EditionFacts, UnitFacts
     from grids.people.answering import Duties, Responsible
     from grids.people.roster import Department
 
@@ -121,6 +122,12 @@ class Answer:
     across: Across | None = None
 
     @property
+    def given(self) -> Responsible | None:
+        """Whom an incident there is given to: heads, leaders and departments are told only."""
+        own = {each.grid_id for each in (self.exclusive, self.grid) if each is not None}
+        return next((each for each in self.responsible if each.grid_id in own), None)
+
+    @property
     def ask_back(self) -> bool:
         """Whether the position is too vague to send one worker without asking."""
         return self.confidence is not None and self.confidence < ASK_BACK_BELOW
@@ -188,18 +195,15 @@ def answer(
     covering = session.execute(
         sa.select(found, Edition)
         .join(Edition, Edition.id == found.edition_id)
-        .where(Edition.status != "draft", Edition.valid.contains(at))
+        .where(Edition.kind == "base", Edition.status != "draft", Edition.valid.contains(at))
         .order_by(found.code)
-    ).all()
-    kinds: dict[str, tuple[GridShape, Edition]] = {}
-    for each, its_edition in covering:
-        kinds.setdefault(its_edition.kind, (each, its_edition))
-    if "base" not in kinds:
+        .limit(1)
+    ).first()
+    if covering is None:
         return _outside(session, lon, lat, at, accuracy_m, scope=scope)
-    shape, edition = kinds["base"]
-    micro, exclusive = (
-        kinds[kind][0] if kind in kinds else None for kind in ("micro", "exclusive")
-    )
+    shape, edition = covering
+    over = _over(session, lon, lat, at)
+    micro, exclusive = over.get("micro"), over.get("exclusive")
     place: dict[str, Any] = {
         "grid": shape.grid_id, "unit": shape.unit_code, "at": at, "matter": matter,
         "exclusive": exclusive.grid_id if exclusive else None,
@@ -233,6 +237,21 @@ def answer(
         departments=concerned(session, shape.unit_code, matter, at),
         duties=explained(session, **place) if explain else None,
     )
+
+
+def _over(session: Session, lon: float, lat: float, at: datetime) -> dict[str, GridFacts]:
+    """The micro and the exclusive grid at a place in a grid that the caller sees, by kind."""
+    rows = session.execute(
+        sa.text("SELECT * FROM wangge_over(ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), :at)"),
+        {"lon": lon, "lat": lat, "at": at},
+    )
+    return {
+        row.kind: GridFacts(
+            row.grid_id, row.code, row.name, row.unit_code, row.county_code, row.area_type,
+            row.households, row.target, row.deviation,
+        )
+        for row in rows
+    }  # fmt: skip
 
 
 def _distance_m(shape: Any, lon: float, lat: float) -> sa.Function[float]:

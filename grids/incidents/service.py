@@ -23,17 +23,8 @@ from gis.crs import parse_crs
 from gis.errors import BadInput, Problem
 from grids.incidents import addressed
 from grids.incidents.categories import check_category
-from grids.incidents.errors import (
-    IncidentConflict,
-    IncidentNotFound,
-    PlaceOutsideArea,
-    StepNotAllowed,
-)
-from grids.incidents.models import (
-    Incident,
-    IncidentEvent,
-    IncidentTransition,
-)
+from grids.incidents.errors import IncidentConflict, PlaceOutsideArea
+from grids.incidents.models import Incident, IncidentEvent
 from grids.incidents.responsibility import Answer, answer, position
 
 if TYPE_CHECKING:
@@ -41,7 +32,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from grids.people.answering import Responsible
 
 # An incident without a client's id gets one from its source, the same at every import.
 NAMESPACE: Final = uuid.UUID("6c1c1a52-5a0e-5b43-9f4e-0d5f8c0f7a11")
@@ -182,7 +172,7 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
             "the place lies outside the area of this account, so nothing was stored: check the "
             "coordinates, or hand it to the centre of that area"
         )
-    first = given_to(found)
+    first = found.given if found is not None else None
     reason = first.reason if first else (found.reason if found else "no_place")
     review = "outside" if reason == "across_border" else reason
     county_code = _county(session, report, found, reported_at)
@@ -207,6 +197,7 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
             method=None if lon is None else report.method,
             edition_id=found.edition.id if found and found.edition else None,
             grid_id=found.grid.grid_id if found and found.grid else None,
+            exclusive_grid_id=found.exclusive.grid_id if found and found.exclusive else None,
             assignment_id=first.assignment_id if first else None,
             person_id=first.person_id if first else None,
             reason=reason,
@@ -246,14 +237,6 @@ def record(session: Session, report: Report, *, actor: str, scope: Scope = EVERY
     )
     session.flush()
     return Stored(incident, found, is_new=True)
-
-
-def given_to(found: Answer | None) -> Responsible | None:
-    """Whoever answers for the grid itself: heads and departments are told, not given the case."""
-    if found is None or found.grid is None:
-        return None
-    grid_id = found.grid.grid_id
-    return next((each for each in found.responsible if each.grid_id == grid_id), None)
 
 
 def _replayed(earlier: Incident | None, report: Report) -> Stored:
@@ -343,63 +326,6 @@ def _county(session: Session, report: Report, found: Answer | None, at: datetime
             field="county_code",
         )
     )
-
-
-def step(
-    session: Session,
-    incident_id: uuid.UUID,
-    to_state: str,
-    *,
-    actor: str,
-    at: datetime | None = None,
-    note: str = "",
-) -> Incident:
-    """Move an incident one step on.
-
-    Raises
-    ------
-    IncidentNotFound
-        No such incident.
-    StepNotAllowed
-        The state machine has no step from its present state to that one.
-    """
-    incident = session.get(Incident, incident_id, with_for_update=True)
-    if incident is None:
-        raise IncidentNotFound(f"there is no incident {incident_id}")
-    allowed = session.scalars(
-        sa.select(IncidentTransition.to_state)
-        .where(IncidentTransition.from_state == incident.state)
-        .order_by(IncidentTransition.to_state)
-    ).all()
-    if to_state not in allowed:
-        raise StepNotAllowed(
-            f"an incident that is {incident.state} cannot become {to_state}; "
-            f"it can become: {', '.join(allowed) or 'nothing'}"
-        )
-    session.add(
-        IncidentEvent(
-            incident_id=incident.id,
-            county_code=incident.county_code,
-            at=at or datetime.now(UTC),
-            actor=actor,
-            kind="state",
-            from_state=incident.state,
-            to_state=to_state,
-            note=note,
-        )
-    )
-    audit.record(
-        session,
-        actor=actor,
-        action="incident.step",
-        object_kind="incident",
-        object_id=incident.id,
-        county_code=incident.county_code,
-        to_state=to_state,
-    )
-    session.flush()
-    session.refresh(incident)
-    return incident
 
 
 def record_many(session: Session, frame: pd.DataFrame, *, actor: str) -> Recorded:

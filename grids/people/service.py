@@ -287,7 +287,7 @@ def unassigned(session: Session, at: datetime) -> Sequence[GridShape]:
         sa.select(GridShape)
         .join(Edition, Edition.id == GridShape.edition_id)
         .where(
-            Edition.kind == "base",
+            Edition.kind.in_(("base", "exclusive")),
             Edition.status != "draft",
             Edition.valid.contains(at),
             ~sa.exists().where(

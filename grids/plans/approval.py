@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from boundaries import editions
 from gis.errors import Conflict, Forbidden, Problem
 from grids import service
+from grids.checking import check
 from grids.errors import TilingBroken
 from grids.plans.changes import plan_for_change, step
 from grids.plans.errors import PlanNotFound
@@ -38,7 +39,7 @@ def submit(session: Session, edition_id: int, *, author: str, at: datetime) -> P
         Ground has no grid, or the grids do not tile the area; all breaches are named.
     """
     plan = plan_for_change(session, edition_id)
-    problems = service.check(session, editions.get(session, edition_id), at)
+    problems = check(session, editions.get(session, edition_id), at)
     if plan.unassigned:
         problems.insert(
             0,

@@ -119,9 +119,18 @@ def branch(session: Session, edition_id: int, *, title: str, author: str) -> Pla
     Raises
     ------
     MoveRefused
-        There are no buildings to draw cells of.
+        There are no buildings to draw cells of, or it is one of micro or exclusive grids.
     """
     edition = editions.get(session, edition_id)
+    if edition.kind != "base":
+        raise MoveRefused(
+            Problem(
+                f"edition {edition_id} is one of {edition.kind} grids, which are not drawn here",
+                "Change the file and import it: wangge import grids FILE "
+                f"--grid-kind {edition.kind} --commit",
+                field="edition",
+            )
+        )
     copy = Edition(
         area_code=edition.area_code,
         kind=edition.kind,

@@ -15,6 +15,7 @@ what an answer shows is found by looking for marks in its bytes, whatever its fo
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import uuid
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ from gis.database import execute
 from grids import service as editions
 from grids.incidents import reporters
 from grids.incidents import service as incidents
+from grids.people import duty
 from grids.people import service as people
 from tests import factories
 from tests.access.planned import (
@@ -126,6 +128,8 @@ class Row:
     by: str | None = None
     at: datetime | None = None
     category: str | None = None
+    sent: str | None = None
+    """County whose department it was sent to."""
     is_in_row: bool = True
     """Whether it lies in the row of villages, or beside it."""
 
@@ -137,12 +141,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An account of the test: a role in an area; ``person`` is the code of its worker's grid."""
+    """An account of the test: a role in an area; ``person`` is the code of its worker's grid.
+
+    That of a department is an officer of the department of the county ``office``.
+    """
 
     role: str
     area: str
     person: str | None = None
     also: tuple[str, ...] = ()
+    office: str | None = None
 
     @property
     def login(self) -> str:
@@ -150,11 +158,21 @@ class Caller:
         return f"{self.role}.{self.area or 'all'}".replace("_", "-")
 
 
-CALLERS: Final = tuple(
-    Caller(role, area, WORKS_IN[area] if role == "grid_worker" else None)
-    for role in ROLES
-    for area in AREAS
-)
+# Whose officers accounts of departments are. The last one's lies outside its account's area.
+OFFICES: Final = {area: area[:6] or A for area in AREAS} | {PROVINCE: B, B11: A}
+
+
+def _caller(role: str, area: str) -> Caller:
+    match role:
+        case "grid_worker":
+            return Caller(role, area, WORKS_IN[area])
+        case "department":
+            return Caller(role, area, f"officer {area}", office=OFFICES[area])
+        case _:
+            return Caller(role, area)
+
+
+CALLERS: Final = tuple(_caller(role, area) for role in ROLES for area in AREAS)
 # Who reported something: the last one has moved from B11 to A11 since.
 REPORTED: Final = {
     "resident.990121101001": GRIDS[0],
@@ -303,7 +321,7 @@ def _draft(session: Session, place: Place, county: str) -> None:
         place.add(Row("identity", code, (county,)), table="grids", key=grid)
         place.add(Row("cell", code, (code[:12],)), table="cells", key=grid)
     place.ids["plan", county] = draft.id
-    duty_rows(
+    place.ids["department", county] = duty_rows(
         session, county, lambda kind, table: place.add(Row(kind, county, (county,)), table=table)
     )
     place.ids["edition", county] = lineage_rows(
@@ -418,7 +436,25 @@ def _patrols(session: Session, place: Place, workers: dict[str, uuid.UUID]) -> N
         )  # fmt: skip
 
 
+def _officers(session: Session, place: Place) -> dict[str, uuid.UUID]:
+    """An officer for each account of a department, by the key of its person."""
+    officers = {}
+    for caller in CALLERS:
+        if caller.office is None or caller.person is None:
+            continue
+        row = Row("person", caller.person, (caller.office,), person=caller.person)
+        person = people.add(session, word(*row.mark), county_code=caller.office, actor="test")
+        place.add(row, person.id, table="persons", key=person.id)
+        row = Row("assignment", caller.person, (caller.office,), person=caller.person)
+        mark = place.add(row, table="assignments")
+        office = duty.department(session, place.ids["department", caller.office])
+        duty.link(session, person, role="officer", department=office, actor=mark, since=SINCE)
+        officers[caller.person] = person.id
+    return officers
+
+
 def _accounts(session: Session, place: Place, workers: dict[str, uuid.UUID]) -> None:
+    workers = workers | _officers(session, place)
     for caller in CALLERS:
         areas = (caller.area,)
         row = Row("account", caller.login, areas, person=caller.person, by=caller.login)
@@ -496,11 +532,11 @@ def _incidents(session: Session, place: Place, keyring: Keyring) -> None:
     ]  # fmt: skip
     for number, each in enumerate(wanted):
         at = SINCE + timedelta(days=30, hours=number)
-        row = replace(each, at=at)
+        row = replace(each, at=at, sent=row_county(each) if number % 3 == 0 else None)
         sent = report(row)
         place.add(row, sent["id"], table="incidents", key=sent["id"])
-        said = Row("said", row.key, row.areas, grid=row.grid, person=row.person, by=row.by)
-        place.add(said)
+        same = {"grid": row.grid, "person": row.person, "by": row.by, "sent": row.sent}
+        place.add(Row("said", row.key, row.areas, **same))
         given = {("x" if k == "lon" else "y" if k == "lat" else k): v for k, v in sent.items()}
         given |= {"id": uuid.UUID(sent["id"]), "reported_at": at}
         # Whoever is let in is the one who reports.
@@ -510,18 +546,28 @@ def _incidents(session: Session, place: Place, keyring: Keyring) -> None:
         execute(session, "SELECT set_config('wangge.account', '', true)")
         execute(
             session,
-            "INSERT INTO incident_events (incident_id, county_code, at, actor, kind, note) "
-            "VALUES (:id, :county, :at, 'test', 'note', :mark)",
+            "INSERT INTO incident_events (incident_id, county_code, at, actor, kind, note, data) "
+            "VALUES (:id, :county, :at, 'test', 'note', :mark, CAST(:data AS jsonb))",
             id=sent["id"], county=row.areas[0][:6], at=at, mark=word("said", row.key),
+            data=json.dumps({"departments": {"lead": place.ids["department", row.sent]}}
+                            if row.sent else {}),
         )  # fmt: skip
-        for table, kind in (("incident_events", "event"), ("reporters", "reporter")):
-            same = Row(kind, row.key, row.areas, grid=row.grid, person=row.person, by=row.by)
-            place.add(same, table=table, key=sent["id"])
+        tables = {"incident_events": "event", "reporters": "reporter"}
+        if row.sent:
+            tables["incident_departments"] = "sending"
+        for table, kind in tables.items():
+            place.add(Row(kind, row.key, row.areas, **same), table=table, key=sent["id"])
         if row.span is None:
             # It came with an address: what it may be is asked.
-            place.add(replace(said, kind="asked"), table="address_reviews", key=sent["address"])
+            asked = Row("asked", row.key, row.areas, **same)
+            place.add(asked, table="address_reviews", key=sent["address"])
         who = reporters.Identity(name=word("reporter", row.key), phone=None)
         reporters.keep(session, stored.incident, who, keyring=keyring)
+
+
+def row_county(row: Row) -> str:
+    """The county that a row is kept under."""
+    return row.areas[0][:6]
 
 
 def overlapping(rows: Iterable[Row], west: float, east: float) -> list[Row]:

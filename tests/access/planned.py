@@ -78,8 +78,8 @@ def lineage_rows(session: Session, county: str, draft: int, add: Callable[[str],
     return edition
 
 
-def duty_rows(session: Session, county: str, add: Callable[[str, str], str]) -> None:
-    """A department with a matter, and an emergency that is over, each with a mark."""
+def duty_rows(session: Session, county: str, add: Callable[[str, str], str]) -> object:
+    """A department with a matter, and an emergency that is over, marked; the department's id."""
     values = {"county": county, "name": add("department", "departments")}
     session.execute(
         sa.text(
@@ -102,6 +102,9 @@ def duty_rows(session: Session, county: str, add: Callable[[str, str], str]) -> 
             "(:county, :county, '[2020-01-01, 2020-01-02)', :mark, 'test')"
         ),
         {"county": county, "mark": add("duty mode", "duty_modes")},
+    )
+    return session.scalar(
+        sa.text("SELECT id FROM departments WHERE name = :name"), {"name": values["name"]}
     )
 
 

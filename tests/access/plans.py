@@ -78,6 +78,33 @@ def _lineage(place: Place, caller: Caller) -> Iterator[Question]:
         yield Question(door, "GET", where, 200, marks_of(rows))
 
 
+EDITIONS: Final = "/api/v1/editions"
+
+
+def _editions(place: Place, caller: Caller) -> Iterator[Question]:
+    rows = [
+        row for kind in ("edition", "draft edition") for row in rules.visible(place, caller, kind)
+    ]
+    yield Question(f"GET:{EDITIONS}", "GET", EDITIONS, 200, marks_of(rows))
+
+
+def _breaches(place: Place, caller: Caller) -> Iterator[Question]:
+    for edition in place.rows["edition"]:
+        if not rules.sees(caller, edition):
+            where = f"{EDITIONS}/{place.ids['edition', edition.key]}/breaches"
+            yield Question(f"GET:{EDITIONS}/{{id}}/breaches", "GET", where, 404)
+
+
+def _in_force(path: str) -> Callable[..., Iterator[Question]]:
+    def make(place: Place, caller: Caller) -> Iterator[Question]:
+        for edition in place.rows["edition"]:
+            if not rules.sees(caller, edition):
+                where = f"{EDITIONS}/{place.ids['edition', edition.key]}{path}"
+                yield Question(f"POST:{EDITIONS}/{{id}}{path}", "POST", where, 404, body=b"{}")
+
+    return make
+
+
 def _hidden(place: Place, caller: Caller) -> list[str]:
     """Counties whose plan the caller does not see."""
     return [row.key for row in place.rows["plan"] if not rules.sees(caller, row)]
@@ -124,6 +151,10 @@ MAKERS: Final = {
     f"GET:{API}": _list,
     f"POST:{API}": _begin,
     "GET:/api/v1/editions/{id}/lineage": _lineage,
+    f"GET:{EDITIONS}": _editions,
+    f"GET:{EDITIONS}/{{id}}/breaches": _breaches,
+    f"POST:{EDITIONS}/{{id}}/publish": _in_force("/publish"),
+    f"POST:{EDITIONS}/{{id}}/rollback": _in_force("/rollback"),
     f"POST:{API}/drawings": _draw,
     f"POST:{API}/{{id}}/comments/{{id}}/close": _close,
     **{f"GET:{API}/{{id}}{path}": _read(path) for path in SHOWN},

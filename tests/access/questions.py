@@ -128,6 +128,27 @@ def _incident(place: Place, caller: Caller) -> Iterator[Question]:
     yield Question(door, "GET", f"/api/v1/incidents/{uuid.uuid4()}", 404)
 
 
+def _duplicates(place: Place, caller: Caller) -> Iterator[Question]:
+    """Of each incident, those of the same grid: nothing else is near it."""
+    door = "GET:/api/v1/incidents/{id}/duplicates"
+    seen = rules.visible(place, caller, "incident")
+    for row in _asked(place):
+        path = f"/api/v1/incidents/{report(row)['id']}/duplicates"
+        if row not in seen:
+            yield Question(door, "GET", path, 404, look=_same_as_unknown(report(row)["id"]))
+            continue
+        near = {each.mark for each in seen if row.grid and each.grid == row.grid}
+        yield Question(door, "GET", path, 200, frozenset(near), query="threshold=0")
+
+
+def _repeats(_place: Place, _caller: Caller) -> Iterator[Question]:
+    """None has two at one address: whatever the caller sees, nothing may come together."""
+    door, path = "GET:/api/v1/incidents/repeats", "/api/v1/incidents/repeats"
+    for by in ("address", "building", "place"):
+        query = f"by={by}&fewest=2&start=2026-01-01&end=2026-12-31"
+        yield Question(door, "GET", path, 200, query=query)
+
+
 def _asked(place: Place) -> list[Row]:
     """Incidents asked for by id: of each target, of a county, and those that accounts reported."""
     grids = {target + "001" for target in TARGETS}
@@ -443,6 +464,8 @@ MAKERS: Final = {
     "GET:/api/v1/incidents": _incidents,
     "POST:/api/v1/incidents": _report,
     "GET:/api/v1/incidents/{id}": _incident,
+    "GET:/api/v1/incidents/{id}/duplicates": _duplicates,
+    "GET:/api/v1/incidents/repeats": _repeats,
     "POST:/api/v1/incidents/{id}/events": _step,
     "GET:/api/v1/gridmaps": _gridmaps("GET:/api/v1/gridmaps"),
     "GET:/api/v1/gridmaps.geojson": _gridmaps("GET:/api/v1/gridmaps.geojson"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 #   in      rows of its own subtree of units
 #   around  the same, and those of a unit that its own lies in (an edition is the whole county's)
 #   grid    rows of its own subtree that belong to the grids it works in
+#   sent    rows of its own subtree that were sent to the department its person is an officer of
 #   own     only what is its own: what it reported itself, its own account
 #   all     all
 #   -       none
@@ -49,7 +50,7 @@ house number   -        in          in        in       in         in         in 
 address name   -        in          in        in       in         in         in      in            in      in         -            -              -
 address alias  -        in          in        in       in         in         -       -             -       in         -            -              -
 address review -        in          in        in       in         in         -       -             -       -          -            -              -
-asked          -        grid        in        in       in         in         -       -             -       -          -            -              -
+asked          -        grid        in        in       sent       in         -       -             -       -          -            -              -
 person         -        in          in        in       in         in         in      in            in      in         -            -              -
 assignment     -        in          in        in       in         in         in      in            in      in         -            -              -
 leave          -        in          in        in       in         in         in      in            in      in         -            -              -
@@ -58,9 +59,10 @@ route          -        -           -         -        -          in         -  
 checkpoint     -        -           -         -        -          in         -       in            -       -          -            -              -
 patrol         -        own         -         -        -          in         -       in            -       -          -            -              -
 fix            -        own         -         -        -          -          -       in            -       -          -            -              -
-incident       own      grid        in        in       in         in         own     own           in      own        own          own            own
-event          own      grid        in        in       in         in         own     own           in      own        own          own            own
-said           own      grid        in        in       in         in         own     own           own     own        own          own            own
+incident       own      grid        in        in       sent       in         own     own           in      own        own          own            own
+event          own      grid        in        in       sent       in         own     own           in      own        own          own            own
+said           own      grid        in        in       sent       in         own     own           own     own        own          own            own
+sending        -        -           in        in       sent       in         -       -             in      -          -            -              -
 reporter       -        -           -         -        -          in         -       -             -       -          -            -              -
 sign           -        -           in          in       -          in         -       -             -       -          -            -              -
 account        own      own         own       own      own        own        own     own           own     own        in           in             own
@@ -123,12 +125,18 @@ GET:/api/v1/attention/backtest              -        -           yes       yes  
 GET:/attention/backtest                     -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/incidents                       yes      yes         yes       yes      yes        yes        -       -             yes     yes        -            -              -
 POST:/api/v1/incidents                      yes      yes         yes       yes      yes        yes        -       -             -       yes        -            -              -
+GET:/api/v1/incidents/repeats               -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 GET:/api/v1/incidents/{id}                  yes      yes         yes       yes      yes        yes        -       -             yes     yes        -            -              -
+GET:/api/v1/incidents/{id}/duplicates       -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 POST:/api/v1/incidents/{id}/events          -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 POST:/api/v1/incidents/{id}/reporter/reveal -        -           -         -        -          yes        -       -             -       -          -            -              -
 GET:/api/v1/keys                            -        -           -         -        -          -          -       -             -       -          -            yes            -
 POST:/api/v1/keys                           -        -           -         -        -          -          -       -             -       -          -            yes            -
 DELETE:/api/v1/keys/{id}                    -        -           -         -        -          -          -       -             -       -          -            yes            -
+GET:/api/v1/editions                        -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
+GET:/api/v1/editions/{id}/breaches          -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/editions/{id}/publish          -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/editions/{id}/rollback         -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/editions/{id}/lineage           -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/locate                          -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 POST:/api/v1/locate                         -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
@@ -235,6 +243,7 @@ TABLES: Final = {
     "track_fixes": "patrol_id",
     "incidents": "id",
     "incident_events": "incident_id",
+    "incident_departments": "incident_id",
     "reporters": "incident_id",
     "signs": "place_name",
     "accounts": "id",
@@ -299,8 +308,11 @@ def sees(caller: Caller, row: Row) -> bool:
             return inside
         case "around":
             return inside or any(area.startswith(row.areas) for area in areas)
-        case "grid":
-            return inside and row.person is not None and row.person == caller.person
+        case "sent" | "grid" as word:
+            has, wanted = (
+                (row.sent, caller.office) if word == "sent" else (row.person, caller.person)
+            )
+            return inside and has is not None and has == wanted
         case _:
             return False
 

@@ -71,10 +71,15 @@ ELSEWHERE = set(changes.LOGGED) - set(LOGGED) | {
     # What strangers send by a sign, and the poster of one, name nobody: test_signs.
     "POST /api/v1/intake", "POST /api/v1/intake/sign", "POST /api/v1/intake/receipt",
     "GET /api/v1/signs/{sign_code}/poster.pdf",
-    "GET /api/v1/editions/{edition_id}/lineage",
     # Counts that need weeks of reports: test_hotspots.
     "GET /api/v1/attention", "GET /api/v1/attention.geojson", "GET /api/v1/attention/backtest",
     "GET /attention/backtest",
+    # Which may be one, and where they come again: test_incident_duplicates.
+    "GET /api/v1/incidents/repeats", "GET /api/v1/incidents/{incident_id}/duplicates",
+    # Editions name nobody but in what is left to do: test_editions.
+    "GET /api/v1/editions", "GET /api/v1/editions/{edition_id}/lineage",
+    "GET /api/v1/editions/{edition_id}/breaches",
+    "POST /api/v1/editions/{edition_id}/publish", "POST /api/v1/editions/{edition_id}/rollback",
     # Reviews of addresses, and what people said of them: test_addresses.
     "POST /api/v1/addresses/search", "GET /api/v1/addresses/reverse",
     "GET /api/v1/addresses/reviews", "GET /api/v1/addresses/reviews/{review_id}",

@@ -112,6 +112,10 @@ INSERT INTO departments (county_code, area_code, name, source, external_id)
     VALUES ('990121', '990121', 'd', 't', 'd');
 INSERT INTO department_matters (department_id, category, county_code, area_code, author)
     SELECT id, 'tourism', county_code, area_code, 't' FROM departments;
+INSERT INTO incident_events (incident_id, county_code, at, actor, kind, data)
+    SELECT i.id, i.county_code, now(), 't', 'note',
+        jsonb_build_object('departments', jsonb_build_object('lead', d.id))
+    FROM incidents AS i, departments AS d;
 INSERT INTO duty_modes (county_code, area_code, valid, reason, author)
     VALUES ('990121', '990121', '[2020-01-01, 2020-01-02)', 'r', 't');
 INSERT INTO grid_lineage (edition_id, before_id, predecessor, successor, county_code, unit_code,

@@ -14,6 +14,7 @@ from shapely import box
 from data import check
 from grids import service
 from grids.incidents import service as incidents
+from grids.incidents import steps
 from grids.redistricting import draw
 from tests import conftest, factories
 
@@ -62,7 +63,7 @@ def county(test_cluster: Cluster, template: str) -> Iterator[Database]:
                 incidents.Report(id=NUMBER, category="other", source="s", x=lon, y=lat),
                 actor="t",
             )
-            incidents.step(session, NUMBER, "accepted", actor="t")
+            steps.step(session, NUMBER, "accepted", actor="t")
             for place in range(4):
                 lon, lat = factories.middle(place)
                 session.execute(
@@ -207,12 +208,12 @@ def test_empty_database_breaks_nothing(database: Database) -> None:
             "constraint later of persons is not validated",
         ),
         (
-            "the base grids of every edition in force tile its area",
+            "the grids of every edition in force keep the rules of their kind",
             "DELETE FROM grid_shapes WHERE code = '990121101002002'",
             "gap in unit 990121101002",
         ),
         (
-            "the base grids of every edition in force tile its area",
+            "the grids of every edition in force keep the rules of their kind",
             GRID_OVER_GRID,
             "990121101001001",
         ),

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from boundaries.access import Credential, enter
 from data import check, retention
 from gis.secrets import Keyring
-from grids.incidents import reporters, service
+from grids.incidents import reporters, service, steps
 from grids.people import personal
 from grids.people import service as people
 from grids.people.models import Person
@@ -48,7 +48,7 @@ def report(database: Database, *, closed: bool) -> uuid.UUID:
             session, stored.incident, reporters.Identity("王", "13900000000"), keyring=keyring
         )
         if closed:
-            service.step(session, stored.incident.id, "closed", actor="test", note="王家说好了")
+            steps.step(session, stored.incident.id, "closed", actor="test", note="王家说好了")
         return stored.incident.id
 
 

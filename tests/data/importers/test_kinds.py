@@ -18,7 +18,7 @@ from gis.crs import from_wgs84
 from gis.database import Database, execute
 from gis.errors import BadInput
 from grids.addresses import gazetteer
-from grids.incidents import service as incidents
+from grids.incidents import steps
 from grids.people import service as people
 from tests.data.importers.conftest import COUNTY, SQUARES, VILLAGES, Writer
 
@@ -325,6 +325,29 @@ def test_gaps_overlaps_and_parts_of_grids_are_reported(drawn: Writer, place: Dat
     assert _rows(place, "SELECT count(*) FROM editions") == [(0,)]
 
 
+def test_grids_of_another_kind_keep_to_its_rules(grids: Database, drawn: Writer) -> None:
+    """A school over two base grids, without a code: numbered past those in force."""
+    path = drawn(
+        "school.parquet", [shapely.box(110.001, 40.001, 110.007, 40.004)], {"name": ["校"]}
+    )
+    report = run_import("grids", path, database=grids, commit=True, grid_kind="exclusive")
+    assert report.counts_by_group("warned") == {}
+    again = run_import("grids", path, database=grids, commit=True, grid_kind="exclusive")
+    assert again.kept == report.kept == 1
+    assert _rows(
+        grids,
+        "SELECT s.code, e.kind, g.kind FROM grid_shapes AS s JOIN editions AS e "
+        "ON e.id = s.edition_id JOIN grids AS g ON g.id = s.grid_id WHERE e.kind <> 'base'",
+    ) == [(f"{VILLAGES[0]}003", "exclusive", "exclusive")]
+    wide = run_import("grids", path, database=grids, grid_kind="micro")
+    assert "crosses the border of base grid" in " ".join(wide.counts_by_group("warned"))
+    for kind, grid_kind, says in (
+        ("grids", "round", "no grids of kind"), ("units", "micro", "units are no grids"),
+    ):  # fmt: skip
+        with pytest.raises(BadInput, match=says):
+            run_import(kind, path, database=grids, grid_kind=grid_kind)
+
+
 def test_units_sent_as_grids_are_rejected(place: Database, drawn: Writer) -> None:
     # Their codes are those of units, with no number of a grid.
     path = drawn("u.parquet", SQUARES, {"code": VILLAGES, "name": ["东村", "西村"]})
@@ -464,7 +487,7 @@ def test_an_incident_closed_since_is_closed_by_the_next_file(csv: Writer, place:
     run_import("incidents", csv("i.csv", rows.format("")), database=place, commit=True)
     with place.transaction() as session:
         (number,) = session.scalars(sa.text("SELECT id FROM incidents WHERE external_id = '3'"))
-        incidents.step(session, number, "handling", actor="t")
+        steps.step(session, number, "handling", actor="t")
     report = run_import("incidents", csv("i.csv", rows.format("2024-03-07 18:00")), database=place)
     (warned,) = report.counts_by_group("warned")
     assert "its steps here do not lead there" in warned

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.incidents import service
+from grids.incidents import service, steps
 from grids.people import service as people
 from grids.people.models import Person
 from tests import conftest, factories
@@ -212,7 +212,7 @@ class TestClosedSince:
     def step(self, session: Session, *states: str, at: datetime = AT) -> None:
         (number,) = session.scalars(sa.text("SELECT id FROM incidents WHERE external_id = '1'"))
         for state in states:
-            service.step(session, number, state, actor="t", at=at)
+            steps.step(session, number, state, actor="t", at=at)
 
     def steps(self, session: Session) -> list[tuple[Any, ...]]:
         rows = session.execute(

@@ -14,7 +14,7 @@ from data import retention
 from gis.database import execute
 from gis.errors import BadInput
 from grids import service
-from grids.incidents import relocating
+from grids.incidents import relocating, steps
 from grids.incidents import service as incidents
 from grids.incidents.relocating import NotInForce, Outcome, Wanted, relocate
 from grids.people import service as people
@@ -161,7 +161,7 @@ def test_of_what_is_over_nobody_is_in_charge(
     database: Database, county: factories.County, tmp_path: Path
 ) -> None:
     with database.transaction() as session:
-        incidents.step(session, factories.uuid_of(2), "closed", actor="t")
+        steps.step(session, factories.uuid_of(2), "closed", actor="t")
     assert run(database, tmp_path, Wanted(open_only=True)).looked_at == 4
     done = commit(database, tmp_path)
     assert (done.moved.total(), done.moved_open.total()) == (1, 0)
@@ -210,7 +210,7 @@ def test_the_anonymous_keep_what_is_known_and_time_goes_on(
     database: Database, county: factories.County, tmp_path: Path
 ) -> None:
     with database.transaction() as session:
-        incidents.step(session, factories.uuid_of(2), "closed", actor="t")
+        steps.step(session, factories.uuid_of(2), "closed", actor="t")
     commit(database, tmp_path)
     with database.transaction() as session:
         execute(session, "ALTER TABLE incident_events DISABLE TRIGGER incident_events_append_only")

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from geoalchemy2.shape import to_shape
 
 from grids import service
+from grids.checking import check
 from grids.plans import changes, history, kinds, locks
 from grids.plans.errors import GridLocked, MoveRefused, PlanConflict
 from grids.plans.members import members, pieces
@@ -45,7 +46,7 @@ def holds(table: Table) -> None:
     edition = table.session.get_one(service.Edition, table.edition)
     plan, grids, cells = table.plan, table.grids(), table.cells()
     if plan.unassigned == 0:
-        assert service.check(table.session, edition, edition.created_at) == []
+        assert check(table.session, edition, edition.created_at) == []
     for grid, shape in grids.items():
         mine = [cell for cell in cells.values() if cell.grid_id == grid]
         assert shape.households == sum(cell.households for cell in mine)

@@ -13,11 +13,12 @@ import folium
 import numpy as np
 import numpy.typing as npt
 import shapely
-from branca.element import Element, Figure, MacroElement
-from folium.template import Template
+from branca.element import Element, Figure
 
 from gis.errors import BadInput, Problem
 from maps import heatmap_text as text
+from maps.contours import differences
+from maps.folium_controls import Steps, View
 from maps.heatmap import Heatmap
 from maps.heatmap_text import Language, word
 from maps.output import replacing
@@ -35,13 +36,11 @@ from maps.palettes import (
     stippled,
 )
 from maps.raster import mercator_gaps, mercator_values, png_bytes
+from maps.series import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import geopandas as gpd
 
-    from maps.smoothing import Bbox
 
 PageLanguage: TypeAlias = Literal["zh", "en", "both"]
 
@@ -52,6 +51,10 @@ _LEAFLET = Path(__file__).parent / "vendor" / "leaflet-1.9.4"
 _PICTURE_PX, _MAX_PICTURE_PX = 1600, 4096
 _OPACITY = 0.8
 _INSIDE = (251, 250, 246)
+_DIFFERENCE = {
+    "higher": {"color": "#1d2430", "weight": 2, "fill": False},
+    "lower": {"color": "#1f5f99", "weight": 2, "fill": False, "dashArray": "6 4"},
+}
 _OUTSIDE = "#e4e5e3"
 # A metre is about 1e-5 degrees; drawing needs no more than 6 digits, and they halve the file.
 _DIGITS = 6
@@ -65,6 +68,7 @@ def write_html(
     points: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     language: PageLanguage = "both",
     breaks: list[float] | None = None,
+    series: Series | None = None,
 ) -> None:
     """Write the map as one HTML file with everything in it.
 
@@ -84,6 +88,8 @@ def write_html(
         ``"both"`` has a switch on the page and opens in Chinese.
     breaks
         Lower class bounds; readable numbers for this map when left out.
+    series
+        Maps of the parts of `heatmap`, to be chosen by a slider on the page; their bounds are used.
 
     Raises
     ------
@@ -93,6 +99,8 @@ def write_html(
     """
     _check(path, language, points)
     used = nice_breaks(heatmap.maximum) if breaks is None else breaks
+    if series is not None:
+        used = series.breaks
     page = folium.Map(
         tiles=None,
         prefer_canvas=True,
@@ -109,6 +117,12 @@ def write_html(
         _add_area(page, heatmap)
     if used or heatmap.no_data.any() or heatmap.hidden.any():
         _add_density(page, heatmap, used)
+    if series is None:
+        _add_differences(page, heatmap)
+    else:
+        for part in series.parts:
+            _add_density(page, part.heatmap, used)
+        Steps(series).add_to(page)
     if grids is not None:
         _add_grids(page, grids)
     if points is not None:
@@ -116,7 +130,7 @@ def write_html(
     View({"whole": heatmap.bounds, "bulk": heatmap.bulk_bounds}).add_to(page)
     languages = text.LANGUAGES if language == "both" else (language,)
     root = figure_of(page)
-    root.html.add_child(Element(_panel(heatmap, languages, used)))
+    root.html.add_child(Element(_panel(heatmap, languages, used, series)))
     rendered = root.render()
     with replacing(path) as temporary:
         temporary.write_text(rendered, encoding="utf-8")
@@ -140,42 +154,6 @@ def _check(
         )
     if problems:
         raise BadInput(problems)
-
-
-class View(MacroElement):
-    """Shows the map beside the panel (below it on a phone), with a metric scale bar.
-
-    It opens on the box of the name "bulk", where most of the events are, if there is one; the
-    buttons of the panel show that and the whole.
-    """
-
-    _template = Template(
-        """{% macro script(this, kwargs) %}
-        (function (map) {
-          const views = {{ this.views }};
-          const show = function (name) {
-            const wide = window.innerWidth > 600;
-            map.fitBounds(views[name], {
-              paddingTopLeft: wide ? [316, 24] : [12, Math.round(0.45 * window.innerHeight) + 24],
-              paddingBottomRight: [24, 44],
-              animate: false,
-            });
-          };
-          show("bulk" in views ? "bulk" : "whole");
-          document.querySelectorAll("#wangge-panel [data-view]").forEach(function (button) {
-            button.addEventListener("click", function () { show(button.dataset.view); });
-          });
-          L.control.scale({imperial: false, maxWidth: 160, position: "bottomright"}).addTo(map);
-        })({{ this._parent.get_name() }});
-        {% endmacro %}"""
-    )
-
-    def __init__(self, boxes: Mapping[str, Bbox | None]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._name = "View"
-        self.views = {
-            name: [[box[1], box[0]], [box[3], box[2]]] for name, box in boxes.items() if box
-        }
 
 
 def figure_of(page: folium.Map) -> Figure:
@@ -246,6 +224,19 @@ def _add_density(page: folium.Map, heatmap: Heatmap, breaks: list[float]) -> Non
     ).add_to(page)
 
 
+def _add_differences(page: folium.Map, heatmap: Heatmap) -> None:
+    frame = differences(heatmap)
+    if frame.empty:
+        return
+    frame["geometry"] = frame.geometry.boundary
+    folium.GeoJson(
+        rounded_geojson(frame[["difference", "geometry"]]),
+        name="differences",
+        style_function=lambda feature: _DIFFERENCE[feature["properties"]["difference"]],
+        interactive=False,
+    ).add_to(page)
+
+
 def _add_grids(page: folium.Map, grids: gpd.GeoDataFrame) -> None:
     frame = grids if grids.crs is not None else grids.set_crs(4326)
     shown = [name for name in ("code", "name", "worker") if name in frame.columns]
@@ -287,20 +278,29 @@ def rounded_geojson(frame: gpd.GeoDataFrame) -> dict[str, Any]:
     return collection
 
 
-def _panel(heatmap: Heatmap, languages: tuple[Language, ...], breaks: list[float]) -> str:
+def _panel(
+    heatmap: Heatmap, languages: tuple[Language, ...], breaks: list[float], series: Series | None
+) -> str:
     """Return the panel with title, legend and facts, one part per language, and the switch."""
     parts = "\n".join(
         f'<div class="wangge-part" lang="{"zh-CN" if language == "zh" else "en"}"'
-        f"{'' if i == 0 else ' hidden'}>{_part(heatmap, language, breaks)}</div>"
+        f"{'' if i == 0 else ' hidden'}>{_part(heatmap, language, breaks, series)}</div>"
         for i, language in enumerate(languages)
     )
     switch = ""
     if len(languages) > 1:
         switch = '<button type="button" id="wangge-language" lang="en">English</button>'
-    return f"<style>{STYLE}</style><aside id='wangge-panel'>{switch}{parts}</aside>{SCRIPT}"
+    slider = ""
+    if series is not None:
+        slider = (
+            '<p class="slider"><button type="button" id="wangge-play" aria-label="play">\u25b6'
+            '</button><input type="range" id="wangge-slider" min="0" value="0" step="1" '
+            f'max="{len(series.parts)}"></p>'
+        )
+    return f"<style>{STYLE}</style><aside id='wangge-panel'>{switch}{slider}{parts}</aside>{SCRIPT}"
 
 
-def _part(heatmap: Heatmap, language: Language, breaks: list[float]) -> str:
+def _part(heatmap: Heatmap, language: Language, breaks: list[float], series: Series | None) -> str:
     def escape(words: str) -> str:
         return html.escape(words)
 
@@ -324,6 +324,12 @@ def _part(heatmap: Heatmap, language: Language, breaks: list[float]) -> str:
     legend = "".join(
         f'<li><i style="background:{colour}"></i>{escape(label)}</li>' for colour, label in rows
     )
+    for name in differences(heatmap)["difference"] if series is None else ():
+        style, line = _DIFFERENCE[name], "dashed" if "dashArray" in _DIFFERENCE[name] else "solid"
+        legend += (
+            f'<li><b style="border-top:2px {line} {style["color"]}"></b>'
+            f"{escape(word(name, language))}</li>"
+        )
     made = heatmap.made_on.astimezone(ZoneInfo(heatmap.timezone))
     facts = [
         ("events", text.count(heatmap, language)),
@@ -345,12 +351,15 @@ def _part(heatmap: Heatmap, language: Language, breaks: list[float]) -> str:
             for view in ("bulk", "whole")
         )
         views = f'<p class="views"><span>{word("show", language)}</span>{buttons}</p>'
+    step = ""
+    if series is not None:
+        step = f'<p class="wangge-step strong" data-language="{language}" aria-live="polite"></p>'
     strong = ' class="strong"' if heatmap.suppressed else ""
     sentences = "".join(f"<p{strong}>{escape(s)}</p>" for s in text.notes(heatmap, language))
     return (
         f"<h1>{escape(text.heading(heatmap, language))}</h1>"
         f"<p class='sub'>{escape(' · '.join(text.subtitle(heatmap, language)))}</p>"
-        f"{views}<h2>{escape(text.unit(heatmap, language))}</h2><ul>{legend}</ul>"
+        f"{step}{views}<h2>{escape(text.unit(heatmap, language))}</h2><ul>{legend}</ul>"
         f"<dl>{table}</dl>{sentences}"
     )
 
@@ -373,6 +382,7 @@ html, body { margin: 0; height: 100%; }
 #wangge-panel ul { list-style: none; margin: 0; padding: 0; }
 #wangge-panel li { display: flex; align-items: center; gap: 9px; line-height: 1.65; }
 #wangge-panel li i { width: 26px; height: 16px; border: 1px solid #7d8590; }
+#wangge-panel li b { width: 28px; }
 #wangge-panel dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 10px;
   margin: 10px 0 6px; }
 #wangge-panel dt { color: #4a535e; }
@@ -382,6 +392,8 @@ html, body { margin: 0; height: 100%; }
   cursor: pointer; border: 1px solid #7d8590; border-radius: 4px; background: #fff;
   color: #1d2430; }
 #wangge-panel button:hover { background: #e8f1fa; }
+#wangge-panel .slider { display: flex; gap: 8px; margin: 0 70px 8px 0; }
+#wangge-panel .slider input { flex: 1; min-width: 0; }
 #wangge-language { position: absolute; right: 12px; top: 13px; }
 @media (max-width: 600px) { #wangge-panel { max-height: 45vh; } }
 @media print { #wangge-panel button, .views, .leaflet-control-zoom { display: none; } }

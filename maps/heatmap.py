@@ -8,8 +8,10 @@ and write it; ``maps.heatmap_text`` words it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Literal, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -17,34 +19,30 @@ import shapely
 from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
-from gis.crs import metric_crs
-from gis.errors import BadInput, Problem
-from maps import sharing
+from maps import sharing, tolerance
+from maps.bandwidth import USUAL_M, Bandwidth
 from maps.bulk import bulk_box
 from maps.heatmap_checks import (
+    MIN_EVENTS,
     Area,
     Households,
+    Options,
     Per,
     area_polygon,
-    check_bandwidth_fits,
     check_request,
     coordinates,
 )
-from maps.smoothing import MAX_CELLS, Bbox, Floats, Mask, density, too_many_cells
+from maps.heatmap_frame import Frame, framed, mask_of, placed, together
+from maps.smoothing import Bbox, Floats, Mask, PointField, density
 
-__all__ = ["Heatmap", "build", "density"]
+__all__ = ["MIN_EVENTS", "Heatmap", "build", "build_from", "density"]
 
 DAYS_PER_PERIOD = 30
 """Densities are given per 30 days, however long the period."""
 
-MIN_EVENTS = 5
-"""k of the disclosure rule (design 7.4): where a map is shared, one of fewer events is left blank,
-and so is every place that fewer lie under the kernel of."""
-
 MIN_HOUSEHOLDS_UNDER_KERNEL = 20
 """Households within the kernel's effective area (4 pi bandwidth^2) below which no rate is given."""
 
-_MARGIN_BANDWIDTHS = 3
 _DAY_S = 86_400
 
 
@@ -71,6 +69,13 @@ class Heatmap:
         where few events were.
     cell_m, bandwidth_m
         Side of a cell and standard deviation of the Gaussian kernel, metres.
+    chosen
+        How the bandwidth was found from the events; None if it was given.
+    mean, score
+        For a rate, the area's own (all its events by all its households, in the unit of `values`),
+        and where a place differs from it: a normal score of shape (ny, nx), beyond 1.96 or -1.96
+        by more than chance at 5 % (`maps.tolerance`), NaN as in `values`. None for a density per
+        km^2 and where there is nothing to compare.
     start, end
         Period, aware; `end` is the first moment that no longer belongs to it.
     timezone
@@ -103,6 +108,9 @@ class Heatmap:
     crs: CRS
     cell_m: float
     bandwidth_m: float
+    chosen: Bandwidth | None
+    mean: float | None
+    score: Floats | None
     start: datetime
     end: datetime
     timezone: str
@@ -150,12 +158,34 @@ class Heatmap:
 def build(
     lon: npt.ArrayLike,
     lat: npt.ArrayLike,
+    **options: Unpack[Options],
+) -> Heatmap:
+    """Make the heat map of events that happened from `start` up to, not including, `end`.
+
+    Parameters
+    ----------
+    lon, lat
+        Events, WGS 84 degrees. NaN means "without a place": counted, not drawn. The caller selects
+        those of the period and category; no events give a density of zero, which needs an `area`.
+    options
+        See `Options`.
+
+    Raises
+    ------
+    BadInput
+        Everything that is wrong with the request, at once.
+    """
+    return build_from([(lon, lat)], **options)
+
+
+def build_from(
+    batches: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]],
     *,
     start: datetime,
     end: datetime,
     area: Area = None,
-    bandwidth_m: float = 300,
-    cell_m: float = 50,
+    bandwidth_m: float | Literal["auto"] = USUAL_M,
+    cell_m: float | None = None,
     per: Per = "km2",
     households: Households | None = None,
     timezone: str = "Asia/Shanghai",
@@ -168,115 +198,63 @@ def build(
     place_en: str = "",
     made_on: datetime | None = None,
 ) -> Heatmap:
-    """Make the heat map of events that happened from `start` up to, not including, `end`.
+    """Make the heat map of events that come in parts, of more than fit in memory.
 
     Parameters
     ----------
-    lon, lat
-        Events, WGS 84 degrees. NaN means "without a place": counted, not drawn. The caller selects
-        those of the period and category; no events give a density of zero, which needs an `area`.
-    start, end
-        Aware times.
-    area
-        Where events can happen: polygons in WGS 84, or with a CRS of their own. Their union is the
-        mask of the edge correction; events outside are counted and left out. Without an area the
-        map reaches 3 bandwidths around the events and edges are not corrected.
-    bandwidth_m, cell_m
-        In metres; the bandwidth must not be smaller than the cell.
-    per
-        ``"km2"``, or ``"households"``: the density divided by that of `households`, smoothed with
-        the same bandwidth, where at least 20 households lie under the kernel.
-    households
-        Longitudes, latitudes and household counts of buildings or the like.
-    timezone
-        IANA zone of the dates shown.
-    case_team
-        True only for readers who may see single cases. Otherwise a map of 1 to 4 events is left
-        blank, places where fewer than 5 events lie near are hidden, and the map says so.
-    title, category, place, source
-        Printed as they are.
-    category_en, place_en
-        Printed instead on a map in English.
-    made_on
-        Aware; now if left out.
+    batches
+        Longitudes and latitudes of some events each, as for `build`. One part is held at a time if
+        there is an `area`, a bandwidth is given and the map is the case team's; else all are, since
+        they say where the map is, and which of them a shared one leaves out.
+    others
+        See `Options`.
 
     Raises
     ------
     BadInput
-        Everything that is wrong with the request, at once.
+        As `build`; a row is counted within its part.
     """
-    lons, lats = coordinates(lon, lat, "lon", "lat")
     made = made_on or datetime.now(UTC)
     check_request(
         start=start,
         end=end,
         made_on=made,
         timezone=timezone,
-        bandwidth_m=bandwidth_m,
+        bandwidth_m=USUAL_M if bandwidth_m == "auto" else bandwidth_m,
         cell_m=cell_m,
         per=per,
         households=households,
     )
     polygon = area_polygon(area)
-
-    placed = np.isfinite(lons) & np.isfinite(lats)
-    lons, lats = lons[placed], lats[placed]
-    n_without_place = int(placed.size - lons.size)
     if polygon is not None:
         shapely.prepare(polygon)
-        inside = shapely.intersects_xy(polygon, lons, lats)
-        n_outside = int(inside.size - inside.sum())
-        lons, lats = lons[inside], lats[inside]
-        extent: Bbox = polygon.bounds
-    elif lons.size:
-        n_outside = 0
-        extent = (float(lons.min()), float(lats.min()), float(lons.max()), float(lats.max()))
-    else:
-        raise BadInput("no events and no area: there is no place to draw", "Give an area.")
+    parts = (placed(lon, lat, polygon) for lon, lat in batches)
+    all_events = None
+    if not case_team:
+        sharing.bandwidth_m(bandwidth_m)
+    if polygon is None or bandwidth_m == "auto" or not case_team:
+        all_events = together(parts)
+        parts = (part for part in (all_events,))
+    frame = framed(polygon, all_events, bandwidth_m, cell_m, shared=not case_team)
 
-    suppressed = 0 < lons.size < MIN_EVENTS and not case_team
-    if suppressed and polygon is None:
-        raise BadInput(
-            Problem(
-                f"fewer than {MIN_EVENTS} events and no area: the map's frame would show "
-                "where they were",
-                "Give the area they were looked for in.",
-                field="area",
-            )
-        )
-    crs = metric_crs(extent)
-    to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-    xy = np.column_stack(to_metres.transform(lons, lats))
-    if polygon is None:
-        margin = _MARGIN_BANDWIDTHS * bandwidth_m
-        low, high = xy.min(axis=0) - margin, xy.max(axis=0) + margin
-        bbox, shape = _raster((low[0], low[1], high[0], high[1]), cell_m)
-        mask = None
-    else:
-        projected = shapely.transform(
-            polygon, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1]))
-        )
-        bbox, shape = _raster(projected.bounds, cell_m)
-        check_bandwidth_fits(bandwidth_m, bbox)
-        mask = _mask_of(projected, bbox, shape, cell_m)
+    field = PointField(frame.bbox_m, frame.shape, frame.bandwidth_m)
+    n = n_outside = n_without_place = 0
+    for part in parts:
+        xy = np.column_stack(frame.to_metres.transform(part.lons, part.lats))
+        n += part.lons.size
+        n_outside += part.n_outside
+        n_without_place += part.n_without_place
+        field.add(xy if case_team else _not_lone(xy, frame))
 
+    suppressed = 0 < n < MIN_EVENTS and not case_team
     if suppressed:
-        nothing = np.full(shape, np.nan)
-        everywhere = np.ones(shape, dtype=np.bool_) if mask is None else mask
-        surface = _Surface(nothing, nothing, np.zeros(shape, dtype=np.bool_), everywhere)
+        nothing = np.full(frame.shape, np.nan)
+        everywhere = np.ones(frame.shape, dtype=np.bool_) if frame.mask is None else frame.mask
+        surface = _Surface(nothing, nothing, np.zeros(frame.shape, dtype=np.bool_), everywhere)
     else:
-        surface = _surface(
-            xy,
-            bbox=bbox,
-            shape=shape,
-            bandwidth_m=bandwidth_m,
-            mask=mask,
-            households=households,
-            to_metres=to_metres,
-            polygon=polygon,
-            shared=not case_team,
-        )
-    values = surface.values * (DAYS_PER_PERIOD * _DAY_S / (end - start).total_seconds())
+        surface = _surface(field, n, frame, households, polygon, shared=not case_team)
+    per_period = DAYS_PER_PERIOD * _DAY_S / (end - start).total_seconds()
+    values = surface.values * per_period
     if not case_team:
         values = _to_digits(values, sharing.DIGITS)
     values.flags.writeable = False
@@ -284,15 +262,18 @@ def build(
         values=values,
         no_data=surface.no_data,
         hidden=surface.hidden,
-        bbox_m=bbox,
-        bulk_m=bulk_box(surface.events, bbox, 2 * bandwidth_m),
-        crs=crs,
-        cell_m=float(cell_m),
-        bandwidth_m=float(bandwidth_m),
+        bbox_m=frame.bbox_m,
+        bulk_m=bulk_box(surface.events, frame.bbox_m, 2 * frame.bandwidth_m),
+        crs=frame.crs,
+        cell_m=frame.cell_m,
+        bandwidth_m=frame.bandwidth_m,
+        chosen=frame.chosen,
+        mean=None if surface.mean is None else surface.mean * per_period,
+        score=surface.score,
         start=start,
         end=end,
         timezone=timezone,
-        n=None if suppressed else len(xy) if case_team else sharing.rounded(len(xy)),
+        n=None if suppressed else n if case_team else sharing.rounded(n),
         n_outside=n_outside,
         n_without_place=n_without_place,
         per=per,
@@ -332,7 +313,7 @@ def cut_to(heatmap: Heatmap, area: Area, events: tuple[npt.ArrayLike, npt.ArrayL
         polygon, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1]))
     )
     cell_m = heatmap.cell_m
-    inside = _mask_of(projected, heatmap.bbox_m, heatmap.values.shape, cell_m)
+    inside = mask_of(projected, heatmap.bbox_m, heatmap.values.shape, cell_m)
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
     part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     west, south = (
@@ -363,58 +344,86 @@ class _Surface:
     events: Floats
     no_data: Mask
     hidden: Mask
+    mean: float | None = None
+    score: Floats | None = None
 
 
 def _surface(
-    xy: Floats,
-    *,
-    bbox: Bbox,
-    shape: tuple[int, int],
-    bandwidth_m: float,
-    mask: Mask | None,
+    field: PointField,
+    n: int,
+    frame: Frame,
     households: Households | None,
-    to_metres: Transformer,
     polygon: BaseGeometry | None,
+    *,
     shared: bool,
 ) -> _Surface:
     """Return events per km^2, or per 1,000 households, over the whole period."""
-    nowhere = np.zeros(shape, dtype=np.bool_)
-    inside = ~nowhere if mask is None else mask
-    any_at_all = len(xy) > 0
-    if shared and len(xy):
-        xy = _not_lone(xy, bbox, shape, bandwidth_m)
+    nowhere = np.zeros(frame.shape, dtype=np.bool_)
+    inside = ~nowhere if frame.mask is None else frame.mask
     # Events and households lose the same share over an edge: their ratio needs no correction.
-    events = density(xy, bbox, shape, bandwidth_m)
-    hidden = inside & _is_of_few(events, bandwidth_m) if shared and any_at_all else nowhere
-    if households is None:
-        if mask is not None:
-            events = density(xy, bbox, shape, bandwidth_m, mask=mask)
+    plain = field.density() if shared or households is not None else None
+    hidden = nowhere
+    if shared and n and plain is not None:
+        hidden = inside & _is_of_few(plain, frame.bandwidth_m)
+    if households is None or plain is None:
+        events = field.density(mask=frame.mask)
         seen = np.where(hidden, np.nan, events)
         return _Surface(seen * 1e6, np.where(inside & ~hidden, events, 0), nowhere, hidden)
+    return _rates(plain, n, frame, households, polygon, inside=inside, hidden=hidden, shared=shared)
+
+
+def _rates(
+    events: Floats,
+    n: int,
+    frame: Frame,
+    households: Households,
+    polygon: BaseGeometry | None,
+    *,
+    inside: Mask,
+    hidden: Mask,
+    shared: bool,
+) -> _Surface:
+    """Return events per 1,000 households over the whole period, of the events' density per m^2."""
+    bbox, shape, bandwidth_m = frame.bbox_m, frame.shape, frame.bandwidth_m
     lons, lats = coordinates(households[0], households[1], "households lon", "households lat")
     counts = np.asarray(households[2], dtype=np.float64)
     known = np.isfinite(lons) & np.isfinite(lats)
     if polygon is not None:
         known &= shapely.intersects_xy(polygon, lons, lats)
-    homes = np.column_stack(to_metres.transform(lons[known], lats[known]))
+    homes = np.column_stack(frame.to_metres.transform(lons[known], lats[known]))
     exposed = density(homes, bbox, shape, bandwidth_m, weights=counts[known])
     enough = inside & (exposed * 4 * math.pi * bandwidth_m**2 >= MIN_HOUSEHOLDS_UNDER_KERNEL)
     hidden = hidden & enough
     rates = np.full(shape, np.nan)
     np.divide(1000 * events, exposed, out=rates, where=enough & ~hidden)
+    mean, score = None, None
+    # The mean and the exact contours of a shared map would tell its exact number of events.
+    if (
+        n
+        and not shared
+        and counts[known].sum()
+        and bandwidth_m >= math.sqrt(3) * _widest(bbox, shape)
+    ):
+        mean = 1000 * n / float(counts[known].sum())
+        score = tolerance.scores(
+            events, n, homes, counts[known], bbox_m=bbox, bandwidth_m=bandwidth_m
+        )
+        score[~np.isfinite(rates)] = np.nan
     seen = np.where(inside & ~hidden, events, 0)
-    return _Surface(rates, seen, inside & ~enough, hidden)
+    return _Surface(rates, seen, inside & ~enough, hidden, mean=mean, score=score)
 
 
-def _not_lone(xy: Floats, bbox: Bbox, shape: tuple[int, int], bandwidth_m: float) -> Floats:
+def _not_lone(xy: Floats, frame: Frame) -> Floats:
     """The events on ground that is shown: the others leave no trace in what is seen of it."""
-    events = density(xy, bbox, shape, bandwidth_m)
-    cell_m = (bbox[2] - bbox[0]) / shape[1]
+    if not len(xy):
+        return xy
+    bbox, shape = frame.bbox_m, frame.shape
+    events = density(xy, bbox, shape, frame.bandwidth_m)
     column, row = (
-        np.clip(((xy[:, i] - bbox[i]) // cell_m).astype(np.int64), 0, shape[1 - i] - 1)
+        np.clip(((xy[:, i] - bbox[i]) // frame.cell_m).astype(np.int64), 0, shape[1 - i] - 1)
         for i in (0, 1)
     )
-    kept: Floats = xy[~_is_of_few(events, bandwidth_m)[row, column]]
+    kept: Floats = xy[~_is_of_few(events, frame.bandwidth_m)[row, column]]
     return kept
 
 
@@ -429,46 +438,6 @@ def _is_of_few(events: Floats, bandwidth_m: float) -> Mask:
     return few
 
 
-def _raster(box: Bbox, cell_m: float) -> tuple[Bbox, tuple[int, int]]:
-    """Return the raster of whole cells, on multiples of the cell, that covers a box in metres."""
-    west, south, east, north = box
-    column, row = math.floor(west / cell_m), math.floor(south / cell_m)
-    nx = max(1, math.ceil(east / cell_m) - column)
-    ny = max(1, math.ceil(north / cell_m) - row)
-    if nx * ny > MAX_CELLS:
-        largest = math.sqrt((east - west) * (north - south) / MAX_CELLS)
-        raise BadInput(
-            Problem(
-                f"{too_many_cells(ny, nx)} (the map would be {(east - west) / 1000:,.0f} x "
-                f"{(north - south) / 1000:,.0f} km)",
-                f"Use cells of at least {math.ceil(largest * 1.01):,} m, or give a smaller area: "
-                "single events far from the rest widen the map.",
-                field="cell_m",
-            )
-        )
-    return (
-        (column * cell_m, row * cell_m, (column + nx) * cell_m, (row + ny) * cell_m),
-        (ny, nx),
-    )
-
-
-def _mask_of(projected: BaseGeometry, bbox: Bbox, shape: tuple[int, int], cell_m: float) -> Mask:
-    """Return the cells whose centre lies in the area, row 0 south."""
-    from rasterio import Affine, features  # noqa: PLC0415  (GDAL is slow to load)
-
-    north_up: npt.NDArray[np.uint8] = features.rasterize(
-        [projected],
-        out_shape=shape,
-        transform=Affine(cell_m, 0, bbox[0], 0, -cell_m, bbox[3]),
-        dtype="uint8",
-    )
-    mask: Mask = np.ascontiguousarray(north_up[::-1]) == 1
-    if not mask.any():
-        raise BadInput(
-            Problem(
-                f"the area holds no centre of a cell of {cell_m:g} m",
-                "Use smaller cells.",
-                field="cell_m",
-            )
-        )
-    return mask
+def _widest(bbox: Bbox, shape: tuple[int, int]) -> float:
+    """Return the longer side of a cell, metres."""
+    return max((bbox[2] - bbox[0]) / shape[1], (bbox[3] - bbox[1]) / shape[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Required, TypeAlias, TypedDict
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -22,8 +22,62 @@ Per: TypeAlias = Literal["km2", "households"]
 Households: TypeAlias = tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
 Area: TypeAlias = "gpd.GeoSeries | gpd.GeoDataFrame | BaseGeometry | None"
 
+MIN_EVENTS = 5
+"""k of the disclosure rule (design 7.4): where a map is shared, one of fewer events is left blank,
+and so is every place that fewer lie under the kernel of."""
+
 MAX_BANDWIDTH_M = 20_000
 """A wider kernel smooths whole townships away and shows nothing that a table would not."""
+
+
+class Options(TypedDict, total=False):
+    """Everything but the events; `start` and `end` are needed.
+
+    Attributes
+    ----------
+    start, end
+        Aware times.
+    area
+        Where events can happen: polygons in WGS 84, or with a CRS of their own. Their union is the
+        mask of the edge correction; events outside are counted and left out. Without an area the
+        map reaches 3 bandwidths around the events and edges are not corrected.
+    bandwidth_m, cell_m
+        In metres; the bandwidth must not be smaller than the cell, which is a sixth of it but at
+        least 10 m when left out. ``"auto"`` finds it from the events, by `maps.bandwidth`.
+    per
+        ``"km2"``, or ``"households"``: the density divided by that of `households`, smoothed with
+        the same bandwidth, where at least 20 households lie under the kernel.
+    households
+        Longitudes, latitudes and household counts of buildings or the like.
+    timezone
+        IANA zone of the dates shown.
+    case_team
+        True only for readers who may see single cases. Otherwise a map of 1 to 4 events is left
+        blank, places where fewer than 5 events lie near are hidden, and the map says so.
+    title, category, place, source
+        Printed as they are.
+    category_en, place_en
+        Printed instead on a map in English.
+    made_on
+        Aware; now if left out.
+    """
+
+    start: Required[datetime]
+    end: Required[datetime]
+    area: Area
+    bandwidth_m: float | Literal["auto"]
+    cell_m: float | None
+    per: Per
+    households: Households | None
+    timezone: str
+    case_team: bool
+    title: str
+    category: str
+    place: str
+    source: str
+    category_en: str
+    place_en: str
+    made_on: datetime | None
 
 
 def check_request(
@@ -33,7 +87,7 @@ def check_request(
     made_on: datetime,
     timezone: str,
     bandwidth_m: float,
-    cell_m: float,
+    cell_m: float | None,
     per: Per,
     households: Households | None,
 ) -> None:
@@ -71,7 +125,9 @@ def check_request(
                 field="bandwidth_m",
             )
         )
-    if not (math.isfinite(cell_m) and cell_m > 0):
+    if cell_m is None:
+        pass
+    elif not (math.isfinite(cell_m) and cell_m > 0):
         problems.append(
             Problem(f"a cell of {cell_m:g} m", "Give a positive number.", field="cell_m")
         )

@@ -7,10 +7,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
+from maps.bandwidth import MIN_PLACES
 from maps.heatmap import MIN_EVENTS, MIN_HOUSEHOLDS_UNDER_KERNEL
 from maps.sharing import rounded
+from maps.tolerance import LEVEL
 
 if TYPE_CHECKING:
+    from maps.bandwidth import Bandwidth
     from maps.heatmap import Heatmap
 
 Language: TypeAlias = Literal["zh", "en"]
@@ -34,6 +37,17 @@ _WORDS: dict[str, tuple[str, str]] = {
     "below": ("低于", "below"),
     "outside": ("区域外", "outside the area"),
     "no_data": ("无数据", "no data"),
+    "one_legend": (
+        "各图同一图例、带宽与比例尺，可以相互比较。",
+        "All maps have one legend, bandwidth and scale: they can be compared.",
+    ),
+    "short_parts": (
+        "首尾不足半个步长的时段未单独成图。",
+        "A first or last part shorter than half a step has no map of its own.",
+    ),
+    "whole_period": ("整个时段", "whole period"),
+    "higher": ("高于平均（超出偶然）", "higher than chance explains"),
+    "lower": ("低于平均（超出偶然）", "lower than chance explains"),
     "hidden": (f"不予显示（少于{MIN_EVENTS}件）", f"hidden (fewer than {MIN_EVENTS})"),
     "show": ("显示范围", "Show"),
     "bulk": ("事件集中处", "most incidents"),
@@ -140,6 +154,8 @@ def notes(heatmap: Heatmap, language: Language) -> list[str]:
             else f"Density by a Gaussian kernel of {bandwidth} standard deviation; "
             "detail finer than that cannot be read from the map."
         )
+    if heatmap.chosen is not None and not heatmap.suppressed:
+        sentences.append(_how_chosen(heatmap.chosen, language))
     if heatmap.per == "households" and not heatmap.suppressed:
         sentences.append(
             f"核范围内不足{MIN_HOUSEHOLDS_UNDER_KERNEL}户处不计算。"
@@ -154,6 +170,8 @@ def notes(heatmap: Heatmap, language: Language) -> list[str]:
             else f"A shared map: where fewer than {MIN_EVENTS} incidents, or none, lie under the "
             "kernel nothing is shown; values have two figures."
         )
+    if heatmap.mean is not None and not heatmap.suppressed:
+        sentences.append(difference(heatmap, language))
     left_out = []
     for events, chinese_words, english_words in (
         (heatmap.n_outside, "区域外", "outside the area"),
@@ -173,6 +191,40 @@ def notes(heatmap: Heatmap, language: Language) -> list[str]:
             else f"Not counted: {', '.join(left_out)}."
         )
     return sentences
+
+
+def difference(heatmap: Heatmap, language: Language) -> str:
+    """Return what the tolerance contours of a rate mean, and how they were found."""
+    mean, chance = f"{heatmap.mean or 0:.3g}", f"{LEVEL:.0%}".replace("%", "\u00a0%")
+    return (
+        f"全域平均{mean}。实线内高于平均、虚线内低于平均，超出偶然波动（逐点{chance}，双侧；"
+        f"皮尔逊III型，以户数为既定）；即使处处相同，也约有{chance}的地方被圈出。"
+        if language == "zh"
+        else f"The mean of the area is {mean}. Within a solid line the rate is higher, within a "
+        f"broken line lower than chance explains ({chance} at each place, two-sided; Pearson III, "
+        f"households taken as known); about {chance} of the places would be ringed by chance."
+    )
+
+
+def _how_chosen(chosen: Bandwidth, language: Language) -> str:
+    """Return how a bandwidth came about that was not given."""
+    low, high, place = (distance(m) for m in (*chosen.tried_m, round(chosen.place_m)))
+    if chosen.reason == "few":
+        return (
+            f"事件地点少于{MIN_PLACES}处，无法由数据确定带宽，采用常用值。"
+            if language == "zh"
+            else f"Fewer than {MIN_PLACES} places with events: too few to find a bandwidth from, "
+            "so the usual one was taken."
+        )
+    bound = {"narrowest": ("下限", "the lower bound"), "widest": ("上限", "the upper bound")}
+    zh, en = bound.get(chosen.reason, ("", ""))
+    return (
+        f"带宽由数据确定：似然交叉验证，在{low}至{high}之间选取"
+        f"{f'，取到{zh}' if zh else ''}；{place}以内的事件视为同一地点。"
+        if language == "zh"
+        else f"The bandwidth is found from the data by likelihood cross-validation between {low} "
+        f"and {high}{f', and is {en}' if en else ''}; events within {place} count as one place."
+    )
 
 
 def distance(metres: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import shapely
@@ -25,15 +25,19 @@ if TYPE_CHECKING:
 INK = "#1d2430"
 GREY = "#5b6470"
 PAPER = "#ffffff"
+Dashes: TypeAlias = Literal["solid", "dashed"]
 HATCHED, STIPPLED = "hatched", "stippled"
 """Stand for a colour where `swatch` is to draw the stripes of "hidden", the dots of "no data"."""
 
 
-def scale_bar(axes: Axes) -> None:
-    """Draw a bar of a readable length, about a fifth of the frame, in the lower left corner."""
+def scale_bar(axes: Axes, *, small: bool = False) -> None:
+    """Draw a bar of a readable length, about a fifth of the frame, in the lower left corner.
+
+    A small frame has room for the length of the whole bar alone.
+    """
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
-    wanted = (right - left) / 5
+    wanted = (right - left) / (3 if small else 5)
     power = 10 ** np.floor(np.log10(wanted))
     length = max(step * power for step in (1, 2, 5) if step * power <= wanted)
     height = (top - bottom) * 0.008
@@ -63,12 +67,13 @@ def scale_bar(axes: Axes) -> None:
             )
         )
     unit = "km" if length >= 1000 else "m"
-    for share in (0.0, 0.5, 1.0):
-        value = number(share * length / (1000 if unit == "km" else 1))
+    for share in (0.5,) if small else (0.0, 0.5, 1.0):
+        shown = 1.0 if small else share
+        value = number(shown * length / (1000 if unit == "km" else 1))
         axes.text(
             x + share * length,
             y + 1.7 * height,
-            f"{value} {unit}" if share == 1 else value,
+            f"{value} {unit}" if shown == 1 else value,
             ha="center",
             va="bottom",
             color=INK,
@@ -104,11 +109,19 @@ def north_arrow(axes: Axes, crs: CRS, label: str) -> None:
     )
 
 
-def swatch(figure: Figure, x: float, y: float, colour: str, *, line: float = 0) -> None:
+def swatch(
+    figure: Figure, x: float, y: float, colour: str, *, line: float = 0, dashes: Dashes = "solid"
+) -> None:
     """Draw a box of colour, or a line that many points wide, at shares of the sheet."""
     if line:
         figure.add_artist(
-            Line2D([x, x + 0.032], [y - 0.0135] * 2, color=colour, linewidth=max(line, 0.8))
+            Line2D(
+                [x, x + 0.032],
+                [y - 0.0135] * 2,
+                color=colour,
+                linewidth=max(line, 0.8),
+                linestyle=dashes,
+            )
         )
         return
     pattern = {HATCHED: "/////", STIPPLED: "...."}.get(colour)

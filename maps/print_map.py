@@ -20,6 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from gis.errors import BadInput, Problem
 from maps import heatmap_text as text
 from maps import print_furniture as furniture
+from maps.contours import differences
 from maps.fonts import font_properties
 from maps.heatmap import Heatmap
 from maps.heatmap_text import Language, word
@@ -49,13 +50,17 @@ DPI = 200
 _MAP = (0.035, 0.085, 0.685, 0.785)
 _COLUMN_X = 0.745
 _COLUMN_WIDTH = 0.22
-_INSIDE = "#fbfaf6"
-_OUTSIDE = "#e4e5e3"
+INSIDE = "#fbfaf6"
+OUTSIDE = "#e4e5e3"
 _WATER = "#c4dcea"
 _ROAD = "#a8a195"
 _GRID = "#3f5f86"
 _UNIT = "#3a4350"
-_OPACITY = 0.85
+OPACITY = 0.85
+_DIFFERENCE: dict[str, dict[str, Any]] = {
+    "higher": {"color": INK, "linewidth": 1.5, "linestyle": "solid"},
+    "lower": {"color": "#1f5f99", "linewidth": 1.5, "linestyle": "dashed"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,31 @@ def write_png(
     if problems:
         raise BadInput(problems)
 
-    figure = Figure(figsize=A4_LANDSCAPE_IN, dpi=DPI, facecolor=PAPER)
+    figure = draw(
+        heatmap, grids=grids, units=units, roads=roads, water=water, language=language,
+        breaks=breaks,
+    )  # fmt: skip
+    with replacing(path) as temporary:
+        figure.savefig(
+            temporary,
+            dpi=DPI,
+            metadata={"Title": text.heading(heatmap, language)},
+        )
+
+
+def draw(
+    heatmap: Heatmap,
+    *,
+    grids: gpd.GeoDataFrame | None = None,
+    units: gpd.GeoDataFrame | None = None,
+    roads: gpd.GeoDataFrame | None = None,
+    water: gpd.GeoDataFrame | None = None,
+    language: Language = "zh",
+    breaks: list[float] | None = None,
+    dpi: int = DPI,
+) -> Figure:
+    """Return the sheet of `write_png` as a figure with an Agg canvas."""
+    figure = Figure(figsize=A4_LANDSCAPE_IN, dpi=dpi, facecolor=PAPER)
     FigureCanvasAgg(figure)
     axes = figure.add_axes(_MAP)
     used = nice_breaks(heatmap.maximum) if breaks is None else breaks
@@ -131,12 +160,7 @@ def write_png(
     _draw_title(sheet)
     _draw_legend(sheet)
     _draw_footer(sheet)
-    with replacing(path) as temporary:
-        figure.savefig(
-            temporary,
-            dpi=DPI,
-            metadata={"Title": text.heading(heatmap, language)},
-        )
+    return figure
 
 
 def _draw_map(
@@ -149,10 +173,10 @@ def _draw_map(
 ) -> None:
     heatmap, axes = sheet.heatmap, sheet.axes
     _frame(sheet)
-    outline = None if heatmap.area is None else _to_metres(heatmap, heatmap.area)
-    axes.set_facecolor(_INSIDE if outline is None else _OUTSIDE)
+    outline = None if heatmap.area is None else to_metres(heatmap, heatmap.area)
+    axes.set_facecolor(INSIDE if outline is None else OUTSIDE)
     if outline is not None:
-        furniture.polygons(axes, [outline], facecolor=_INSIDE, edgecolor="none", zorder=1)
+        furniture.polygons(axes, [outline], facecolor=INSIDE, edgecolor="none", zorder=1)
     if water is not None:
         furniture.polygons(axes, _layer(sheet, water), facecolor=_WATER, edgecolor="none", zorder=2)
     _draw_density(sheet, outline)
@@ -188,12 +212,12 @@ def _draw_density(sheet: _Sheet, outline: BaseGeometry | None) -> None:
     heatmap, axes = sheet.heatmap, sheet.axes
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
-    nx = round(_MAP[2] * A4_LANDSCAPE_IN[0] * DPI)
-    ny = round(_MAP[3] * A4_LANDSCAPE_IN[1] * DPI)
+    nx = round(_MAP[2] * A4_LANDSCAPE_IN[0] * sheet.figure.dpi)
+    ny = round(_MAP[3] * A4_LANDSCAPE_IN[1] * sheet.figure.dpi)
     x = left + (np.arange(nx) + 0.5) * (right - left) / nx
     y = top - (np.arange(ny) + 0.5) * (top - bottom) / ny
     values = sample(heatmap, *np.meshgrid(x, y), beyond_edge=outline is not None)
-    picture = rgba(values, sheet.breaks, opacity=_OPACITY)
+    picture = rgba(values, sheet.breaks, opacity=OPACITY)
     if heatmap.no_data.any() or heatmap.hidden.any():
         no_data, hidden = gaps(heatmap, *np.meshgrid(x, y))
         picture[no_data] = stippled(no_data, period_px=14)[no_data]
@@ -207,6 +231,10 @@ def _draw_density(sheet: _Sheet, outline: BaseGeometry | None) -> None:
     )
     if outline is not None:
         image.set_clip_path(PathPatch(furniture.path(outline), transform=axes.transData))
+    for name, shape in _differing(heatmap).items():
+        style = _DIFFERENCE[name]
+        halo = withStroke(linewidth=style["linewidth"] + 1.4, foreground="white")
+        furniture.lines(axes, [shape.boundary], zorder=7.5, path_effects=[halo], **style)
     if heatmap.suppressed:
         axes.text(
             (left + right) / 2,
@@ -219,6 +247,12 @@ def _draw_density(sheet: _Sheet, outline: BaseGeometry | None) -> None:
             bbox={"facecolor": PAPER, "edgecolor": INK, "boxstyle": "round,pad=0.6"},
             zorder=11,
         )
+
+
+def _differing(heatmap: Heatmap) -> dict[str, BaseGeometry]:
+    """Return where a rate is ``higher`` or ``lower`` than chance explains, in metres."""
+    frame = differences(heatmap, crs="metric")
+    return dict(zip(frame["difference"], frame.geometry, strict=True))
 
 
 def _draw_title(sheet: _Sheet) -> None:
@@ -250,22 +284,22 @@ def _draw_legend(sheet: _Sheet) -> None:
 
     y = write(word("density", language), _MAP[1] + _MAP[3], size=12, bold=True)
     y = write(text.unit(heatmap, language), y + 0.008, size=9, colour=GREY) - 0.008
-    ground = (int(_INSIDE[1:3], 16), int(_INSIDE[3:5], 16), int(_INSIDE[5:7], 16))
+    ground = (int(INSIDE[1:3], 16), int(INSIDE[3:5], 16), int(INSIDE[5:7], 16))
     colours = ramp(len(sheet.breaks)) if sheet.breaks else []
     rows = [
-        (hex_colour(over(colour, ground, _OPACITY)), label)
+        (hex_colour(over(colour, ground, OPACITY)), label)
         for colour, label in zip(colours, labels(sheet.breaks), strict=True)
     ][::-1]
     if sheet.breaks:
-        rows.append((_INSIDE, f"{word('below', language)} {number(sheet.breaks[0])}"))
+        rows.append((INSIDE, f"{word('below', language)} {number(sheet.breaks[0])}"))
     elif np.isfinite(heatmap.values).any():
-        rows.append((_INSIDE, "0"))
+        rows.append((INSIDE, "0"))
     if heatmap.no_data.any():
         rows.append((STIPPLED, word("no_data", language)))
     if heatmap.hidden.any():
         rows.append((HATCHED, word("hidden", language)))
     if heatmap.area is not None:
-        rows.append((_OUTSIDE, word("outside", language)))
+        rows.append((OUTSIDE, word("outside", language)))
     for colour, label in rows:
         furniture.swatch(figure, _COLUMN_X, y, colour)
         figure.text(
@@ -277,8 +311,10 @@ def _draw_legend(sheet: _Sheet) -> None:
             fontproperties=font_properties(9.5),
         )
         y -= 0.0305
-    for key, colour, line in sheet.layers:
-        furniture.swatch(figure, _COLUMN_X, y, colour, line=line)
+    lines = [(name, str(_DIFFERENCE[name]["color"]), 1.5) for name in _differing(heatmap)]
+    for key, colour, line in (*lines, *sheet.layers):
+        dashes: furniture.Dashes = "dashed" if key == "lower" else "solid"
+        furniture.swatch(figure, _COLUMN_X, y, colour, line=line, dashes=dashes)
         figure.text(
             _COLUMN_X + 0.042,
             y - 0.0135,
@@ -365,8 +401,9 @@ def _outlines(sheet: _Sheet, frame: gpd.GeoDataFrame) -> gpd.GeoSeries:
     return _layer(sheet, frame).boundary
 
 
-def _to_metres(heatmap: Heatmap, geometry: BaseGeometry) -> BaseGeometry:
-    to_metres = Transformer.from_crs("EPSG:4326", heatmap.crs, always_xy=True)
+def to_metres(heatmap: Heatmap, geometry: BaseGeometry) -> BaseGeometry:
+    """Return a geometry in WGS 84 in the metric CRS of the heat map."""
+    transformer = Transformer.from_crs("EPSG:4326", heatmap.crs, always_xy=True)
     return shapely.transform(
-        geometry, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1]))
+        geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
     )

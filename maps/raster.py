@@ -1,28 +1,23 @@
-"""The density as a raster or as polygons: GeoTIFF, Web Mercator picture, PNG bytes, contours."""
+"""The density as a raster: GeoTIFF, Web Mercator picture, map tile, PNG bytes."""
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 from pyproj import Transformer
-from shapely import MultiPolygon, Polygon
 
 from gis.errors import BadInput, Problem
 from maps.heatmap import Heatmap
-from maps.heatmap_text import notes, number_of, period, unit
+from maps.heatmap_text import MADE_BY, crs_name, notes, number_of, period, unit
 from maps.output import replacing
-from maps.palettes import nice_breaks, rgba
+from maps.palettes import hatched, nice_breaks, rgba, stippled
 from maps.smoothing import Bbox, Floats, Mask
-
-if TYPE_CHECKING:
-    import geopandas as gpd
 
 Rgba = npt.NDArray[np.uint8]
 
@@ -32,6 +27,13 @@ MAX_PICTURE_PX = 8192
 OPACITY = 0.75
 """Of the colours of a picture that is laid over a map, unless another is asked for."""
 
+BLOCK_PX = 512
+"""Side of the blocks that a cloud-optimised GeoTIFF is stored and read in."""
+
+TILE_PX = 256
+"""Side of a map tile."""
+
+_MERCATOR_HALF_M = math.pi * 6_378_137.0  # Half the side of the Web Mercator square.
 _LATTICE_PX = 16  # Pixels between exactly transformed points; between them it is interpolated.
 
 
@@ -159,6 +161,66 @@ def mercator_gaps(heatmap: Heatmap, width: int) -> tuple[Mask, Mask]:
     return no_data & inside, hidden & inside
 
 
+def tile(
+    heatmap: Heatmap,
+    z: int,
+    x: int,
+    y: int,
+    *,
+    breaks: list[float] | None = None,
+    opacity: float = OPACITY,
+) -> Rgba:
+    """Return the coloured density on one tile of the Web Mercator pyramid.
+
+    Every pixel takes the value at its own place from the same density in metres, and is coloured
+    by the same classes: a place has one colour at every zoom, and tiles meet without a seam.
+
+    Parameters
+    ----------
+    z, x, y
+        Zoom, column counted from the west, row counted from the NORTH.
+    breaks, opacity
+        As for `to_mercator`.
+
+    Returns
+    -------
+    array (256, 256, 4) of 8 bits, row 0 north; transparent outside the area, stippled where there
+    is no data, hatched where a value is hidden.
+    """
+    picture = np.zeros((TILE_PX, TILE_PX, 4), dtype=np.uint8)
+    metres_per_px = 2 * _MERCATOR_HALF_M / 2**z / TILE_PX
+    left = x * TILE_PX * metres_per_px - _MERCATOR_HALF_M
+    top = _MERCATOR_HALF_M - y * TILE_PX * metres_per_px
+    west, south, east, north = _mercator_box(heatmap)
+    # Only the part that the raster covers: from afar that is a corner of the tile, and far from
+    # its place a transverse Mercator has no answer.
+    first_column = max(0, math.floor((west - left) / metres_per_px))
+    last_column = min(TILE_PX, math.ceil((east - left) / metres_per_px))
+    first_row = max(0, math.floor((top - north) / metres_per_px))
+    last_row = min(TILE_PX, math.ceil((top - south) / metres_per_px))
+    if first_column >= last_column or first_row >= last_row:
+        return picture
+    columns = left + (np.arange(first_column, last_column) + 0.5) * metres_per_px
+    rows = top - (np.arange(first_row, last_row) + 0.5) * metres_per_px
+    to_metric = Transformer.from_crs("EPSG:3857", heatmap.crs, always_xy=True)
+    at = _transform_lattice(to_metric, columns, rows)
+    half = metres_per_px / 2
+    box = (columns[0] - half, rows[-1] - half, columns[-1] + half, rows[0] + half)
+    inside = _inside_box(heatmap, at[0].shape, box)
+    used = nice_breaks(heatmap.maximum) if breaks is None else breaks
+    values = sample(heatmap, *at, beyond_edge=heatmap.area is not None)
+    values[~inside] = np.nan
+    part = picture[first_row:last_row, first_column:last_column]
+    part[:] = rgba(values, used, opacity=opacity)
+    for where, pattern in zip(gaps(heatmap, *at), (stippled, hatched), strict=True):
+        if (where & inside).any():
+            # Patterns of 8 pixels, drawn on whole tiles, go on in the next one.
+            marks = pattern(np.ones((TILE_PX, TILE_PX), dtype=np.bool_), period_px=8)
+            marks = marks[first_row:last_row, first_column:last_column]
+            part[where & inside] = marks[where & inside]
+    return picture
+
+
 def _mercator_places(heatmap: Heatmap, width: int) -> tuple[Floats, Floats, Bbox]:
     """Return where the pixels lie in the CRS of the heat map, and the bounds in degrees."""
     west, south, east, north = _mercator_box(heatmap)
@@ -184,14 +246,23 @@ def inside_area(heatmap: Heatmap, shape: tuple[int, ...], bounds: Bbox) -> npt.N
     """Return which pixels of `mercator_values` lie in the area; all of them without an area."""
     if heatmap.area is None:
         return np.ones(shape, dtype=np.bool_)
+    to_mercator_m = Transformer.from_crs("EPSG:4326", "EPSG:3857", always_xy=True)
+    west, south = to_mercator_m.transform(bounds[0], bounds[1])
+    east, north = to_mercator_m.transform(bounds[2], bounds[3])
+    return _inside_box(heatmap, shape, (west, south, east, north))
+
+
+def _inside_box(heatmap: Heatmap, shape: tuple[int, ...], box: Bbox) -> Mask:
+    """Return which pixels of a box in Web Mercator metres have their centre in the area."""
+    if heatmap.area is None:
+        return np.ones(shape, dtype=np.bool_)
     from rasterio import Affine, features  # noqa: PLC0415  (GDAL is slow to load)
 
+    west, south, east, north = box
     to_mercator_m = Transformer.from_crs("EPSG:4326", "EPSG:3857", always_xy=True)
     area = shapely.transform(
         heatmap.area, lambda xy: np.column_stack(to_mercator_m.transform(xy[:, 0], xy[:, 1]))
     )
-    west, south = to_mercator_m.transform(bounds[0], bounds[1])
-    east, north = to_mercator_m.transform(bounds[2], bounds[3])
     placed = Affine((east - west) / shape[1], 0, west, 0, (south - north) / shape[0], north)
     inside: npt.NDArray[np.uint8] = features.rasterize(
         [area], out_shape=shape, transform=placed, dtype="uint8"
@@ -255,7 +326,8 @@ def write_geotiff(heatmap: Heatmap, path: Path | str) -> None:
     """Write the density as a cloud-optimised GeoTIFF.
 
     One band of float32 in the metric CRS of the heat map, row 0 north, NaN where nothing is said;
-    unit, bandwidth, period and number of events are in its tags.
+    unit, bandwidth, period and number of events are in its tags. Rasters of more than one block of
+    512 pixels have overviews, whose values are means in the same unit.
     """
     import rasterio  # noqa: PLC0415  (GDAL is slow to load)
 
@@ -276,6 +348,9 @@ def write_geotiff(heatmap: Heatmap, path: Path | str) -> None:
             transform=rasterio.Affine(heatmap.cell_m, 0, west, 0, -heatmap.cell_m, north),
             compress="DEFLATE",
             predictor="FLOATING_POINT",
+            # A mean of densities is a density again; the default, cubic, overshoots below zero.
+            overview_resampling="AVERAGE",
+            blocksize=BLOCK_PX,
         ) as file,
     ):
         file.write(heatmap.values[::-1].astype(np.float32), 1)
@@ -298,71 +373,10 @@ def tags(heatmap: Heatmap) -> dict[str, str]:
         "N": "fewer than 5" if heatmap.n is None else str(heatmap.n),
         "N_OUTSIDE": number_of(heatmap, heatmap.n_outside, "en"),
         "N_WITHOUT_PLACE": number_of(heatmap, heatmap.n_without_place, "en"),
+        "SHARED": "yes, small counts are hidden" if heatmap.shared else "no, for the case team",
         "NOTES": " ".join(notes(heatmap, "en")),
+        "CRS": crs_name(heatmap),
         "SOURCE": heatmap.source,
         "MADE_ON": heatmap.made_on.isoformat(),
+        "TIFFTAG_SOFTWARE": MADE_BY,
     }
-
-
-def contours(heatmap: Heatmap, levels: list[float] | None = None) -> gpd.GeoDataFrame:
-    """Return the classes of the density as polygons.
-
-    Parameters
-    ----------
-    levels
-        Rising lower bounds of the classes, above 0; readable numbers when left out.
-
-    Returns
-    -------
-    GeoDataFrame in WGS 84 with ``low``, ``high`` (NaN: no upper bound) and ``unit``, one row per
-    class that occurs, low classes first. Polygons follow the density between cell centres, so they
-    end half a cell inside the edge of the area. No rows for a density of zero or a blank map.
-    """
-    import geopandas as gpd  # noqa: PLC0415  (slow to load)
-
-    bounds = nice_breaks(heatmap.maximum) if levels is None else [float(x) for x in levels]
-    if any(low >= high for low, high in pairwise([0.0, *bounds])):
-        raise BadInput(Problem(f"levels {bounds}", "Give rising numbers above 0.", field="levels"))
-    to_wgs84 = Transformer.from_crs(heatmap.crs, "EPSG:4326", always_xy=True)
-    rows = []
-    for low, high in pairwise([*bounds, np.inf]):
-        shape = _band(heatmap, low, high, to_wgs84)
-        if not shape.is_empty:
-            rows.append((low, high if np.isfinite(high) else np.nan, shape))
-    return gpd.GeoDataFrame(
-        {
-            "low": np.array([row[0] for row in rows], dtype=np.float64),
-            "high": np.array([row[1] for row in rows], dtype=np.float64),
-            "unit": np.array([unit(heatmap, "en")] * len(rows), dtype=object),
-        },
-        geometry=[row[2] for row in rows],
-        crs="EPSG:4326",
-    )
-
-
-def _band(heatmap: Heatmap, low: float, high: float, to_wgs84: Transformer) -> MultiPolygon:
-    """Return where the density lies between two bounds, WGS 84."""
-    from contourpy import FillType, contour_generator  # noqa: PLC0415
-
-    ny, nx = heatmap.values.shape
-    if min(ny, nx) < 2:
-        return MultiPolygon()
-    west, south = heatmap.bbox_m[:2]
-    generator = contour_generator(
-        west + (np.arange(nx) + 0.5) * heatmap.cell_m,
-        south + (np.arange(ny) + 0.5) * heatmap.cell_m,
-        np.ma.masked_invalid(heatmap.values),
-        fill_type=FillType.OuterOffset,
-    )
-    rings, offsets = cast(
-        "tuple[list[Floats], list[npt.NDArray[np.uint32]]]", generator.filled(low, high)
-    )
-    polygons = []
-    for points, starts in zip(rings, offsets, strict=True):
-        degrees = np.column_stack(to_wgs84.transform(points[:, 0], points[:, 1]))
-        shell, *holes = [degrees[a:b] for a, b in pairwise(starts)]
-        polygons.append(Polygon(shell, holes))
-    # Where a bound runs exactly through a cell centre two rings can touch along a line.
-    merged = shapely.make_valid(MultiPolygon(polygons), method="structure")
-    parts = [p for p in shapely.get_parts(merged) if p.geom_type == "Polygon"]
-    return MultiPolygon(parts)

@@ -26,6 +26,7 @@ from maps.heatmap_text import MADE_BY
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from shapely.geometry.base import BaseGeometry
     from sqlalchemy.orm import Session
 
     from boundaries.access import Scope
@@ -37,13 +38,14 @@ def incident_heatmap(
     session: Session,
     wanted: repository.Filter,
     *,
-    bandwidth_m: float = 300,
+    bandwidth_m: float | Literal["auto"] = 300,
     cell_m: float | None = None,
     per: Literal["km2", "households"] = "km2",
     unit: str | None = None,
     timezone: str = "Asia/Shanghai",
     case_team: bool = True,
     title: str = "",
+    within: Callable[[BaseGeometry | None], BaseGeometry | None] | None = None,
     now: datetime | None = None,
 ) -> Heatmap:
     """The density of incidents over the counties that are known.
@@ -61,6 +63,9 @@ def incident_heatmap(
         False makes the map that may leave it: of the last finished quarter that the period touches,
         of all categories, with a bandwidth of ``sharing.BANDWIDTHS_M``, cut out of the map of its
         whole counties, and the same whoever asks, also without the right to see incidents.
+    within
+        Narrows the area, WGS 84, to what is inhabited of it; None: all of it. Not for a map that
+        leaves the case team.
     now
         Aware; the present when left out.
 
@@ -83,12 +88,25 @@ def incident_heatmap(
         start, end, without = quarter.start, quarter.end, 0
         bandwidth_m, cell_m = sharing.bandwidth_m(bandwidth_m), None
         sharing.no_category(wanted.categories)
+        if within is not None:
+            raise BadInput(
+                Problem(
+                    "a shared density is of whole counties",
+                    "Leave the mask out: two maps of different ground could be subtracted",
+                    field="mask",
+                )
+            )
         lon, lat = _shared_places(session, start, end)
     drawn = _units(session, AdminUnit.code == unit if unit else _whole_units(wanted.scope), end)
     if unit and not drawn:
         raise UnitNotFound(f"no unit {unit} with a polygon: there is nothing to map")
     codes = sorted({each.code[:6] for each in drawn})
     counties = drawn if case_team else _units(session, AdminUnit.code.in_(codes), end)
+    area: BaseGeometry | None = None
+    if counties:
+        area = _area(counties).union_all()
+    if within is not None:
+        area = within(area)
     nowhere = [float("nan")] * without
     made = build(
         [*lon, *nowhere],
@@ -97,7 +115,7 @@ def incident_heatmap(
         end=end,
         area=_area(counties),
         bandwidth_m=bandwidth_m,
-        cell_m=cell_m or max(10.0, bandwidth_m / 6),
+        cell_m=cell_m,
         per=per,
         households=_households(session) if per == "households" else None,
         title=title,
@@ -128,9 +146,7 @@ def _units(session: Session, which: sa.ColumnElement[bool], moment: datetime) ->
     ).all()
 
 
-def _area(units: Sequence[Any]) -> gpd.GeoSeries | None:
-    if not units:
-        return None
+def _area(units: Sequence[Any]) -> gpd.GeoSeries:
     return gpd.GeoSeries.from_wkb([bytes(row.wkb) for row in units], crs=4326)
 
 

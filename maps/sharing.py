@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 from zoneinfo import ZoneInfo
 
 from gis.errors import BadInput, Problem
@@ -177,8 +177,22 @@ def no_category(asked: Sequence[str]) -> None:
         )
 
 
-def bandwidth_m(asked_m: float) -> float:
-    """The least bandwidth of shared maps that is not below the one asked for, metres."""
+def bandwidth_m(asked_m: float | Literal["auto"]) -> float:
+    """The least bandwidth of shared maps that is not below the one asked for, metres.
+
+    Raises
+    ------
+    BadInput
+        It is to be found from the events, whose number and places it would tell something of.
+    """
+    if asked_m == "auto":
+        raise BadInput(
+            Problem(
+                "a shared map has a bandwidth that does not hang on its events",
+                f"Give metres: one of {', '.join(f'{each:g}' for each in BANDWIDTHS_M)}",
+                field="bandwidth_m",
+            )
+        )
     return next((each for each in BANDWIDTHS_M if each >= asked_m), asked_m)
 
 

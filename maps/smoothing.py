@@ -12,6 +12,11 @@ disputes repeat at one address. So up to `CUBIC_UP_TO` points the cubic spline i
 linear one above, where spreading is most of the work and takes half the time. With 6 cells to the
 bandwidth and a million points the linear one is off by 1e-5 of the highest value (median) where
 they gather around towns and by 4e-5 where they are spread evenly.
+
+Above `LINEAR_UP_TO` points even four cells are too many: points are then only counted, one word
+per point, together with the sums of their places in the cell to a 16th of its side, and each cell's
+points are put at their mean place as a dipole. That narrows by cell^2 / 12, so the Gaussian is
+widened; errors are about those of the linear spline.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from __future__ import annotations
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +45,16 @@ MAX_CELLS = 4096 * 4096
 CUBIC_UP_TO = 500_000
 """Points up to which the exacter spline is used."""
 
-_TAIL = 5.0  # Bandwidths after which a kernel is cut off: 4e-6 of its peak is left there.
+LINEAR_UP_TO = 3_000_000
+"""Points up to which the linear spline is used."""
+
+Order: TypeAlias = Literal[4, 2, -1]
+"""Cubic spline, linear spline or counting with dipoles: 12 times the variance that it adds."""
+
+_MIN_COUNTED = 2.0  # Cells to the bandwidth: in a narrower kernel a dipole would leave dents.
+TAIL = 5.0
+"""Bandwidths after which a kernel is cut off: 4e-6 of its peak is left there."""
+
 _FFT_FROM_RADIUS = 80  # Cells; above, two transforms are quicker than 4 * radius multiplications.
 _THREADS_FROM_POINTS = 500_000
 _MAX_THREADS = 4
@@ -100,9 +114,18 @@ class PointField:
     ----------
     bbox_m, shape, bandwidth_m
         As for `density`.
+    order
+        How points are spread, whatever their number; chosen for each part when left out.
     """
 
-    def __init__(self, bbox_m: Bbox, shape: tuple[int, int], bandwidth_m: float) -> None:
+    def __init__(
+        self,
+        bbox_m: Bbox,
+        shape: tuple[int, int],
+        bandwidth_m: float,
+        *,
+        order: Order | None = None,
+    ) -> None:
         _check_raster(bbox_m, shape, bandwidth_m)
         west, south, east, north = bbox_m
         self.shape = (int(shape[0]), int(shape[1]))
@@ -111,14 +134,15 @@ class PointField:
         # The raster is padded by the reach of the kernel, so that points outside count as far as
         # they reach in, and two cells more, where the spline of a point would not fit.
         self._pad = tuple(
-            math.ceil(_TAIL * bandwidth_m / cell) + 2 for cell in (self.dy_m, self.dx_m)
+            math.ceil(TAIL * bandwidth_m / cell) + 2 for cell in (self.dy_m, self.dx_m)
         )
         self._first_centre = (
             west + (0.5 - self._pad[1]) * self.dx_m,
             south + (0.5 - self._pad[0]) * self.dy_m,
         )
+        self._order = order
         # One raster per spline order, made when first needed.
-        self._rasters: dict[int, Floats] = {}
+        self._rasters: dict[Order, Floats] = {}
 
     def add(
         self, xy_m: npt.ArrayLike, *, weights: npt.ArrayLike | None = None, sign: int = 1
@@ -131,7 +155,9 @@ class PointField:
             given = -(given if given.size else np.ones(len(points)))
         if not len(points):
             return
-        order = 4 if len(points) <= CUBIC_UP_TO else 2
+        order = self._order or self.order_for(len(points))
+        if order == -1 and given.size:
+            order = 2  # Only points of weight 1 are counted.
         spread, broken = self._spread(points, given, order)
         if broken:
             raise BadInput(_broken_points(points, broken))
@@ -139,6 +165,13 @@ class PointField:
             self._rasters[order] += spread
         else:
             self._rasters[order] = spread
+
+    def order_for(self, n: int) -> Order:
+        """How a part of `n` points is spread when nothing else was said."""
+        if n <= CUBIC_UP_TO:
+            return 4
+        narrow = self.bandwidth_m < _MIN_COUNTED * max(self.dx_m, self.dy_m)
+        return 2 if n <= LINEAR_UP_TO or narrow else -1
 
     def density(self, *, mask: Mask | None = None) -> Floats:
         """Events per square metre of all points added so far; see `density`."""
@@ -160,23 +193,23 @@ class PointField:
             result = np.divide(result, mass, out=np.full(self.shape, np.nan), where=mask)
         return result
 
-    def _spread(self, points: Floats, weights: Floats, order: int) -> tuple[Floats, int]:
+    def _spread(self, points: Floats, weights: Floats, order: Order) -> tuple[Floats, int]:
         """Return the padded raster of these points and the number of broken coordinates."""
         from maps import smoothing_kernels  # noqa: PLC0415  (loads the compiler)
 
-        loop = smoothing_kernels.spread_cubic if order == 4 else smoothing_kernels.spread_linear
         padded = tuple(n + 2 * pad for n, pad in zip(self.shape, self._pad, strict=True))
+        loop = smoothing_kernels.spread_cubic if order == 4 else smoothing_kernels.spread_linear
 
         def part(start: int, stop: int) -> tuple[Floats, int]:
             raster = np.zeros(padded)
-            broken = loop(
-                points[start:stop],
-                weights[start:stop] if weights.size else weights,
-                *self._first_centre,
-                self.dx_m,
-                self.dy_m,
-                raster,
-            )
+            place = (*self._first_centre, self.dx_m, self.dy_m)
+            if order == -1:
+                cells = np.zeros(raster.size, dtype=np.uint32)
+                broken = smoothing_kernels.count_moments(points[start:stop], *place, cells, raster)
+                smoothing_kernels.empty_moments(cells, raster)
+            else:
+                given = weights[start:stop] if weights.size else weights
+                broken = loop(points[start:stop], given, *place, raster)
             return raster, int(broken)
 
         # A thread needs a raster of its own, so it has to have enough points to be worth it.
@@ -202,12 +235,22 @@ def kernel_mass(mask: Mask, bandwidth_cells: tuple[float, float]) -> Floats:
     bandwidth_cells
         Bandwidth in cells along y and along x.
     """
-    radius = tuple(math.ceil(_TAIL * bandwidth) for bandwidth in bandwidth_cells)
+    radius = tuple(math.ceil(TAIL * bandwidth) for bandwidth in bandwidth_cells)
     padded = np.pad(mask.astype(np.float64), [(radius[0], radius[0]), (radius[1], radius[1])])
     taps = [
         _integrated_taps(bandwidth, r) for bandwidth, r in zip(bandwidth_cells, radius, strict=True)
     ]
     return _convolve(padded, taps[0], taps[1])
+
+
+def smoothed(raster: Floats, bandwidth_cells: float) -> Floats:
+    """Sum of the raster's values, each spread by a Gaussian of a width in cells that sums to 1.
+
+    Beyond the raster is zero. For values that lie at cell centres; points go through `density`.
+    """
+    radius = math.ceil(TAIL * bandwidth_cells)
+    taps = _gaussian_taps(bandwidth_cells, radius, 0)
+    return np.maximum(_convolve(np.pad(raster, radius), taps, taps), 0.0)
 
 
 def _gaussian_taps(bandwidth: float, radius: int, order: int) -> Floats:
@@ -314,7 +357,7 @@ def _check_raster(bbox_m: Bbox, shape: tuple[int, int], bandwidth_m: float) -> N
                     field="bandwidth_m",
                 )
             )
-        reach = [n + 2 * _TAIL * bandwidth_m / cell for n in shape]
+        reach = [n + 2 * TAIL * bandwidth_m / cell for n in shape]
         if reach[0] * reach[1] > 4 * MAX_CELLS:
             problems.append(
                 Problem(

@@ -14,8 +14,11 @@ import math
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from maps.smoothing import Floats
+
+Words = npt.NDArray[np.uint32]
 
 # Sums may be reordered and multiply-add fused, which lets the loops use vector registers. NaN and
 # infinity keep their meaning, since the check for broken coordinates needs them.
@@ -56,6 +59,90 @@ def spread_linear(
         raster[row + 1, column] += upper * (1.0 - a)
         raster[row + 1, column + 1] += upper * a
     return broken
+
+
+# A word of `count_moments` holds how many points lie in its cell and the sums of their places in
+# it, along x and y, in steps of a 16th of a cell: 8, 12 and 12 bits.
+_STEP_BITS = 4
+_STEPS = 1 << _STEP_BITS
+_FULL = 0xFF000000  # 255 points, whose sums are 3,825 at the most: one more would not fit.
+_BLOCK = 512  # Points whose words are worked out at once, with vector registers.
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[misc, unused-ignore]
+def count_moments(
+    xy: Floats, west: float, south: float, dx: float, dy: float, cells: Words, raster: Floats
+) -> int:
+    """Count points and sum up their places per cell; return how many are not finite.
+
+    One word of ``cells``, the flattened raster, is touched per point, where a spline touches four
+    or sixteen numbers. Full words are emptied into ``raster``; at the end `empty_moments` is due.
+    Otherwise as `spread_linear`.
+    """
+    ny, nx = raster.shape
+    width = np.int32(nx)
+    per_x, per_y = _STEPS / dx, _STEPS / dy
+    off_x, off_y = 0.5 * _STEPS - west * per_x, 0.5 * _STEPS - south * per_y
+    end_x, end_y = float((nx - 1) * _STEPS), float((ny - 1) * _STEPS)
+    index, word = np.empty(_BLOCK, np.int32), np.empty(_BLOCK, np.uint32)
+    broken = 0
+    for start in range(0, xy.shape[0], _BLOCK):
+        size = min(_BLOCK, xy.shape[0] - start)
+        lost = 0
+        for i in range(size):
+            u = xy[start + i, 0] * per_x + off_x
+            v = xy[start + i, 1] * per_y + off_y
+            # Never on the outermost cells, whose neighbours a dipole would need.
+            fits = (u >= _STEPS) & (v >= _STEPS) & (u < end_x) & (v < end_y)
+            a = np.int32(u if fits else 0.0)
+            b = np.int32(v if fits else 0.0)
+            index[i] = (b >> np.int32(_STEP_BITS)) * width + (a >> np.int32(_STEP_BITS))
+            places = ((a & np.int32(_STEPS - 1)) << np.int32(12)) + (b & np.int32(_STEPS - 1))
+            word[i] = np.uint32(places) + np.uint32(1 << 24) if fits else np.uint32(0)
+            lost += not fits
+        if lost:
+            for i in range(size):
+                if not (math.isfinite(xy[start + i, 0]) and math.isfinite(xy[start + i, 1])):
+                    broken += 1
+        for i in range(size):
+            # Unsigned: a signed index would be tested for counting from the end.
+            at = np.uint32(index[i])
+            summed = cells[at] + word[i]
+            if summed >= np.uint32(_FULL):
+                _empty_word(summed, raster, np.int64(at) // nx, np.int64(at) % nx)
+                summed = np.uint32(0)
+            cells[at] = summed
+    return broken
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+def _empty_word(word: int, raster: Floats, row: int, column: int) -> None:
+    """Put the points of a word on its cell, shifted to their mean place by a dipole.
+
+    Half the sum of their distances from the centre goes to the neighbour on one side and is taken
+    from the one on the other: number and mean place are kept, and the variance is too small by
+    cell^2 / 12 on average, which the Gaussian makes up for.
+    """
+    n = np.float64(word >> np.uint32(24))
+    # A step is counted at its middle.
+    a = (np.float64((word >> np.uint32(12)) & np.uint32(0xFFF)) + 0.5 * n) / _STEPS - 0.5 * n
+    b = (np.float64(word & np.uint32(0xFFF)) + 0.5 * n) / _STEPS - 0.5 * n
+    raster[row, column] += n
+    raster[row, column + 1] += 0.5 * a
+    raster[row, column - 1] -= 0.5 * a
+    raster[row + 1, column] += 0.5 * b
+    raster[row - 1, column] -= 0.5 * b
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+def empty_moments(cells: Words, raster: Floats) -> None:
+    """Put what `count_moments` has counted on the raster of the same shape."""
+    ny, nx = raster.shape
+    for row in range(1, ny - 1):
+        for column in range(1, nx - 1):
+            word = cells[row * nx + column]
+            if word:
+                _empty_word(word, raster, row, column)
 
 
 @numba.njit(inline="always")  # type: ignore[misc, unused-ignore]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-__all__ = ["LAYERS", "LayerNotFound", "layer", "tile", "tilejson"]
+__all__ = ["LAYERS", "LayerNotFound", "check_address", "layer", "tile", "tilejson"]
 
 EXTENT: Final = 4096
 """Units of a tile's side, as vector tile readers expect it."""
@@ -172,6 +172,12 @@ def tilejson(name: str, base_url: str, bounds: Sequence[float] | None = None) ->
 @cache
 def _sql(name: str) -> str:
     return files("maps").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def check_address(z: int, x: int, y: int) -> None:
+    """Raise BadInput if there is no such tile in the pyramid."""
+    if problems := _address_problems(z, x, y):
+        raise BadInput(problems)
 
 
 def _address_problems(z: int, x: int, y: int) -> list[Problem]:

@@ -2,58 +2,92 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from api.commands.layers import read_layer, read_points, read_times, write_layer
-from api.commands.shared import DataDir, moment, open_database, out, server_settings
+from api.commands.heatmap_sources import Bandwidth, Events, of_database, of_file
+from api.commands.layers import read_layer, write_layer
+from api.commands.shared import DataDir, moment, out, server_settings
 from gis.errors import BadInput, Problem
-from grids.incidents.repository import Filter
-from maps import heatmap_text, raster, sharing
+from maps import heatmap_text, raster, series, sharing
+from maps.contours import contours, differences
 from maps.folium_map import write_html
-from maps.heatmap import Heatmap, build
 from maps.print_map import write_png
-from maps.service import current_grids, incident_heatmap
+from maps.print_series import write_animation, write_sheet
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
+    from maps.heatmap import Heatmap
+    from maps.heatmap_text import Language
+    from maps.series import Series
+
 app = typer.Typer(rich_markup_mode=None)
+
+MAX_CATEGORIES = 12
+"""Maps by category: the most frequent ones."""
 
 
 @app.command(
     epilog="Example: wangge heatmap --category neighbour --from 2026-01-01 --to 2026-07-01 "
     "--out map.html    or, from a file: wangge heatmap --points crimes.parquet --time time "
-    "--area city.gpkg --out map.png"
+    "--area city.gpkg --by month --out months.pdf"
 )
 def _heatmap(
     out_file: Annotated[
         Path,
-        typer.Option("--out", help=".html (opens offline), .png, .pdf, .tif, .gpkg, .geojson"),
+        typer.Option(
+            "--out",
+            help=".html (opens offline), .png, .pdf, .tif, .gpkg, .geojson; moving: .gif, .webp",
+        ),
     ],
     points: Annotated[Path | None, typer.Option(help="File of points; else the database")] = None,
     area: Annotated[Path | None, typer.Option(help="Where events can happen")] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="Inhabited part of the area: no water, no empty steppe"),
+    ] = None,
     unit: Annotated[
         str | None, typer.Option(help="Code of the unit to map; the whole county when left out")
     ] = None,
     category: Annotated[list[str] | None, typer.Option(help="May be repeated")] = None,
+    category_column: Annotated[
+        str | None, typer.Option(help="Column of the points with their category")
+    ] = None,
     since: Annotated[str | None, typer.Option("--from", help="First day or moment")] = None,
     until: Annotated[
         str | None, typer.Option("--to", help="First day or moment after the period")
     ] = None,
-    bandwidth: Annotated[float, typer.Option(help="Of the Gaussian kernel, metres")] = 300,
+    bandwidth: Annotated[
+        str, typer.Option(help="Of the Gaussian kernel, metres; or auto: found from the events")
+    ] = "300",
     cell: Annotated[float | None, typer.Option(help="Side of a raster cell, metres")] = None,
     per: Annotated[str, typer.Option(help="km2 or households (per 1,000)")] = "km2",
     buildings: Annotated[
         Path | None, typer.Option(help="With households, for --per households with --points")
     ] = None,
+    households: Annotated[
+        str, typer.Option(help="Column of the buildings with their households")
+    ] = "households",
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="month, week or category: maps side by side (.png, .pdf), or on a "
+            "page with a slider (.html)"
+        ),
+    ] = None,
+    animate: Annotated[
+        str | None, typer.Option(help="month or week: one after another (.gif, .webp, .png)")
+    ] = None,
     grids: Annotated[Path | None, typer.Option(help="Outlines to draw on it")] = None,
     title: Annotated[str, typer.Option(help="Heading of the map")] = "",
     place: Annotated[str, typer.Option(help="Name of the place, with --points")] = "",
     language: Annotated[str, typer.Option(help="zh or en; HTML has both")] = "zh",
+    polygon_crs: Annotated[
+        str, typer.Option(help="Of polygons in .gpkg: EPSG:n, or metric as the raster's")
+    ] = "EPSG:4326",
     lon: Annotated[str | None, typer.Option(help="Column of the points")] = None,
     lat: Annotated[str | None, typer.Option(help="Column of the points")] = None,
     time: Annotated[str | None, typer.Option(help="Column of the points")] = None,
@@ -68,92 +102,131 @@ def _heatmap(
     data_dir: DataDir = None,
 ) -> None:
     """Density of incidents per km2 (or per 1,000 households) per 30 days, corrected at edges."""
-    if per not in {"km2", "households"}:
-        raise BadInput(Problem(f"'{per}' is no denominator", "km2 or households", field="--per"))
-    if language not in {"zh", "en"}:
-        raise BadInput(Problem(f"'{language}' is no language here", "zh or en", field="--language"))
+    metres = _check(per, language, bandwidth, by, animate, out_file)
+    if shared:
+        metres = _check_shared(metres, by or animate)
     period = moment(since, "--from"), moment(until, "--to")
     outlines = read_layer(grids) if grids else None
-    if points is not None:
-        made = _of_file(
-            points, area, buildings, (lon, lat, time), crs, timezone, period,
-            bandwidth_m=sharing.bandwidth_m(bandwidth) if shared else bandwidth, cell_m=cell,
-            per=per,
-            case_team=not shared, title=title, place=place,
-        )  # fmt: skip
+    zone = timezone or server_settings().timezone
+    source = (
+        of_file(
+            points, area=area, mask=mask, buildings=buildings, households=households,
+            columns=(lon, lat, time, category_column), crs=crs, timezone=zone, period=period,
+            per=per, categories=category or [], case_team=not shared, title=title, place=place,
+            at_once=bool(by or animate),
+        )
+        if points is not None
+        else of_database(
+            data_dir, mask=mask, unit=unit, timezone=zone, period=period, per=per,
+            categories=category or [], case_team=not shared, title=title,
+        )
+    )  # fmt: skip
+    with source as events:
+        made = events.make(None, None, None, metres, cell)
+        many = _series(events, made, by or animate) if by or animate else None
+        if outlines is None:
+            outlines = events.grids()
+    if many is None:
+        _write(made, out_file, outlines, language, polygon_crs)
     else:
-        with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
-            made = incident_heatmap(
-                session,
-                Filter(start=period[0], end=period[1], categories=tuple(category or ())),
-                bandwidth_m=bandwidth,
-                cell_m=cell,
-                unit=unit,
-                per="households" if per == "households" else "km2",
-                timezone=timezone or server_settings().timezone,
-                case_team=not shared,
-                title=title,
-            )
-            if outlines is None:
-                outlines = current_grids(session)
-    _write(made, out_file, outlines, language)
+        _write_series(many, out_file, outlines, cast("Language", language), moving=bool(animate))
+    how = "" if made.chosen is None else f" ({made.chosen.reason})"
     out.print(
         f"{heatmap_text.count(made, 'en')} events; {heatmap_text.period(made, 'en')}; bandwidth "
-        f"{made.bandwidth_m:g} m; highest {made.maximum:.3g} {heatmap_text.unit(made, 'en')}"
+        f"{made.bandwidth_m:g} m{how}; highest {made.maximum:.3g} {heatmap_text.unit(made, 'en')}"
     )
+    if made.chosen is not None or made.mean is not None:
+        out.print(" ".join(heatmap_text.notes(made, "en")))
     out.print(f"written to {out_file}")
 
 
-def _of_file(
-    points: Path,
-    area: Path | None,
-    buildings: Path | None,
-    names: tuple[str | None, str | None, str | None],
-    crs: str,
-    timezone: str | None,
-    period: tuple[datetime | None, datetime | None],
-    **options: Any,
-) -> Heatmap:
-    frame, lon, lat = read_points(points, lon=names[0], lat=names[1], crs=crs)
-    moments = read_times(frame, points, names[2], timezone or server_settings().timezone)
-    known = moments.notna()
-    if not known.any():
-        raise BadInput(
-            Problem("no row has a time that can be read", "Name its column with --time",
-                    source=points.name)
-        )  # fmt: skip
-    if options["case_team"]:
-        start = period[0] or moments[known].min()
-        end = period[1] or moments[known].max() + timedelta(seconds=1)
-    else:
-        zone = timezone or server_settings().timezone
-        quarter = sharing.quarter(*period, timezone=zone, now=datetime.now(UTC))
-        start, end = quarter.start, quarter.end
-    options["cell_m"] = options["cell_m"] or max(10.0, options["bandwidth_m"] / 6)
-    inside = (known & (moments >= start) & (moments < end)).to_numpy()
-    homes = None
-    if options["per"] == "households":
-        if buildings is None:
-            raise BadInput(
-                Problem("households are not known", "Give them with --buildings", field="--per")
+def _check(
+    per: str, language: str, bandwidth: str, by: str | None, animate: str | None, path: Path
+) -> Bandwidth:
+    """Return the bandwidth; raise BadInput with all that is wrong with the words given."""
+    problems = []
+    if per not in {"km2", "households"}:
+        problems.append(Problem(f"'{per}' is no denominator", "km2 or households", field="--per"))
+    if language not in {"zh", "en"}:
+        problems.append(
+            Problem(f"'{language}' is no language here", "zh or en", field="--language")
+        )
+    metres = 0.0
+    try:
+        metres = 0.0 if bandwidth == "auto" else float(bandwidth)
+    except ValueError:
+        problems.append(
+            Problem(
+                f"a bandwidth of '{bandwidth}'",
+                "Give metres, such as 150, 300 or 600, or auto",
+                field="--bandwidth",
             )
-        layer = read_layer(buildings).to_crs(4326)
-        middle = layer.geometry.representative_point()
-        homes = (middle.x.to_numpy(), middle.y.to_numpy(), layer["households"].to_numpy(float))
-    return build(
-        lon[inside],
-        lat[inside],
-        start=start,
-        end=end,
-        area=read_layer(area).to_crs(4326).geometry if area else None,
-        households=homes,
-        timezone=timezone or server_settings().timezone,
-        source=points.name,
-        **options,
-    )
+        )
+    suffix = path.suffix.lower()
+    for name, given, words, suffixes in (
+        ("--by", by, ("month", "week", "category"), (".png", ".pdf", ".html", ".htm")),
+        ("--animate", animate, ("month", "week"), (".gif", ".webp", ".png")),
+    ):
+        if given is None:
+            continue
+        if given not in words:
+            problems.append(Problem(f"'{given}'", f"One of: {', '.join(words)}", field=name))
+        if suffix not in suffixes:
+            problems.append(
+                Problem(
+                    f"{name} cannot be written as '{suffix}'",
+                    f"Use one of: {', '.join(suffixes)}",
+                    field="--out",
+                )
+            )
+    if by and animate:
+        problems.append(Problem("--by and --animate", "Give one of them", field="--animate"))
+    if problems:
+        raise BadInput(problems)
+    return "auto" if bandwidth == "auto" else metres
 
 
-def _write(made: Heatmap, path: Path, outlines: gpd.GeoDataFrame | None, language: str) -> None:
+def _check_shared(metres: Bandwidth, many: str | None) -> float:
+    """Return the bandwidth of a map that leaves the case team; raise BadInput for a series."""
+    if many is not None:
+        raise BadInput(
+            Problem(
+                "a shared map is of one quarter and of all categories",
+                "Leave --by and --animate out: parts could be subtracted from one another",
+                field="--shared",
+            )
+        )
+    return sharing.bandwidth_m(metres)
+
+
+def _series(events: Events, whole: Heatmap, by: str | None) -> Series:
+    """The maps of the weeks, months or categories, in the scale of the whole."""
+    scale = whole.bandwidth_m, whole.cell_m
+    if by != "category":
+        cut = cast("series.By", by)
+        return series.in_time(whole, cut, lambda a, b: events.make(a, b, None, *scale))
+    parts = [
+        series.Part(events.make(whole.start, whole.end, code, *scale), zh, en)
+        for code, zh, en in events.categories()[:MAX_CATEGORIES]
+    ]
+    return series.together(whole, parts)
+
+
+def _write_series(
+    many: Series, path: Path, outlines: gpd.GeoDataFrame | None, language: Language, *, moving: bool
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if moving:
+        write_animation(many, path, grids=outlines, language=language)
+    elif path.suffix.lower() in {".html", ".htm"}:
+        write_html(many.whole, path, grids=outlines, series=many)
+    else:
+        write_sheet(many, path, language=language)
+
+
+def _write(
+    made: Heatmap, path: Path, outlines: gpd.GeoDataFrame | None, language: str, crs: str
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     match path.suffix.lower():
         case ".html" | ".htm":
@@ -163,11 +236,16 @@ def _write(made: Heatmap, path: Path, outlines: gpd.GeoDataFrame | None, languag
         case ".tif" | ".tiff":
             raster.write_geotiff(made, path)
         case ".gpkg" | ".geojson" | ".parquet":
-            write_layer(raster.contours(made), path, layer="density")
+            write_layer(contours(made, crs=crs), path, layer="density")
+            if made.score is not None:
+                beside = path.with_name(f"{path.stem}.tolerance{path.suffix}")
+                write_layer(differences(made, crs=crs), beside, layer="tolerance")
+                out.print(f"where it differs from the mean: {beside}")
         case other:
             raise BadInput(
                 Problem(
-                    f"cannot write '{other}'", "Use .html, .png, .pdf, .tif, .gpkg or .geojson",
+                    f"cannot write '{other}'",
+                    "Use .html, .png, .pdf, .tif, .gpkg or .geojson; .gif or .webp with --animate",
                     field="--out",
                 )
-            )  # fmt: skip
+            )

@@ -13,6 +13,8 @@ from typing import Final
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pyogrio
 
 from data.bulk import positions
@@ -28,6 +30,8 @@ from maps.output import replacing
 WRITERS: Final = (".gpkg", ".geojson", ".shz", ".parquet", ".csv")
 # Of a Shapefile, whose names have ten letters at the most.
 SHORT_NAMES: Final = {"compactness": "compact", "building_ids": "buildings_"}
+LONG_ROWS = 2_000_000
+"""Rows of a Parquet file above which it is read in parts where that is possible."""
 TIMES: Final = ("reported_at", "occurred_at")
 
 
@@ -109,7 +113,35 @@ def read_points(
     BadInput
         No points or numbers, no telling which system, or a row that is no position in it.
     """
-    table = _read(path)
+    return points_of(_read(path), path, lon=lon, lat=lat, crs=crs)
+
+
+def point_batches(
+    path: Path, *, lon: str | None, lat: str | None, crs: str, rows: int = 1_000_000
+) -> Iterator[tuple[pd.DataFrame, np.ndarray, np.ndarray]]:
+    """Rows of a Parquet file without geometry, a million at a time: as `read_points` of each."""
+    for number, batch in enumerate(pq.ParquetFile(path).iter_batches(rows)):
+        frame = batch.to_pandas()
+        frame.index = range(number * rows + 1, number * rows + 1 + len(frame))
+        table = Table(frame, None, None, None, [], "parquet")
+        yield points_of(table, path, lon=lon, lat=lat, crs=crs)
+
+
+def is_long(path: Path) -> bool:
+    """Whether a file is Parquet without geometry, of so many rows that it is read in parts."""
+    if path.suffix.lower() != ".parquet" or not path.is_file():
+        return False
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowInvalid:
+        return False  # said where it is read
+    return file.metadata.num_rows > LONG_ROWS and b"geo" not in (file.schema_arrow.metadata or {})
+
+
+def points_of(
+    table: Table, path: Path, *, lon: str | None, lat: str | None, crs: str
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Rows of a table and their longitudes and latitudes, as `read_points`."""
     points = table.geometry if lon is None and lat is None else None
     if points is not None:
         x, y = positions.of_points(points, path.name)

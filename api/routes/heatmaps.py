@@ -13,6 +13,7 @@ from api.dependencies import PeriodIn, SettingsIn
 from api.kept_maps import KNOWN, Shared, is_shared, kept_headers, knows, today
 from grids.incidents.repository import Filter
 from maps import heatmap_text, palettes, raster
+from maps.contours import contours
 from maps.heatmap import Heatmap
 from maps.service import MapCache, incident_heatmap
 
@@ -46,6 +47,8 @@ class HeatmapOut(BaseModel):
 
     bounds: tuple[float, float, float, float]
     image: str
+    tiles: str = Field(description="Address of raster tiles of the same picture, with {z} {x} {y}")
+    contours: str = Field(description="Address of the same classes as polygons")
     legend: list[dict[str, float | str | None]]
     opacity: float = Field(description="Of the legend's colours in the picture, 0 to 1")
     unit: Both
@@ -78,7 +81,7 @@ def heatmap(
     shared: Shared = False,
 ) -> Any:
     """Where the picture lies, what its colours mean, and of how many incidents it was made."""
-    made, headers = _make(request, access, settings, period, category, bandwidth_m, shared=shared)
+    made, headers = make(request, access, settings, period, category, bandwidth_m, shared=shared)
     if made is None:
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
@@ -94,6 +97,8 @@ def heatmap(
     return HeatmapOut(
         bounds=bounds,
         image=f"{request.url.path}.png?{urlencode(query)}",
+        tiles=f"/tiles/heatmap/{{z}}/{{x}}/{{y}}.png?{urlencode(query)}",
+        contours=f"{request.url.path}.geojson?{urlencode(query)}",
         legend=[
             {"from": low, "to": high, "color": colour}
             for low, high, colour in zip(breaks, [*breaks, None][1:], colours, strict=True)
@@ -132,14 +137,41 @@ def picture(
     shared: Shared = False,
 ) -> Response:
     """Stretch it over the ``bounds`` of ``/heatmaps`` on a Web Mercator map."""
-    made, headers = _make(request, access, settings, period, category, bandwidth_m, shared=shared)
+    made, headers = make(request, access, settings, period, category, bandwidth_m, shared=shared)
     if made is None:
         return Response(status_code=304, headers=headers)
     rgba, _ = raster.to_mercator(made, WIDTH)
     return Response(raster.png_bytes(rgba), media_type="image/png", headers=headers)
 
 
-def _make(
+@router.get(
+    "/heatmaps.geojson",
+    summary="The classes of a density as polygons",
+    response_class=Response,
+    responses={200: {"content": {"application/geo+json": {}}}, **KNOWN},
+)
+def polygons(
+    request: Request,
+    access: Reading,
+    settings: SettingsIn,
+    period: PeriodIn,
+    category: Category = None,
+    bandwidth_m: Bandwidth = 300,
+    *,
+    shared: Shared = False,
+) -> Response:
+    """One feature per class of the legend, with ``from``, ``to``, ``unit`` and ``color``, WGS 84.
+
+    What the picture leaves blank is left out.
+    """
+    made, headers = make(request, access, settings, period, category, bandwidth_m, shared=shared)
+    if made is None:
+        return Response(status_code=304, headers=headers)
+    document: Any = contours(made).to_json(drop_id=True)
+    return Response(document, media_type="application/geo+json", headers=headers)
+
+
+def make(
     request: Request,
     access: Access,
     settings: ServerSettings,

@@ -1,4 +1,4 @@
-"""Vector tiles and their TileJSON."""
+"""Vector tiles and their TileJSON, and raster tiles of a density."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.auth import Access, needs
-from api.dependencies import MomentIn, PeriodIn
-from maps import tiles
+from api.dependencies import MomentIn, PeriodIn, SettingsIn
+from api.kept_maps import KNOWN, Shared
+from api.routes import heatmaps
+from maps import raster, tiles
 
 router = APIRouter(prefix="/tiles", tags=["tiles"])
 LayerName = Annotated[str, Path(examples=["grids"])]
@@ -24,6 +26,40 @@ def tilejson(
     """What is in the layer, and the address of its tiles."""
     _require(access, layer)
     return tiles.tilejson(layer, str(request.base_url))
+
+
+@router.get(
+    "/heatmap/{z}/{x}/{y}.png",
+    summary="A raster tile of a density of incidents",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}, **KNOWN},
+)
+def heatmap_tile(
+    z: Annotated[int, Path(examples=[12])],
+    x: Annotated[int, Path(examples=[3379])],
+    y: Annotated[int, Path(examples=[1469])],
+    request: Request,
+    access: heatmaps.Reading,
+    settings: SettingsIn,
+    period: PeriodIn,
+    category: heatmaps.Category = None,
+    bandwidth_m: heatmaps.Bandwidth = 300,
+    *,
+    shared: Shared = False,
+) -> Response:
+    """The picture of ``/api/v1/heatmaps`` on one tile of 256 pixels; 304 for a known ETag.
+
+    All tiles are of one density in metres with one legend, whatever their zoom.
+    """
+    tiles.check_address(z, x, y)
+    made, headers = heatmaps.make(
+        request, access, settings, period, category, bandwidth_m, shared=shared
+    )
+    if made is None:
+        return Response(status_code=304, headers=headers)
+    return Response(
+        raster.png_bytes(raster.tile(made, z, x, y)), media_type="image/png", headers=headers
+    )
 
 
 @router.get(

@@ -172,6 +172,18 @@ def categories(session: Session) -> Sequence[IncidentCategory]:
     return session.scalars(statement).all()
 
 
+def categories_of(session: Session, wanted: Filter) -> list[IncidentCategory]:
+    """Categories of matching incidents, the most frequent first."""
+    statement = (
+        sa.select(IncidentCategory)
+        .join(Incident, Incident.category == IncidentCategory.code)
+        .where(*wanted.conditions())
+        .group_by(IncidentCategory.code)
+        .order_by(sa.func.count().desc(), IncidentCategory.code)
+    )
+    return list(session.scalars(statement))
+
+
 def _encode(incident: Incident) -> str:
     text = json.dumps([incident.reported_at.isoformat(), str(incident.id)])
     return base64.urlsafe_b64encode(text.encode()).decode()

@@ -11,7 +11,8 @@ import folium
 from branca.element import Element
 
 from gis.errors import BadInput, Problem
-from maps.folium_map import SCRIPT, STYLE, PageLanguage, View, figure_of, inline_leaflet
+from maps.folium_controls import View
+from maps.folium_map import SCRIPT, STYLE, PageLanguage, figure_of, inline_leaflet
 from maps.folium_map import rounded_geojson as geojson
 from maps.gridmaps import words
 from maps.gridmaps.gridmap import GridMap, bounds

@@ -324,6 +324,22 @@ def _picture(place: Place, caller: Caller) -> Iterator[Question]:
                    200 if rows else 422)  # fmt: skip
 
 
+def _polygons(place: Place, caller: Caller) -> Iterator[Question]:
+    if caller.area not in PICTURED:
+        return
+    rows = rules.visible(place, caller, "incident")
+    yield Question("GET:/api/v1/heatmaps.geojson", "GET", "/api/v1/heatmaps.geojson",
+                   200 if rows else 422)  # fmt: skip
+
+
+def _raster_tile(place: Place, caller: Caller) -> Iterator[Question]:
+    if caller.area not in PICTURED:
+        return
+    rows = rules.visible(place, caller, "incident")
+    yield Question("GET:/tiles/heatmap/{z}/{x}/{y}.png", "GET", "/tiles/heatmap/9/422/184.png",
+                   200 if rows else 422)  # fmt: skip
+
+
 def _gridmaps(door: str) -> Callable[[Place, Caller], Iterator[Question]]:
     def make(place: Place, caller: Caller) -> Iterator[Question]:
         if caller.area not in PICTURED:
@@ -455,6 +471,8 @@ MAKERS: Final = {
     "GET:/api/v1/gridmaps.geojson": _gridmaps("GET:/api/v1/gridmaps.geojson"),
     "GET:/api/v1/heatmaps": _heatmap,
     "GET:/api/v1/heatmaps.png": _picture,
+    "GET:/api/v1/heatmaps.geojson": _polygons,
+    "GET:/tiles/heatmap/{z}/{x}/{y}.png": _raster_tile,
     "GET:/api/v1/hotspots": _hotspots,
     "GET:/api/v1/hotspots.geojson": _hotspot_layer,
     **{

@@ -115,6 +115,8 @@ GET:/api/v1/gridmaps                        -        -           yes       yes  
 GET:/api/v1/gridmaps.geojson                -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/heatmaps                        -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/heatmaps.png                    -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/api/v1/heatmaps.geojson                -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/tiles/heatmap/{z}/{x}/{y}.png          -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/hotspots                        -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/hotspots.geojson                -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/attention                       -        -           yes       yes      -          yes        -       -             yes     -          -            -              -

@@ -35,6 +35,8 @@ LOGGED: dict[str, tuple[str, set[str]] | None] = {
     "GET /api/v1/meta": None,
     "GET /api/v1/heatmaps": None,
     "GET /api/v1/heatmaps.png": None,
+    "GET /api/v1/heatmaps.geojson": None,
+    "GET /tiles/heatmap/{z}/{x}/{y}.png": None,
     "GET /api/v1/gridmaps": None,
     "GET /api/v1/gridmaps.geojson": None,
     # Counts of grids; the places of repeat addresses are entered: test_hotspots.

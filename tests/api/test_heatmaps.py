@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from tests.api.conftest import Town
 
 FIRST = datetime(2026, 2, 1, tzinfo=UTC)
+ADDRESSES = (
+    "/api/v1/heatmaps", "/api/v1/heatmaps.png", "/api/v1/heatmaps.geojson",
+    "/tiles/heatmap/9/422/184.png",
+)  # fmt: skip
 QUERY = {"start": "2026-02-01T00:00:00Z", "end": "2026-03-03T00:00:00Z"}
 
 
@@ -78,6 +82,43 @@ def test_figures_and_picture_agree(busy: Town) -> None:
     assert shown[row, -2, 3] < shown[row, column, 3]
 
 
+def test_tiles_are_of_the_picture_and_known_ones_are_not_sent_again(busy: Town) -> None:
+    told = figures(busy)
+    lon, lat = factories.middle(0)
+    top = told["legend"][-1]["color"]
+    for z in (10, 13, 16):
+        x, y = (
+            (lon + 180) / 360 * 2**z,
+            (1 - np.arcsinh(np.tan(np.radians(lat))) / np.pi) / 2 * 2**z,
+        )
+        address = told["tiles"].format(z=z, x=int(x), y=int(y))
+        shown = picture(busy, address)
+        colour = shown[int(y % 1 * 256), int(x % 1 * 256)]
+        assert palettes.hex_colour(tuple(round(float(v) * 255) for v in colour[:3])) == top
+        assert colour[3] == pytest.approx(told["opacity"], abs=0.005)
+    tag = busy.client.get(address).headers["etag"]
+    again = busy.client.get(address, headers={"if-none-match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_tile_that_cannot_be(busy: Town) -> None:
+    answer = busy.client.get("/tiles/heatmap/3/8/0.png", params=QUERY)
+    assert answer.status_code == 422
+    assert "x 8 is outside 0..7" in answer.text
+
+
+def test_polygons_are_the_classes_of_the_legend(busy: Town) -> None:
+    told = figures(busy)
+    answer = busy.client.get(told["contours"])
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/geo+json"
+    found = [each["properties"] for each in answer.json()["features"]]
+    assert [(p["from"], p["to"], p["color"]) for p in found] == [
+        (each["from"], each["to"], each["color"]) for each in told["legend"]
+    ]
+    assert {p["unit"] for p in found} == {told["unit"]["en"]}
+
+
 def test_legend_goes_up_without_a_gap(busy: Town) -> None:
     legend = figures(busy)["legend"]
     for low, high in pairwise(legend):
@@ -106,7 +147,7 @@ def test_no_incident_in_the_period(busy: Town) -> None:
 
 
 def test_none_at_all_is_told(own_town: Town) -> None:
-    for address in ("/api/v1/heatmaps", "/api/v1/heatmaps.png"):
+    for address in ADDRESSES:
         answer = own_town.client.get(address)
         assert answer.status_code == 422
         assert "no incidents yet" in answer.json()["detail"]
@@ -134,7 +175,7 @@ def test_one_incident_makes_a_map(own_town: Town) -> None:
     ],
 )
 def test_what_cannot_be(busy: Town, query: dict[str, Any], field: str) -> None:
-    for address in ("/api/v1/heatmaps", "/api/v1/heatmaps.png"):
+    for address in ADDRESSES:
         answer = busy.client.get(address, params=QUERY | query)
         assert answer.status_code == 422, answer.text
         assert answer.json()["problems"][0]["field"] == field

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from gis.errors import BadInput
 from maps.folium_map import write_html
+from maps.series import Part, together
 from tests.maps.heatmaps import COUNTY, HOT_SPOT, a_heatmap, events, rates, some_grids
 
 CHROMIUM = [
@@ -90,6 +91,37 @@ def test_the_page_opens_from_the_file_alone(chromium: Page, tmp_path: Path) -> N
     page.mouse.move(box["x"] + box["width"] * 0.1, box["y"] + box["height"] * 0.1)
     assert "152522000" in page.locator(".leaflet-tooltip").inner_text()
 
+    assert [url for url in seen.requests if not url.startswith("data:")] == [path.as_uri()]
+    assert seen.complaints == []
+
+
+@pytest.mark.browser
+def test_a_slider_shows_one_map_at_a_time_and_asks_nobody(chromium: Page, tmp_path: Path) -> None:
+    path = tmp_path / "map.html"
+    parts = [
+        Part(a_heatmap(n), f"第{n}<b>", f"part {n} </script><script>document.title='run'</script>")
+        for n in (100, 300)
+    ]
+    series = together(a_heatmap(), parts)
+    write_html(series.whole, path, series=series)
+    seen = Seen(chromium)
+    page = seen.open(path)
+
+    def shown() -> list[str]:
+        return page.locator(".leaflet-image-layer").evaluate_all(
+            "all => all.map(one => getComputedStyle(one).opacity)"
+        )
+
+    assert shown() == ["1", "0", "0"]
+    assert page.get_by_text("整个时段：400件").is_visible()
+    page.locator("#wangge-slider").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert shown() == ["0", "0", "1"]
+    assert page.get_by_text("第300<b>：300件").is_visible()
+    page.get_by_role("button", name="English").click()
+    assert page.get_by_text("part 300 </script>").is_visible()
+    assert page.title() != "run"
     assert [url for url in seen.requests if not url.startswith("data:")] == [path.as_uri()]
     assert seen.complaints == []
 

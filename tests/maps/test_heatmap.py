@@ -250,7 +250,7 @@ def test_every_wrong_argument_is_named_at_once() -> None:
     [
         ({"bandwidth_m": 50_000}, "at most 20,000 m"),
         ({"bandwidth_m": 15_000, "cell_m": 500}, "wider than the area"),
-        ({"bandwidth_m": 40}, "at least 50 m"),
+        ({"bandwidth_m": 40, "cell_m": 50}, "at least 50 m"),
         ({"start": datetime(2025, 7, 1)}, "no time zone"),  # noqa: DTZ001
         ({"lon": [43.9], "lat": [116.0]}, "longitude first"),
         ({"lon": [np.inf], "lat": [43.9]}, "beyond 180"),

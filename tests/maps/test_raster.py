@@ -11,18 +11,18 @@ from matplotlib.image import imread
 from pyproj import Transformer
 
 from gis.errors import BadInput
-from maps.palettes import nice_breaks, ramp
+from maps.palettes import NOT_KNOWN, NOT_KNOWN_MARK, nice_breaks, ramp
 from maps.raster import (
-    contours,
     inside_area,
     mercator_gaps,
     mercator_values,
     png_bytes,
     sample,
+    tile,
     to_mercator,
     write_geotiff,
 )
-from tests.maps.heatmaps import AREA, a_heatmap, rates
+from tests.maps.heatmaps import AREA, HOT_SPOT, a_heatmap, rates
 
 
 def test_geotiff_says_what_it_shows(tmp_path: Path) -> None:
@@ -68,6 +68,27 @@ def test_every_place_of_the_area_has_a_value_or_the_reason_for_none() -> None:
     assert (np.isfinite(values) | no_data | hidden)[inside].all()
     shown = np.isfinite(values) & (no_data | hidden)
     assert not shown.any()
+
+
+def test_geotiff_is_cloud_optimised_and_its_overviews_keep_the_unit(tmp_path: Path) -> None:
+    heatmap = a_heatmap(cell_m=6)
+    write_geotiff(heatmap, tmp_path / "density.tif")
+    with rasterio.open(tmp_path / "density.tif") as file:
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert file.block_shapes == [(512, 512)]
+        assert file.overviews(1) == [2]
+        assert file.tags()["TIFFTAG_SOFTWARE"].startswith("wangge ")
+        assert file.tags()["SHARED"] == "no, for the case team"
+        half = file.read(1, out_shape=(file.height // 2, file.width // 2))
+        ny, nx = half.shape
+        blocks = file.read(1)[: 2 * ny, : 2 * nx].reshape(ny, 2, nx, 2)
+    # A mean of four cells, never below zero or above the highest.
+    inner = np.isfinite(blocks).all(axis=(1, 3)) & np.isfinite(half)
+    assert inner.sum() > 0.97 * inner.size
+    off = np.abs(half - blocks.mean(axis=(1, 3)))[inner]
+    assert off.max() < 0.02 * heatmap.maximum
+    assert np.nanmin(half) >= 0
+    assert np.nanmax(half) <= heatmap.maximum
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -136,33 +157,71 @@ def test_png_holds_the_picture() -> None:
     np.testing.assert_array_equal(np.round(read * 255), picture)
 
 
-def test_contours_are_disjoint_valid_and_hold_their_values() -> None:
+def _tile_of(lon: float, lat: float, z: int) -> tuple[int, int, int, int]:
+    """Column and row of the tile with a place, and of its pixel in it."""
+    x = (lon + 180) / 360 * 2**z * 256
+    y = (1 - np.arcsinh(np.tan(np.radians(lat))) / np.pi) / 2 * 2**z * 256
+    return int(x) // 256, int(y) // 256, int(x) % 256, int(y) % 256
+
+
+def test_a_place_has_one_colour_at_every_zoom() -> None:
     heatmap = a_heatmap()
-    frame = contours(heatmap)
     breaks = nice_breaks(heatmap.maximum)
-    assert frame.crs.to_epsg() == 4326
-    assert frame["low"].tolist() == breaks
-    assert frame["high"].tolist()[:-1] == breaks[1:]
-    assert np.isnan(frame["high"].iloc[-1])
-    assert set(frame["unit"]) == {"incidents per km² per 30 days"}
-    assert frame.is_valid.all()
-    metric = frame.to_crs(heatmap.crs)
-    assert metric.union_all().area == pytest.approx(metric.area.sum(), rel=1e-9)
-    for low, high, shape in zip(metric["low"], metric["high"], metric.geometry, strict=True):
-        within = shape.buffer(-10).representative_point()
-        value = sample(heatmap, np.array([within.x]), np.array([within.y]))[0]
-        assert low * 0.99 <= value
-        assert not value > high * 1.01
+    to_metres = Transformer.from_crs("EPSG:4326", heatmap.crs, always_xy=True)
+    rng = np.random.default_rng(8)
+    lons, lats = rng.uniform(116.025, 116.075, 60), rng.uniform(43.925, 43.955, 60)
+    x, y = (np.asarray(c) for c in to_metres.transform(lons, lats))
+    value = sample(heatmap, x, y)
+    # Places whose class a pixel's shift cannot change.
+    clear = [i for i in range(60) if min(abs(value[i] / b - 1) for b in breaks) > 0.15]
+    assert len(clear) > 25
+    shown: list[list[tuple[int, ...]]] = []
+    for z in (13, 15, 18):
+        colours = []
+        for i in clear:
+            column, row, px, py = _tile_of(lons[i], lats[i], z)
+            colours.append(tuple(tile(heatmap, z, column, row)[py, px].tolist()))
+        shown.append(colours)
+    assert shown[0] == shown[1] == shown[2]
+    assert len(set(shown[0])) >= 4
+    lookup = to_mercator(heatmap, 900)[0]
+    assert {c for c in shown[0] if c[3]} <= {tuple(c) for c in lookup.reshape(-1, 4).tolist()}
 
 
-def test_contours_of_nothing_are_no_rows_with_the_same_columns() -> None:
-    for heatmap in (a_heatmap(lon=[], lat=[]), a_heatmap(2, case_team=False)):
-        frame = contours(heatmap)
-        assert len(frame) == 0
-        assert set(frame.columns) == {"low", "high", "unit", "geometry"}
+def test_tiles_meet_without_a_seam_and_are_empty_elsewhere() -> None:
+    heatmap = a_heatmap()
+    column, row, _, _ = _tile_of(*HOT_SPOT, 14)
+    big = tile(heatmap, 14, column, row)
+    parts = [[tile(heatmap, 15, 2 * column + i, 2 * row + j) for i in (0, 1)] for j in (0, 1)]
+    fine = np.vstack([np.hstack(line) for line in parts])
+    # Each pixel of the coarse tile lies between four of the fine ones: of their classes.
+    alike = [(fine[dy::2, dx::2] == big).all(axis=2) for dy in (0, 1) for dx in (0, 1)]
+    assert np.logical_or.reduce(alike).mean() > 0.999
+    assert not tile(heatmap, 14, column + 40, row)[..., 3].any()
+    assert not tile(heatmap, 14, column, row + 4000)[..., 3].any()
 
 
-@pytest.mark.parametrize("levels", [[2.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
-def test_levels_have_to_rise_from_above_zero(levels: list[float]) -> None:
-    with pytest.raises(BadInput, match="rising"):
-        contours(a_heatmap(), levels)
+def test_tiles_end_at_the_outline_and_mark_what_is_hidden() -> None:
+    heatmap = rates()
+    column, row, px, py = _tile_of(115.8, 44.2, 12)
+    hidden = tile(heatmap, 12, column, row)
+    marked = {tuple(c) for c in hidden[..., :3].reshape(-1, 3).tolist()}
+    assert NOT_KNOWN in marked
+    assert NOT_KNOWN_MARK in marked
+    assert tuple(hidden[py, px, :3].tolist()) in {NOT_KNOWN, NOT_KNOWN_MARK}
+    column, row, px, _ = _tile_of(115.6, 44.0, 12)
+    edge = tile(heatmap, 12, column, row)[..., 3] > 0
+    assert not edge[:, : px - 1].any()
+    assert edge[:, px + 1 :].all()
+
+
+@pytest.mark.parametrize("z", [0, 3, 22])
+def test_tiles_of_the_whole_world_and_of_one_roof(z: int) -> None:
+    heatmap = a_heatmap()
+    column, row, px, py = _tile_of(*HOT_SPOT, z)
+    picture = tile(heatmap, z, column, row)
+    assert picture.shape == (256, 256, 4)
+    if z == 22:
+        assert tuple(picture[py, px, :3].tolist()) in ramp(len(nice_breaks(heatmap.maximum)))[-2:]
+    else:
+        assert (picture[..., 3] > 0).sum() <= 4

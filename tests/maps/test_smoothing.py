@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gis.errors import BadInput
+from maps import smoothing
 from maps.smoothing import CUBIC_UP_TO, PointField, density, kernel_mass
 
 CELL_M = 50.0
@@ -166,6 +167,47 @@ def test_a_weight_of_three_is_three_events() -> None:
     bbox, shape = (0.0, 0.0, 1_000.0, 1_000.0), (20, 20)
     weighted = density([[480.0, 510.0]], bbox, shape, 100.0, weights=[3])
     np.testing.assert_allclose(weighted, density([[480.0, 510.0]] * 3, bbox, shape, 100.0))
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_counting_with_dipoles_is_as_exact_as_it_says(
+    parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smoothing, "CUBIC_UP_TO", 0)
+    monkeypatch.setattr(smoothing, "LINEAR_UP_TO", 0)
+    rng = np.random.default_rng(12)
+    bbox, shape = (0.0, 0.0, 6_000.0, 4_000.0), (80, 120)
+    # Enough at one address to fill its word many times over, and some far outside.
+    xy = np.vstack([
+        rng.random((200_000, 2)) * bbox[2:],
+        rng.normal((3_000, 2_000), 200, (50_000, 2)),
+        np.full((3_000, 2), (1_011.0, 1_017.0)),
+        [[1e12, 0.0], [-4_000.0, 2_000.0]],
+    ])  # fmt: skip
+    field = PointField(bbox, shape, 300.0)
+    assert field.order_for(len(xy)) == -1
+    for part in np.array_split(rng.permutation(xy), parts):
+        field.add(part)
+    error = relative_error(field.density(), xy, bbox, 300.0)
+    assert np.median(error) <= 1e-4
+    assert error.max() <= 1e-3
+
+
+def test_counting_names_what_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smoothing, "CUBIC_UP_TO", 0)
+    monkeypatch.setattr(smoothing, "LINEAR_UP_TO", 0)
+    xy = np.full((700, 2), 500.0)
+    xy[[3, 650], 1] = np.nan, np.inf
+    with pytest.raises(BadInput, match="2 points have a coordinate that is not finite") as caught:
+        density(xy, (0.0, 0.0, 1_000.0, 1_000.0), (20, 20), 200.0)
+    assert caught.value.problems[0].row == 4
+
+
+def test_a_narrow_kernel_is_never_made_of_dipoles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smoothing, "CUBIC_UP_TO", 0)
+    monkeypatch.setattr(smoothing, "LINEAR_UP_TO", 0)
+    field = PointField((0.0, 0.0, 1_000.0, 1_000.0), (20, 20), 60.0)
+    assert field.order_for(10) == 2
 
 
 def test_an_event_taken_out_again_leaves_nothing() -> None:

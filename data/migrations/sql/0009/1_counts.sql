@@ -57,8 +57,7 @@ RETURNS TABLE (
     grid_id bigint, code text, unit_code text, category text, incidents bigint, carried bigint
 )
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
-    SET wangge.lo = '0' SET wangge.hi = ':' SET wangge.rights = '*' SET wangge.account = ''
-    SET wangge.also = ''
+    SET wangge.lo = '0' SET wangge.hi = ':' SET wangge.rights = '*'
     AS $$
     SELECT s.grid_id, s.code, s.unit_code, c.category, sum(c.incidents)::bigint,
         sum(c.carried)::bigint
@@ -95,8 +94,7 @@ CREATE FUNCTION wangge_places_of_counties(
 )
 RETURNS TABLE (lon double precision, lat double precision)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
-    SET wangge.lo = '0' SET wangge.hi = ':' SET wangge.rights = '*' SET wangge.account = ''
-    SET wangge.also = ''
+    SET wangge.lo = '0' SET wangge.hi = ':' SET wangge.rights = '*'
     AS $$
     SELECT ST_X(i.geom), ST_Y(i.geom)
     FROM incidents AS i

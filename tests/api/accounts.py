@@ -6,7 +6,11 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from api.app import create_app
 from api.auth import CSRF_HEADER
+from api.settings import ServerSettings
 from boundaries.accounts import passwords
 from gis.database import execute
 from tests import factories
@@ -15,6 +19,8 @@ from tests.api.conftest import TestClient
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Iterator
+
+    from fastapi import FastAPI
 
     from boundaries.accounts.models import Account
     from gis.database import Database
@@ -73,3 +79,28 @@ def sign_in(client: TestClient, login: str, password: str = PASSWORD, **more: An
 def kind(answer: Any) -> str:
     """Which error an answer is: the name of its class."""
     return answer.json()["type"].rpartition(":")[2]
+
+
+@pytest.fixture
+def app(database: Database) -> FastAPI:
+    """The application, whose clock of one-time passwords may be off by some."""
+    return create_app(ServerSettings(totp_off_s=90), database)
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """A browser in which nobody has signed in."""
+    with browser(app) as made:
+        yield made
+
+
+def change(database: Database, sql: str, **values: Any) -> None:
+    """Change something in the database."""
+    with database.transaction() as session:
+        execute(session, sql, **values)
+
+
+def read(database: Database, sql: str, **values: Any) -> Any:
+    """Ask the database for one value."""
+    with database.transaction() as session:
+        return execute(session, sql, **values).scalar()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyotp
 import pytest
@@ -14,12 +14,20 @@ from api.app import create_app
 from api.auth import COOKIE
 from api.settings import ServerSettings
 from boundaries.accounts import signing_in
-from gis.database import execute
-from tests.api.accounts import OTHER, PASSWORD, browser, kind, person, sign_in
+from tests.api.accounts import (
+    OTHER,
+    PASSWORD,
+    app,
+    browser,
+    change,
+    client,
+    kind,
+    person,
+    read,
+    sign_in,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fastapi import FastAPI
 
     from gis.database import Database
@@ -27,26 +35,7 @@ if TYPE_CHECKING:
 
 WRONG = "not the password at all"
 
-
-@pytest.fixture
-def app(database: Database) -> FastAPI:
-    return create_app(ServerSettings(totp_off_s=90), database)
-
-
-@pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
-    with browser(app) as made:
-        yield made
-
-
-def change(database: Database, sql: str, **values: Any) -> None:
-    with database.transaction() as session:
-        execute(session, sql, **values)
-
-
-def read(database: Database, sql: str, **values: Any) -> Any:
-    with database.transaction() as session:
-        return execute(session, sql, **values).scalar()
+__all__ = ["app", "client"]
 
 
 class TestOneTimePassword:

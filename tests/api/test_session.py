@@ -12,13 +12,22 @@ from api.app import create_app
 from api.auth import COOKIE
 from api.settings import ServerSettings
 from boundaries.accounts import service, signing_in
-from gis.database import execute
 from tests import factories
-from tests.api.accounts import OTHER, PASSWORD, browser, kept, kind, person, sign_in
+from tests.api.accounts import (
+    OTHER,
+    PASSWORD,
+    app,
+    browser,
+    change,
+    client,
+    kept,
+    kind,
+    person,
+    read,
+    sign_in,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fastapi import FastAPI
 
     from gis.database import Database
@@ -26,26 +35,7 @@ if TYPE_CHECKING:
 
 WRONG = "not the password at all"
 
-
-@pytest.fixture
-def app(database: Database) -> FastAPI:
-    return create_app(ServerSettings(totp_off_s=90), database)
-
-
-@pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
-    with browser(app) as made:
-        yield made
-
-
-def change(database: Database, sql: str, **values: Any) -> None:
-    with database.transaction() as session:
-        execute(session, sql, **values)
-
-
-def read(database: Database, sql: str, **values: Any) -> Any:
-    with database.transaction() as session:
-        return execute(session, sql, **values).scalar()
+__all__ = ["app", "client"]
 
 
 class TestPassword:

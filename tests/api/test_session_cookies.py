@@ -9,9 +9,8 @@ import pytest
 from api.app import create_app
 from api.auth import COOKIE, CSRF_HEADER, csrf_token
 from api.settings import ServerSettings
-from gis.database import execute
 from tests import factories
-from tests.api.accounts import OTHER, PASSWORD, browser, person, sign_in
+from tests.api.accounts import OTHER, PASSWORD, app, browser, change, client, person, read, sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,26 +20,7 @@ if TYPE_CHECKING:
     from gis.database import Database
     from tests.api.conftest import TestClient
 
-
-@pytest.fixture
-def app(database: Database) -> FastAPI:
-    return create_app(ServerSettings(totp_off_s=90), database)
-
-
-@pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
-    with browser(app) as made:
-        yield made
-
-
-def change(database: Database, sql: str, **values: Any) -> None:
-    with database.transaction() as session:
-        execute(session, sql, **values)
-
-
-def read(database: Database, sql: str, **values: Any) -> Any:
-    with database.transaction() as session:
-        return execute(session, sql, **values).scalar()
+__all__ = ["app", "client"]
 
 
 class TestToken:

@@ -20,6 +20,7 @@ from grids.redistricting.inputs import (
 )
 from grids.redistricting.limits import Limits
 from grids.redistricting.plan import Finding
+from grids.redistricting.rules import NODE_M
 from grids.redistricting.travel import Travel
 
 
@@ -149,24 +150,60 @@ def _on_parts(town: Town, graph: CellGraph, is_locked: Flags) -> list[Finding]:
             )
             place = _unit_name(town, number)
             found.append(Finding("unit_not_divisible", place, text, text_zh, float(total)))
-        for part in parts if len(parts) > 1 else ():
-            if part == parts[np.argmax(people[parts])] or not people[part]:
+        if len(parts) > 1:
+            home = int(parts[np.argmax(people[parts])])
+            causes = _causes_of_parts(town, graph, is_locked, number, middle[[*parts, home]])
+        else:
+            home, causes = -1, []
+        for part, (cause, cause_zh) in zip(parts if causes else (), causes, strict=True):
+            if part == home or not people[part]:
                 continue
             lon, lat = lonlat[part]
             text = (
                 f"{people[part]:.0f} households on {area[part] / 1e4:.1f} ha cannot be reached on "
-                "foot from the rest of the unit and were divided on their own; a bridge that is "
-                "missing from the barriers would join them"
+                f"foot from the rest of the unit and were divided on their own; {cause}"
             )
             text_zh = (
                 f"{area[part] / 1e4:.1f} 公顷上的 {people[part]:.0f} 户从本单元其余部分步行"
-                "无法到达，已单独划分；如屏障数据中缺了桥，补上即可相连"
+                f"无法到达，已单独划分；{cause_zh}"
             )
             place = _unit_name(town, number)
             found.append(
                 Finding("cut_off_on_foot", place, text, text_zh, float(people[part]), lon, lat)
             )
     return found
+
+
+def _causes_of_parts(
+    town: Town, graph: CellGraph, is_locked: Flags, number: int, cells: Ints
+) -> list[tuple[str, str]]:
+    """What keeps parts of a unit, each by one of its cells, from the part of the last cell.
+
+    A bridge joins what river or rail divide, but not ground that lies apart.
+    """
+    pieces = shapely.get_parts(town.units[number])
+    at = point_array(np.column_stack([graph.x, graph.y])[cells])
+    *own, main = (int(shapely.distance(pieces, point).argmin()) for point in at)
+    causes = []
+    for piece in own:
+        if piece == main:
+            causes.append(
+                (
+                    "a bridge that is missing from the barriers would join them",
+                    "如屏障数据中缺了桥，补上即可相连",
+                )
+            )
+            continue
+        locked = np.flatnonzero(is_locked)
+        beside = locked[shapely.distance(town.units[locked], pieces[piece]) <= 2 * NODE_M]
+        if len(beside):
+            names = ", ".join(town.unit_codes[row] for row in beside)
+            causes.append(
+                (f"unlocking {names} beside it may join them", f"解锁旁边的 {names} 或可相连")
+            )
+        else:
+            causes.append(("the ground of the unit lies in pieces", "本单元的地块互不相连"))
+    return causes
 
 
 def _on_links(

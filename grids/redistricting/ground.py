@@ -52,8 +52,8 @@ def prepare_ground(
     Raises
     ------
     BadInput
-        Layers that cannot be used; a locked grid that reaches out of its area row; no ground
-        left at all.
+        Layers that cannot be used; a locked grid that reaches out of its area row or over
+        another one; no ground left at all.
     """
     problems = [*checks.area_problems(area)]
     for name, layer in (("locked", locked), ("exclusive", exclusive)):
@@ -80,8 +80,18 @@ def prepare_ground(
         parents = [codes[row] for row in parent]
         own = area.iloc[parent].drop(columns=area.geometry.name).reset_index(drop=True)
         own["code"] = locked["code"].astype(str).to_numpy()
-        if own["code"].duplicated().any() or own["code"].isin(codes).any():
-            raise BadInput("locked grids need codes of their own, each once, none of an area row")
+        twice = own["code"].duplicated() | own["code"].isin(codes)
+        if twice.any():
+            raise BadInput(
+                Problem(
+                    f"code {own['code'].iloc[row]} is there before, or an area row's",
+                    "Give each locked grid a code of its own",
+                    "locked",
+                    int(row) + 1,
+                    "code",
+                )
+                for row in np.flatnonzero(twice)
+            )
         whole = [gpd.GeoDataFrame(own, geometry=shapes, crs=area.crs)]
     rows = np.array([_polygons(row) for row in rows], dtype=object)
     left = shapely.area(rows) > 0
@@ -129,7 +139,8 @@ def _parents(shapes: Any, rows: Any, locked: gpd.GeoDataFrame, area: gpd.GeoData
     shares = np.array([shapely.area(shapely.intersection(shape, rows)) for shape in shapes])
     parent = shares.argmax(axis=1)
     out = shapely.area(shapes) - shares.max(axis=1)
-    problems = [
+    problems = _overlaps(shapes, locked)
+    problems += [
         Problem(
             f"locked grid {locked['code'].iloc[row]} reaches out of its area row by "
             f"{out[row]:,.0f} m²",
@@ -143,3 +154,20 @@ def _parents(shapes: Any, rows: Any, locked: gpd.GeoDataFrame, area: gpd.GeoData
     if problems:
         raise BadInput(problems)
     return parent
+
+
+def _overlaps(shapes: Any, locked: gpd.GeoDataFrame) -> list[Problem]:
+    """Locked grids, in metres, that lie over one before them; slivers of inexact drawing pass."""
+    tree = shapely.STRtree(shapes)
+    first, second = tree.query(shapes, predicate="intersects")
+    pairs = sorted((a, b) for a, b in zip(first.tolist(), second.tolist(), strict=True) if a < b)
+    problems = []
+    for a, b in pairs:
+        common = shapely.intersection(shapes[a], shapes[b])
+        size = float(shapely.area(common))
+        if size <= REACH_M2 or 2 * size <= SLIVER_WIDTH_M * shapely.length(common):
+            continue
+        names = f"{locked['code'].iloc[a]} and {locked['code'].iloc[b]}"
+        reason = f"locked grids {names} overlap by {size:,.0f} m²"
+        problems.append(Problem(reason, "Unlock one of them", "locked", b + 1, "geometry"))
+    return problems

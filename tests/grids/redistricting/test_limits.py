@@ -167,8 +167,33 @@ def test_locks_that_reach_out_or_repeat_a_code_are_refused():
         geometry=[block(place, 0, 0, (1, 1)), block(place, 2, 0, (1, 1))],
         crs=METRES,
     )
-    with pytest.raises(BadInput, match="codes of their own"):
+    with pytest.raises(BadInput, match="row 2, field code: code L is there before"):
         draw(place.area, place.buildings, locked=twice)
+
+
+def test_locked_grids_that_overlap_are_refused_by_name():
+    place = town(SQUARE)
+    locked = gpd.GeoDataFrame(
+        {"code": ["L1", "L2"]},
+        geometry=[block(place, 0, 0, (2, 1)), block(place, 1, 0, (2, 1))],
+        crs=METRES,
+    )
+    with pytest.raises(
+        BadInput, match=r"locked, row 2.*locked grids L1 and L2 overlap by 10,0.. m²"
+    ):
+        draw(place.area, place.buildings, locked=locked)
+
+
+def test_ground_that_lies_apart_is_told_with_what_lies_between():
+    place = town("3 3 3 3 3")
+    between = gpd.GeoDataFrame({"code": ["L"]}, geometry=[block(place, 2, 0, (1, 1))], crs=METRES)
+    (found,) = draw(place.area, place.buildings, target=60, locked=between).broken(
+        "cut_off_on_foot"
+    )
+    assert found.text.endswith("unlocking L beside it may join them")
+    cut = draw(place.area, place.buildings, target=60, exclusive=between)
+    (found,) = cut.broken("cut_off_on_foot")
+    assert found.text.endswith("the ground of the unit lies in pieces")
 
 
 def test_exclusive_ground_is_cut_out_and_its_people_named():

@@ -131,7 +131,7 @@ def draw(
         float | None, typer.Option(help="Longest time between two households of a grid, minutes")
     ] = None,
     out_file: Annotated[
-        Path | None, typer.Option("--out", help="grids: .gpkg, .geojson, .parquet")
+        Path | None, typer.Option("--out", help="grids: .gpkg, .geojson, .shz, .parquet")
     ] = None,
     cells: Annotated[Path | None, typer.Option(help="Planning cells, the same formats")] = None,
     report: Annotated[Path | None, typer.Option(help="Page of all findings: .html")] = None,
@@ -153,6 +153,11 @@ def draw(
         raise typer.BadParameter(
             "--locked and --exclusive are for files; on the database --before NUMBER keeps what is "
             "locked in that plan"
+        )
+    if unit is not None and any([area, buildings, barriers, out_file, cells]):
+        raise typer.BadParameter(
+            "--unit draws from the database to the database: leave out --area, --buildings, "
+            "--barriers, --out and --cells ('wangge plan export' writes files)"
         )
     if curve and before is None:
         raise typer.BadParameter("--curve compares with an older plan: give --before as well")

@@ -49,6 +49,16 @@ if TYPE_CHECKING:
 DEVIATION_UNIT: Final = 1e9
 COMPACTNESS_UNIT: Final = 1e6
 
+NOTHING: Final = {
+    "move": Problem("nothing would change", "Choose other cells", field="cells"),
+    "rebalance": Problem(
+        "nothing would change: the buildings of these grids do not divide more evenly",
+        "Name a further neighbour, or move cells by hand",
+        field="grids",
+    ),
+}
+"""What to say where a move of a kind changes nothing; other kinds as ``move``."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -138,7 +148,7 @@ def carry_out(
         )
     going = {cell: each for cell, each in going.items() if each.grid_id != change.to[cell]}
     if not going:
-        raise MoveRefused(Problem("nothing would change", "Choose other cells", field="cells"))
+        raise MoveRefused(NOTHING.get(change.kind, NOTHING["move"]))
     touched = {each.grid_id for each in going.values()} | {
         change.to[cell] for cell in going if change.to[cell] > 0
     } | set(change.grown_from.values())  # fmt: skip

@@ -82,6 +82,14 @@ def split(session: Session, plan: PlanRow, grid: int, parts: int) -> Change:
     """
     _known(session, plan, [grid])
     mine = members(session, plan.edition_id, [grid])
+    if len(mine) == 1:
+        raise MoveRefused(
+            Problem(
+                "a grid of 1 cell cannot become several: no building is cut",
+                "Choose a grid of several cells",
+                field="parts",
+            )
+        )
     if not 2 <= parts <= min(LARGEST_SPLIT, len(mine)):
         raise MoveRefused(
             Problem(

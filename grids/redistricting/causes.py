@@ -136,9 +136,9 @@ def _of_number(place: Place, here: int, weighing: Weighing) -> Cause:
         grids, grids_zh = _grids(here, total / here)
         asked, asked_zh = (", as many as were asked for", "（按所要求的数目）")
         return (
-            f"{total:.0f} households in this place make {grids}, not grids of {target:g}"
+            f"{total:.0f} households in this place make {grids}, not grids of {target:.12g}"
             + asked * weighing.is_counted,
-            f"所在地块共 {total:.0f} 户，划成 {grids_zh}，达不到 {target:g} 户"
+            f"所在地块共 {total:.0f} 户，划成 {grids_zh}，达不到 {target:.12g} 户"
             + asked_zh * weighing.is_counted,
         )
     dearer = f", a price of households moved below {weighing.keep:g}" * (weighing.keep > 0)

@@ -112,8 +112,8 @@ def _on_grids(
             mine = ~alone & (part == part[grid])
             place = Place(load[mine], int(settled[part[grid]]), target, tolerance)
             cause, cause_zh = misfit(place, weighing)
-        text = f"{load[grid]:.0f} households, {off:+.1%} from {target:g}: {cause}"
-        text_zh = f"{load[grid]:.0f} 户，与标准 {target:g} 户相差 {off:+.1%}：{cause_zh}"
+        text = f"{load[grid]:.0f} households, {off:+.1%} from {target:.12g}: {cause}"
+        text_zh = f"{load[grid]:.0f} 户，与标准 {target:.12g} 户相差 {off:+.1%}：{cause_zh}"
         found.append(Finding(rule, code, text, text_zh, float(off), lon, lat))
     return found
 
@@ -142,11 +142,11 @@ def _on_parts(town: Town, graph: CellGraph, is_locked: Flags) -> list[Finding]:
             text = (
                 f"{total:.0f} households: {best} {'grid' if best == 1 else 'grids'} would have "
                 f"{total / best:.0f} each; no "
-                f"number of grids comes within {tolerance:.0%} of {target:g}"
+                f"number of grids comes within {tolerance:.0%} of {target:.12g}"
             )
             text_zh = (
                 f"共 {total:.0f} 户：划成 {best} 个网格各 {total / best:.0f} 户；"
-                f"无论划成几个都不在 {target:g} 户上下 {tolerance:.0%} 之内"
+                f"无论划成几个都不在 {target:.12g} 户上下 {tolerance:.0%} 之内"
             )
             place = _unit_name(town, number)
             found.append(Finding("unit_not_divisible", place, text, text_zh, float(total)))
@@ -337,11 +337,11 @@ def explain_locks(town: Town, cells: Cells, is_locked: Flags, parents: list[str]
         opening_zh = f"解锁 {helps[0]} 即可" if helps else "只解锁一个网格不够"
         text = (
             f"{people[row]:.0f} households are left beside {len(locks)} locked grids, which do "
-            f"not make grids of {target:g} within {tolerance:.0%}; {opening}"
+            f"not make grids of {target:.12g} within {tolerance:.0%}; {opening}"
         )
         text_zh = (
             f"除 {len(locks)} 个锁定网格外剩 {people[row]:.0f} 户，"
-            f"无法划成 {target:g} 户上下 {tolerance:.0%} 的网格；{opening_zh}"
+            f"无法划成 {target:.12g} 户上下 {tolerance:.0%} 的网格；{opening_zh}"
         )
         place = parents[row] or "the area"
         found.append(Finding("locks_leave_uneven", place, text, text_zh, float(people[row])))

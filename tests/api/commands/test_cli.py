@@ -90,7 +90,8 @@ def test_exit_codes_of_a_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [("nonsense",), ("db", "nonsense"), ("plan", "publish", "x"), ("locate",), ("locate", "117"),
-     ("plan", "draw"), ("locate", "117", "45", "--acuracy", "3"), ("import", "units"),
+     ("plan", "draw"), ("plan", "draw", "--unit", "1", "--out", "a.gpkg"),
+     ("locate", "117", "45", "--acuracy", "3"), ("import", "units"),
      ("locate", "117", "45", "--accuracy", "-1"), ("locate", "117", "45", "--accuracy", "nan")],
     ids=" ".join,
 )  # fmt: skip

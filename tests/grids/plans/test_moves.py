@@ -197,6 +197,9 @@ def test_what_would_break_a_rule_is_refused_and_changes_nothing(table: Table) ->
         kinds.split(table.session, table.plan, far, 1)
     with pytest.raises(MoveRefused, match="two or more"):
         kinds.merge(table.session, table.plan, [far])
+    even = changes.Change("rebalance", {of_first: grid or 0}, {})
+    with pytest.raises(MoveRefused, match="do not divide more evenly"):
+        make(table, even)
     assert table.state() == begin
 
 

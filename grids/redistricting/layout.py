@@ -227,7 +227,8 @@ def label_cells(
     norms = [norm for norm in _norms(town, cells.unit[free]) if len(norm[2])]
     for number, (target, tolerance, which) in enumerate(norms):
         mine = free[which]
-        graph = graph_of(cells, mine)
+        # A city's graph is large: not made twice where all of it is divided by one norm.
+        graph = ground.graph if len(mine) == len(label) else graph_of(cells, mine)
         wanted = None
         if counts is not None:
             wanted = np.zeros(int(graph.component.max()) + 1, dtype=np.int64)

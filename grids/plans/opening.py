@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-
+LEAST_TOLERANCE = 1e-9
+"""Stands for 0: no more than the slack with which grids are counted."""
 CLEANER = "wangge"
 """Who leaves the comments on grids that were drawn elsewhere."""
 
@@ -79,11 +80,13 @@ def open_draft(session: Session, edition_id: int, *, author: str) -> PlanRow:
                 field="edition",
             )
         )
+    asked = edition.rules.get("tolerance")
     plan = PlanRow(
         edition_id=edition_id,
         county_code=edition.county_code,
         area_code=edition.area_code,
-        tolerance=float(edition.rules.get("tolerance") or 0.10),
+        # None asked for is not 0, and the column holds what is above 0.
+        tolerance=0.10 if asked is None else max(float(asked), LEAST_TOLERANCE),
         created_by=author,
         version=0, head=0, moves=0, state="open",
         grids=0, households=0, unassigned=0, within_tolerance=0, deviation_sum=0,

@@ -60,6 +60,15 @@ def test_a_branch_keeps_identities_and_leaves_the_edition_alone(table: Table) ->
         changes.plan_for_change(table.session, table.edition)
 
 
+def test_tolerance_0_is_no_missing_tolerance(table: Table) -> None:
+    asked = "UPDATE editions SET rules = rules || '{\"tolerance\": 0}' WHERE id = :e"
+    execute(table.session, asked, e=table.edition)
+    table.session.expire_all()
+    plan = opening.branch(table.session, table.edition, title="B", author="li")
+    exact = sum(row.households == row.target for row in table.grids().values())
+    assert (plan.within_tolerance, plan.tolerance < 1e-6) == (exact, True)
+
+
 def test_imported_grids_have_no_cells_to_move(table: Table) -> None:
     execute(table.session, "UPDATE cells SET neighbours = NULL, doors = NULL WHERE edition_id = :e",
             e=table.edition)  # fmt: skip

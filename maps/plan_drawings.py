@@ -121,7 +121,8 @@ def difference_map(
     ]
     pieces = sheet.onto(changed) if ground else []
     for shape, each in zip(pieces, ground, strict=True):
-        words = f"{each['from_grid']} → {each['to_grid']}: {each['area_m2']:,.0f} m²"
+        way = f"{each['from_grid'] or '—'} → {each['to_grid'] or '—'}"
+        words = f"{way}: {each['area_m2']:,.0f} m²"
         parts.append(
             f"<path d='{path_of(shape)}' fill='{CHANGED}' fill-opacity='.55' stroke='{CHANGED}'>"
             f"<title>{escape(words)}</title></path>"

@@ -229,13 +229,24 @@ def letters(session: Session, found: Comparison, *, at: datetime) -> list[dict[s
     )
 
 
+BARE: Final = """CASE WHEN EXISTS (
+                SELECT FROM grid_shapes AS o WHERE o.edition_id = {other} AND o.geom = {shape}
+            ) THEN ST_GeomFromText('POLYGON EMPTY', 4326) ELSE ST_CollectionExtract(coalesce(
+                ST_Difference({shape}, (
+                    SELECT ST_Union(o.geom) FROM grid_shapes AS o
+                    WHERE o.edition_id = {other} AND o.geom && {shape}
+                )), {shape}), 3) END"""
+"""Ground of a shape that no grid of another edition has; most grids are the same in both."""
+
+
 def difference(session: Session, found: Comparison) -> list[dict[str, Any]]:
     """Ground that changes hands, a polygon each: the difference map.
 
     Returns
     -------
     list of dict
-        ``from_grid``, ``to_grid`` (codes), ``area_m2`` and ``wkb`` (WGS 84).
+        ``from_grid``, ``to_grid`` (codes; None where the ground has no grid), ``area_m2`` and
+        ``wkb`` (WGS 84).
     """
     pairs = sorted(found.grid_of.items())
     rows = execute(
@@ -253,8 +264,23 @@ def difference(session: Session, found: Comparison) -> list[dict[str, Any]]:
                 SELECT FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[])) AS m (old, new)
                 WHERE m.old = a.grid_id AND m.new = z.grid_id
             )
-        ORDER BY a.code, z.code
-        """,
+        UNION ALL
+        SELECT a.code, NULL, ST_Area(s.bare::geography), ST_AsBinary(s.bare)
+        FROM grid_shapes AS a CROSS JOIN LATERAL (
+            SELECT {gone} AS bare
+        ) AS s
+        WHERE a.edition_id = :first AND NOT ST_IsEmpty(s.bare)
+        UNION ALL
+        SELECT NULL, z.code, ST_Area(s.bare::geography), ST_AsBinary(s.bare)
+        FROM grid_shapes AS z CROSS JOIN LATERAL (
+            SELECT {come} AS bare
+        ) AS s
+        WHERE z.edition_id = :second AND NOT ST_IsEmpty(s.bare)
+        ORDER BY from_grid, to_grid
+        """.format(  # noqa: S608 - fixed texts
+            gone=BARE.format(shape="a.geom", other=":second"),
+            come=BARE.format(shape="z.geom", other=":first"),
+        ),
         first=found.first,
         second=found.second,
         old=[a for a, _ in pairs],

@@ -60,6 +60,19 @@ def test_a_branch_keeps_identities_and_leaves_the_edition_alone(table: Table) ->
         changes.plan_for_change(table.session, table.edition)
 
 
+def test_ground_given_up_is_in_the_difference(table: Table) -> None:
+    in_force(table)
+    plan = opening.branch(table.session, table.edition, title="B", author="li")
+    branch = type(table)(table.session, plan.edition_id)
+    cell, _, _ = edge_cell(branch)
+    code = branch.grids()[branch.cells()[cell].grid_id].code
+    make(branch, kinds.move(branch.session, branch.plan, [cell], 0))
+    for pair, way in (((table, branch), (code, None)), ((branch, table), (None, code))):
+        found = comparison.compare(table.session, *(each.edition for each in pair), at=NOW)
+        (piece,) = comparison.difference(table.session, found)
+        assert (piece["from_grid"], piece["to_grid"]) == way
+
+
 def test_tolerance_0_is_no_missing_tolerance(table: Table) -> None:
     asked = "UPDATE editions SET rules = rules || '{\"tolerance\": 0}' WHERE id = :e"
     execute(table.session, asked, e=table.edition)

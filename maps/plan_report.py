@@ -121,7 +121,7 @@ def write_comparison(
         for zh, en, a, b in (
             ("网格数", "Grids", f"{before.grids:,}", f"{after.grids:,}"),
             ("户数", "Households", f"{before.households:,}", f"{after.households:,}"),
-            ("在 ±10% 之内", "Within ±10%", f"{before.within_tolerance:.1%}",
+            ("在规范之内", "Within the norm of their area type", f"{before.within_tolerance:.1%}",
              f"{after.within_tolerance:.1%}"),
             ("平均偏差", "Mean deviation", f"{before.mean_deviation:.1%}",
              f"{after.mean_deviation:.1%}"),

@@ -122,7 +122,7 @@ def grids(
         .mappings()
         .all()
     )
-    shown = [grid_of(row, plan.tolerance, locked.get(row["grid_id"])) for row in rows[:size]]
+    shown = [grid_of(row, plan, locked.get(row["grid_id"])) for row in rows[:size]]
     more = len(rows) > size
     return PlanGridsOut(version=plan.version, items=shown, next=shown[-1].code if more else None)
 

@@ -11,7 +11,7 @@ from shapely.geometry import LineString, Point, Polygon
 
 from api.schemas.incidents import Text
 from boundaries.models import Edition
-from grids.plans.changes import COMPACTNESS_UNIT, DEVIATION_UNIT, Done
+from grids.plans.changes import COMPACTNESS_UNIT, DEVIATION_UNIT, Done, tolerance_of
 from grids.plans.models import PlanComment, PlanMove, PlanRow, SavePoint
 
 Lon = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
@@ -53,7 +53,9 @@ class PlanOut(BaseModel):
     created_at: datetime
     version: int
     head: int = Field(description="The last move that holds; 0: as it began")
-    tolerance: float
+    tolerance: float | None = Field(
+        description="Largest deviation that passes, a share; null: the norm of the area type"
+    )
     figures: PlanFigures
 
     @classmethod
@@ -140,12 +142,12 @@ class StepOut(BaseModel):
             head=done.plan.head,
             move=done.seq,
             figures=figures_of(done.plan),
-            grids=[grid_of(row, done.plan.tolerance) for row in done.touched],
+            grids=[grid_of(row, done.plan) for row in done.touched],
             gone=list(done.gone),
         )
 
 
-def grid_of(row: Any, tolerance: float, locked_by: str | None = None) -> PlanGridOut:
+def grid_of(row: Any, plan: PlanRow, locked_by: str | None = None) -> PlanGridOut:
     """A grid's row with what it comes to."""
     share = row["households"] / row["target"] - 1
     return PlanGridOut(
@@ -157,7 +159,7 @@ def grid_of(row: Any, tolerance: float, locked_by: str | None = None) -> PlanGri
         buildings=row["buildings"],
         target=row["target"],
         deviation=share,
-        in_tolerance=abs(share) <= tolerance + 1e-9,
+        in_tolerance=abs(share) <= tolerance_of(plan, row["area_type"]) + 1e-9,
         compactness=row["compactness"],
         area_m2=row["area_m2"],
         locked_by=locked_by,

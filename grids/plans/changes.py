@@ -40,6 +40,7 @@ from grids.plans.members import (
 )
 from grids.plans.models import PlanLock, PlanMove, PlanRow, PlanStep
 from grids.plans.naming import first_row
+from grids.redistricting import AREA_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -349,9 +350,14 @@ def count(plan: PlanRow, row: Row, sign: int = 1) -> None:
     share = row["households"] / row["target"] - 1
     plan.grids += sign
     plan.households += sign * row["households"]
-    plan.within_tolerance += sign * (abs(share) <= plan.tolerance + 1e-9)
+    plan.within_tolerance += sign * (abs(share) <= tolerance_of(plan, row["area_type"]) + 1e-9)
     plan.deviation_sum += sign * round(abs(share) * DEVIATION_UNIT)
     plan.compactness_sum += sign * round(row["compactness"] * COMPACTNESS_UNIT)
+
+
+def tolerance_of(plan: PlanRow, area_type: str) -> float:
+    """The largest deviation that passes for a grid, as a share: the plan's own, or the norm."""
+    return AREA_TYPES[area_type].tolerance if plan.tolerance is None else plan.tolerance
 
 
 def done(

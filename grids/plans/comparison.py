@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from boundaries import editions
 from gis.database import execute
 from grids.models import GridShape
+from grids.redistricting import AREA_TYPES
 from grids.service import SAME_GRID_SHARE
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class Load:
     Attributes
     ----------
     within_tolerance
-        Share of grids within 10 % of their target.
+        Share of grids whose deviation passes by the norm of their area type, whatever either
+        edition was drawn by.
     mean_deviation
         Mean of the grids' absolute deviations from their targets, as a share.
     spread
@@ -295,9 +297,13 @@ def difference(session: Session, found: Comparison) -> list[dict[str, Any]]:
 
 def _shapes(session: Session, edition_id: int) -> dict[int, Any]:
     rows = session.execute(
-        sa.select(GridShape.grid_id, GridShape.code, GridShape.households, GridShape.target).where(
-            GridShape.edition_id == edition_id
-        )
+        sa.select(
+            GridShape.grid_id,
+            GridShape.code,
+            GridShape.households,
+            GridShape.target,
+            GridShape.area_type,
+        ).where(GridShape.edition_id == edition_id)
     )
     return {row.grid_id: row for row in rows}
 
@@ -379,11 +385,12 @@ def _load(shapes: Mapping[int, Any]) -> Load:
         return Load(0, 0, 0.0, 0.0, 0.0, 0, 0)
     households = np.array([row.households for row in shapes.values()], dtype=float)
     share = np.abs(households / np.array([row.target for row in shapes.values()]) - 1)
+    norms = np.array([AREA_TYPES[row.area_type].tolerance for row in shapes.values()])
     mean = households.mean()
     return Load(
         len(shapes),
         int(households.sum()),
-        float((share <= 0.1 + 1e-9).mean()),
+        float((share <= norms + 1e-9).mean()),
         float(share.mean()),
         float(households.std() / mean) if mean else 0.0,
         int(households.min()),

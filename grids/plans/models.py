@@ -28,7 +28,7 @@ class PlanRow(Base):
     version: Mapped[int] = mapped_column(sa.Integer, server_default="0")
     head: Mapped[int] = mapped_column(sa.Integer, server_default="0")
     moves: Mapped[int] = mapped_column(sa.Integer, server_default="0")
-    tolerance: Mapped[float] = mapped_column(sa.Double)
+    tolerance: Mapped[float | None] = mapped_column(sa.Double)
     grids: Mapped[int] = mapped_column(sa.Integer)
     households: Mapped[int] = mapped_column(sa.BigInteger)
     unassigned: Mapped[int] = mapped_column(sa.Integer)

@@ -86,7 +86,7 @@ def open_draft(session: Session, edition_id: int, *, author: str) -> PlanRow:
         county_code=edition.county_code,
         area_code=edition.area_code,
         # None asked for is not 0, and the column holds what is above 0.
-        tolerance=0.10 if asked is None else max(float(asked), LEAST_TOLERANCE),
+        tolerance=None if asked is None else max(float(asked), LEAST_TOLERANCE),
         created_by=author,
         version=0, head=0, moves=0, state="open",
         grids=0, households=0, unassigned=0, within_tolerance=0, deviation_sum=0,

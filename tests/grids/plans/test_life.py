@@ -79,7 +79,26 @@ def test_tolerance_0_is_no_missing_tolerance(table: Table) -> None:
     table.session.expire_all()
     plan = opening.branch(table.session, table.edition, title="B", author="li")
     exact = sum(row.households == row.target for row in table.grids().values())
-    assert (plan.within_tolerance, plan.tolerance < 1e-6) == (exact, True)
+    assert plan.within_tolerance == exact
+    assert 0 < (plan.tolerance or 1) < 1e-6
+
+
+def test_grids_of_villages_are_judged_by_their_own_norm(table: Table) -> None:
+    execute(table.session, "UPDATE grid_shapes SET target = round(households / 1.22) "
+            "WHERE edition_id = :e", e=table.edition)  # fmt: skip
+    shares = [abs(row.households / row.target - 1) for row in table.grids().values()]
+    found = {}
+    for kind, norm in (("urban", 0.10), ("rural", 0.25), ("pastoral", 0.20)):
+        execute(table.session, "UPDATE grid_shapes SET area_type = :k WHERE edition_id = :e",
+                k=kind, e=table.edition)  # fmt: skip
+        table.session.expire_all()
+        plan = opening.branch(table.session, table.edition, title=kind, author="li")
+        assert plan.tolerance is None
+        found[kind] = plan.within_tolerance
+        assert found[kind] == sum(share <= norm + 1e-9 for share in shares)
+        told = comparison.compare(table.session, table.edition, plan.edition_id, at=NOW).loads[0]
+        assert told.within_tolerance == pytest.approx(found[kind] / len(shares))
+    assert found["urban"] == found["pastoral"] == 0 < found["rural"]
 
 
 def test_imported_grids_have_no_cells_to_move(table: Table) -> None:

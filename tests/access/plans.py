@@ -18,6 +18,7 @@ API: Final = "/api/v1/plans"
 SHOWN: Final[dict[str, tuple[str, ...]]] = {
     "": ("draft edition",),
     "/grids": ("draft", "plan lock"),
+    "/cells": ("draft",),
     "/moves": ("plan move",),
     "/comments": ("plan comment",),
     "/save-points": ("save point",),
@@ -124,7 +125,9 @@ def _read(path: str) -> Callable[..., Iterator[Question]]:
                 for row in rules.visible(place, caller, kind)
                 if row.areas[0].startswith(plan.key)
             ]
-            yield Question(door, "GET", where, 200, marks_of(rows), at_most=path == "/grids")
+            yield Question(
+                door, "GET", where, 200, marks_of(rows), at_most=path in {"/grids", "/cells"}
+            )
 
     return make
 

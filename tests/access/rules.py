@@ -148,6 +148,7 @@ POST:/api/v1/plans                          -        -           -         -    
 POST:/api/v1/plans/drawings                 -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/plans/{id}                      -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/plans/{id}/grids                -        -           -         -        -          -          yes     -             -       -          -            -              -
+GET:/api/v1/plans/{id}/cells                -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/plans/{id}/moves                -        -           -         -        -          -          yes     -             -       -          -            -              -
 POST:/api/v1/plans/{id}/moves               -        -           -         -        -          -          yes     -             -       -          -            -              -
 POST:/api/v1/plans/{id}/undo                -        -           -         -        -          -          yes     -             -       -          -            -              -

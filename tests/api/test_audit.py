@@ -86,7 +86,7 @@ ELSEWHERE = set(changes.LOGGED) - set(LOGGED) | {
     "POST /api/v1/addresses/reviews/{review_id}",
     # Plans, which name nobody but in a comparison: test_plans.
     "GET /api/v1/plans", "POST /api/v1/plans", "POST /api/v1/plans/drawings",
-    "GET /api/v1/plans/{plan_id}",
+    "GET /api/v1/plans/{plan_id}", "GET /api/v1/plans/{plan_id}/cells",
     *(f"GET /api/v1/plans/{{plan_id}}/{each}" for each in (
         "grids", "moves", "comments", "save-points", "reviews", "comparison", "difference",
     )),

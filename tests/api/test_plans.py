@@ -90,6 +90,33 @@ def desk(test_cluster: Cluster, drawn: str) -> Iterator[Desk]:
             yield Desk(client, database, int(edition))
 
 
+def test_cells_come_page_by_page_and_by_grid(desk: Desk) -> None:
+    desk.open()
+    stored, seen, cursor = desk.cells(), [], None
+    while True:
+        more = {} if cursor is None else {"cursor": cursor}
+        page = desk.get("/cells", limit=7, **more)
+        seen += page["features"]
+        assert page["version"] == desk.version
+        if (cursor := page["next"]) is None:
+            break
+    assert [each["id"] for each in seen] == sorted(stored)
+    assert sum(e["properties"]["households"] for e in seen) == sum(
+        cell.households for cell in stored.values()
+    )
+    first = seen[0]
+    assert first["geometry"]["type"] == "Polygon"
+    assert first["properties"]["neighbours"] == stored[first["id"]].neighbours
+    mine = desk.get("/cells", grid=first["properties"]["grid"], limit=2000)["features"]
+    grid = stored[first["id"]].grid_id
+    assert [e["id"] for e in mine] == sorted(i for i, c in stored.items() if c.grid_id == grid)
+    assert desk.get("/cells", free=True)["features"] == []
+    freed = first["id"]
+    desk.post("/moves", kind="release", version=desk.version, cells=[freed])
+    (found,) = desk.get("/cells", free=True)["features"]
+    assert (found["id"], found["properties"]["grid"]) == (freed, None)
+
+
 def test_a_plan_from_its_opening_to_its_edition(desk: Desk) -> None:
     plan = desk.open()
     assert plan["state"] == "open"

@@ -15,6 +15,7 @@ from maps.tolerance import LEVEL
 if TYPE_CHECKING:
     from maps.bandwidth import Bandwidth
     from maps.heatmap import Heatmap
+    from maps.network.density import NetworkDensity
 
 Language: TypeAlias = Literal["zh", "en"]
 
@@ -75,7 +76,7 @@ def heading(heatmap: Heatmap, language: Language) -> str:
     return heatmap.title or word("heading", language)
 
 
-def subtitle(heatmap: Heatmap, language: Language) -> list[str]:
+def subtitle(heatmap: Heatmap | NetworkDensity, language: Language) -> list[str]:
     """Return place, category and period, as far as they are known."""
     place, category = heatmap.place, heatmap.category
     if language == "en":
@@ -92,7 +93,7 @@ def unit(heatmap: Heatmap, language: Language) -> str:
     return chinese if language == "zh" else english
 
 
-def period(heatmap: Heatmap, language: Language) -> str:
+def period(heatmap: Heatmap | NetworkDensity, language: Language) -> str:
     """Return the period as local dates, the last day included; with times if it cuts a day."""
     zone = ZoneInfo(heatmap.timezone)
     start, end = heatmap.start.astimezone(zone), heatmap.end.astimezone(zone)
@@ -233,7 +234,7 @@ def distance(metres: float) -> str:
     return f"{metres / 1000:g}\u00a0km" if metres >= 1000 else f"{metres:g}\u00a0m"
 
 
-def crs_name(heatmap: Heatmap) -> str:
+def crs_name(heatmap: Heatmap | NetworkDensity) -> str:
     """Return the name of the metric CRS the density was computed in, with its EPSG code if any."""
     code = heatmap.crs.to_epsg()
     return f"{heatmap.crs.name} (EPSG:{code})" if code else heatmap.crs.name

@@ -1,0 +1,74 @@
+"""The density along streets as lines: one per class for a drawing, one per piece for a GIS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import shapely
+
+from maps import heatmap_text as text
+from maps.network import words
+from maps.palettes import classify, hex_colour, nice_breaks, ramp
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from maps.network.density import NetworkDensity
+
+BELOW: Final = "#b9bcc0"
+"""Streets below the first class: seen as streets, not as a value."""
+
+
+def colours(breaks: list[float]) -> list[str]:
+    """Colour of each class, that below the first bound included."""
+    return [BELOW, *(hex_colour(colour) for colour in (ramp(len(breaks)) if breaks else []))]
+
+
+def width(number: int) -> float:
+    """Points wide a line of a class is drawn, so that light colours hold beside dark ones."""
+    return 0.5 if number == 0 else 1.4 + 0.22 * number
+
+
+def pieces(density: NetworkDensity, crs: str = "EPSG:4326") -> gpd.GeoDataFrame:
+    """Return every piece of street: value, unit, events' mass, metres, colour of its class, note.
+
+    Parameters
+    ----------
+    crs
+        Of the lines; ``metric`` for the one that it is computed in.
+    """
+    import geopandas as gpd  # noqa: PLC0415  (slow to load)
+
+    shown = np.array(colours(breaks := nice_breaks(density.maximum)), dtype=object)
+    frame = gpd.GeoDataFrame(
+        {
+            "value": density.values,
+            "unit": words.word("unit", "en"),
+            "events": density.mass,
+            "length_m": density.length_m,
+            "color": shown[classify(density.values, breaks)],
+            "bandwidth_m": density.bandwidth_m,
+            "period": text.period(density, "en"),
+            "note": " ".join(words.notes(density, "en")),
+        },
+        geometry=density.lines,
+        crs=density.crs,
+    )
+    return frame if crs == "metric" else frame.to_crs(crs)
+
+
+def classes(density: NetworkDensity, breaks: list[float]) -> gpd.GeoDataFrame:
+    """Return the lines of each class that occurs, in metres, light ones first: ``number``."""
+    import geopandas as gpd  # noqa: PLC0415
+
+    of = classify(density.values, breaks)
+    numbers = [int(number) for number in np.unique(of)]
+    return gpd.GeoDataFrame(
+        {"number": numbers},
+        geometry=[
+            shapely.line_merge(shapely.multilinestrings(density.lines[of == number]))
+            for number in numbers
+        ],
+        crs=density.crs,
+    )

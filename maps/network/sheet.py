@@ -1,0 +1,126 @@
+"""The density along streets on a sheet of A4 to print, as PNG or PDF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import shapely
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from maps import heatmap_text as text
+from maps import print_furniture as furniture
+from maps.fonts import font_properties
+from maps.network import words
+from maps.network.layer import classes, colours, width
+from maps.output import replacing
+from maps.palettes import labels, nice_breaks, number
+from maps.print_furniture import GREY, INK, PAPER
+from maps.print_map import A4_LANDSCAPE_IN, DPI, INSIDE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from maps.heatmap_text import Language
+    from maps.network.density import NetworkDensity
+
+_MAP = (0.035, 0.085, 0.685, 0.785)
+_COLUMN_X, _COLUMN_WIDTH = 0.745, 0.22
+
+
+def write_png(density: NetworkDensity, path: Path | str, *, language: Language = "zh") -> None:
+    """Write the map as a sheet of A4 landscape, PNG at 200 dpi or PDF by the suffix.
+
+    Raises
+    ------
+    BadInput
+        A folder that does not exist.
+    Missing
+        The machine has no font with Chinese characters.
+    """
+    figure = Figure(figsize=A4_LANDSCAPE_IN, dpi=DPI, facecolor=PAPER)
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes(_MAP)
+    breaks = nice_breaks(density.maximum)
+    _frame(axes, density)
+    inks = colours(breaks)
+    for each, shape in zip(*_classes(density, breaks), strict=True):
+        furniture.lines(
+            axes, [shape], color=inks[each], linewidth=width(each), zorder=3 + each / 10
+        )
+    furniture.scale_bar(axes)
+    furniture.north_arrow(axes, density.crs, text.word("north", language))
+    title = words.heading(density, language)
+    figure.text(_MAP[0], 0.945, title, color=INK, va="center",
+                fontproperties=font_properties(20, bold=True))  # fmt: skip
+    figure.text(_MAP[0], 0.897, "  ·  ".join(text.subtitle(density, language)), color=GREY,
+                va="center", fontproperties=font_properties(11))  # fmt: skip
+    _legend(figure, density, breaks, language)
+    _footer(figure, density, language)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=DPI, metadata={"Title": title})
+
+
+def _classes(
+    density: NetworkDensity, breaks: list[float]
+) -> tuple[list[int], list[shapely.Geometry]]:
+    frame = classes(density, breaks)
+    return [int(each) for each in frame["number"]], list(frame.geometry)
+
+
+def _frame(axes: Axes, density: NetworkDensity) -> None:
+    west, south, east, north = shapely.total_bounds(density.lines)
+    across, up = _MAP[2] * A4_LANDSCAPE_IN[0], _MAP[3] * A4_LANDSCAPE_IN[1]
+    scale = 1.06 * max((east - west) / across, (north - south) / up) / 2
+    x, y = (west + east) / 2, (south + north) / 2
+    axes.set_xlim(x - scale * across, x + scale * across)
+    axes.set_ylim(y - scale * up, y + scale * up)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_facecolor(INSIDE)
+    for spine in axes.spines.values():
+        spine.set_color(INK)
+        spine.set_linewidth(0.8)
+
+
+def _legend(
+    figure: Figure, density: NetworkDensity, breaks: list[float], language: Language
+) -> None:
+    def write(said: str, y: float, size: float, *, bold: bool = False, colour: str = INK) -> float:
+        return furniture.paragraph(
+            figure, said, (_COLUMN_X, y), _COLUMN_WIDTH, size=size, bold=bold, colour=colour
+        )
+
+    y = write(words.word("density", language), _MAP[1] + _MAP[3], 12, bold=True)
+    y = write(words.word("unit", language), y + 0.008, 9, colour=GREY) - 0.008
+    below = f"{text.word('below', language)} {number(breaks[0])}" if breaks else "0"
+    rows = list(enumerate(zip(colours(breaks), [below, *labels(breaks)], strict=True)))
+    for each, (colour, label) in rows[::-1]:
+        furniture.swatch(figure, _COLUMN_X, y, colour, line=1.5 * width(each))
+        figure.text(_COLUMN_X + 0.042, y - 0.0135, label, va="center", color=INK,
+                    fontproperties=font_properties(9.5))  # fmt: skip
+        y -= 0.0305
+    y -= 0.015
+    for key, value in words.facts(density, language):
+        y = write(key, y, 7.5, colour=GREY)
+        y = write(value, y + 0.004, 10)
+    y -= 0.012
+    for sentence in words.notes(density, language):
+        y = write(sentence, y, 8, colour=GREY)
+
+
+def _footer(figure: Figure, density: NetworkDensity, language: Language) -> None:
+    parts = [
+        ("source", density.source),
+        ("crs", text.crs_name(density)),
+        ("made", f"{density.made_on.astimezone(ZoneInfo(density.timezone)):%Y-%m-%d}"),
+        ("made_by", text.MADE_BY),
+    ]
+    separator = "：" if language == "zh" else ": "
+    figure.text(
+        _MAP[0], 0.045,
+        "    ".join(f"{text.word(key, language)}{separator}{said}" for key, said in parts if said),
+        color=GREY, va="center", fontproperties=font_properties(8),
+    )  # fmt: skip

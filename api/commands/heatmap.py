@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from api.commands import heatmap_along
 from api.commands.heatmap_sources import Bandwidth, Events, of_database, of_file
 from api.commands.layers import read_layer, write_layer
 from api.commands.shared import DataDir, moment, out, server_settings
@@ -63,7 +64,16 @@ def _heatmap(
     bandwidth: Annotated[
         str, typer.Option(help="Of the Gaussian kernel, metres; or auto: found from the events")
     ] = "300",
-    cell: Annotated[float | None, typer.Option(help="Side of a raster cell, metres")] = None,
+    cell: Annotated[
+        float | None, typer.Option(help="Side of a raster cell, piece of street: metres")
+    ] = None,
+    along: Annotated[
+        Path | None,
+        typer.Option(help="Density along streets: a file of lines, or the word database"),
+    ] = None,
+    kernel: Annotated[
+        str, typer.Option(help="Along streets: quartic (the bandwidth is its reach) or gaussian")
+    ] = "quartic",
     per: Annotated[str, typer.Option(help="km2 or households (per 1,000)")] = "km2",
     buildings: Annotated[
         Path | None, typer.Option(help="With households, for --per households with --points")
@@ -103,9 +113,42 @@ def _heatmap(
 ) -> None:
     """Density of incidents per km2 (or per 1,000 households) per 30 days, corrected at edges."""
     metres = _check(per, language, bandwidth, by, animate, out_file)
-    if shared:
+    if shared and along is None:
         metres = _check_shared(metres, by or animate)
     period = moment(since, "--from"), moment(until, "--to")
+    if along is not None:
+        heatmap_along.run(
+            heatmap_along.Wanted(
+                along,
+                out_file,
+                points,
+                (lon, lat, time, category_column),
+                crs,
+                timezone or server_settings().timezone,
+                period,
+                tuple(category or ()),
+                metres,
+                cell,
+                kernel,
+                title,
+                place,
+                "en" if language == "en" else "zh",
+                polygon_crs,
+                data_dir,
+            ),
+            unused={
+                "--shared": shared,
+                "--by": by,
+                "--animate": animate,
+                "--area": area,
+                "--mask": mask,
+                "--unit": unit,
+                "--grids": grids,
+                "--buildings": buildings,
+                "--per households": per == "households",
+            },
+        )
+        return
     outlines = read_layer(grids) if grids else None
     zone = timezone or server_settings().timezone
     source = (

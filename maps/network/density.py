@@ -33,7 +33,7 @@ from gis.errors import BadInput, Problem
 from maps.heatmap import DAYS_PER_PERIOD
 from maps.heatmap_checks import check_request
 from maps.heatmap_frame import CELLS_PER_BANDWIDTH, MIN_CELL_M, placed
-from maps.network.streets import Floats, Ints, Streets, cut, streets_of
+from maps.network.streets import Floats, Ints, Lixels, Streets, cut, streets_of
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -187,8 +187,7 @@ def along(
             )
         )
     lixels = cut(streets, lixel_m)
-    mass, lost, dropped = _masses(streets, lixels.first, lixels.length_m, edge, at, bandwidth_m,
-                                  kernel)  # fmt: skip
+    mass, lost, dropped = _masses(streets, lixels, (edge, at), bandwidth_m, kernel)
     length_m = np.repeat(lixels.length_m, np.diff(lixels.first))
     days = (end - start).total_seconds() / _DAY_S
     return NetworkDensity(
@@ -240,10 +239,8 @@ def snapped(
 
 def _masses(
     streets: Streets,
-    first: Ints,
-    lixel_m: Floats,
-    edge: Ints,
-    at: Floats,
+    lixels: Lixels,
+    events: tuple[Ints, Floats],
     bandwidth_m: float,
     kernel: Kernel,
 ) -> tuple[Floats, float, float]:
@@ -254,10 +251,10 @@ def _masses(
     halves = np.argsort(leaving, kind="stable")
     first_half = np.searchsorted(leaving[halves], np.arange(leaving.max() + 2)).astype(np.int64)
     # Many events at one place are one of their weight; sorted, so that sums do not depend on order.
-    places, weights = np.unique(np.column_stack([edge, at]), axis=0, return_counts=True)
-    mass = np.zeros(int(first[-1]))
+    places, weights = np.unique(np.column_stack(events), axis=0, return_counts=True)
+    mass = np.zeros(int(lixels.first[-1]))
     lost, dropped = spread(
-        streets.ends, streets.length_m, halves, first_half, first, lixel_m,
+        streets.ends, streets.length_m, halves, first_half, lixels.first, lixels.length_m,
         places[:, 0].astype(np.int64), np.ascontiguousarray(places[:, 1]),
         weights.astype(np.float64), bandwidth_m, KERNELS.index(kernel), mass,
     )  # fmt: skip

@@ -31,7 +31,7 @@ def mass_within(distance_m: float, bandwidth_m: float, kernel: int) -> float:
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
-def spread(
+def spread(  # noqa: PLR0912, PLR0915  (one loop: a call per arm would cost more)
     ends: Ints,
     length_m: Floats,
     halves: Ints,
@@ -69,12 +69,11 @@ def spread(
             node = ends[edge, 1]
         if node >= 0:
             arms = first_half[node + 1] - first_half[node]
-            todo = 0
-            for j in range(first_half[node], first_half[node + 1]):
-                todo_half[todo] = halves[j]
-                todo_from[todo] = 0.0
-                todo_share[todo] = 2.0 / arms if arms > 1 else 1.0
-                todo += 1
+            for j in range(arms):
+                todo_half[j] = halves[first_half[node] + j]
+                todo_from[j] = 0.0
+                todo_share[j] = 2.0 / arms if arms > 1 else 1.0
+            todo = arms
             if arms == 1:
                 at_dead_ends += 0.5 * weights[i]
         else:

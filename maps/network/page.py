@@ -53,8 +53,9 @@ def write_html(density: NetworkDensity, path: Path | str) -> None:
     west, south, east, north = (float(value) for value in frame.total_bounds)
     View({"whole": (west, south, east, north)}).add_to(page)
     parts = "".join(
-        f'<div class="wangge-part" lang="{code}"{hidden}>{_part(density, breaks, language)}</div>'
-        for language, code, hidden in (("zh", "zh-CN", ""), ("en", "en", " hidden"))
+        f'<div class="wangge-part" lang="{"zh-CN" if language == "zh" else "en"}"'
+        f"{'' if language == 'zh' else ' hidden'}>{_part(density, breaks, language)}</div>"
+        for language in text.LANGUAGES
     )
     root = figure_of(page)
     root.html.add_child(

@@ -103,7 +103,9 @@ def streets_of(lines: gpd.GeoDataFrame | gpd.GeoSeries) -> Streets:
     crs = metric_crs((west, south, east, north))
     parts = shapely.get_parts(np.asarray(degrees.to_crs(crs).array))
     points, owner = shapely.get_coordinates(parts, return_index=True)
-    xy, vertex = np.unique(np.round(points / VERTEX_M).astype(np.int64), axis=0, return_inverse=True)
+    xy, vertex = np.unique(
+        np.round(points / VERTEX_M).astype(np.int64), axis=0, return_inverse=True
+    )
     vertex = vertex.reshape(-1)
     joined = owner[1:] == owner[:-1]
     pairs = np.column_stack([vertex[:-1], vertex[1:]])[joined]

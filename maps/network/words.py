@@ -80,7 +80,9 @@ def notes(density: NetworkDensity, language: Language) -> list[str]:
     ]
     words = [(zh + f"{n:,}件") if chinese else f"{n:,} {en}" for n, zh, en in left if n]
     if words:
-        said.append(f"未计入：{'、'.join(words)}。" if chinese else f"Not counted: {', '.join(words)}.")
+        said.append(
+            f"未计入：{'、'.join(words)}。" if chinese else f"Not counted: {', '.join(words)}."
+        )
     if density.n_empty:
         said.append(
             f"{density.n_empty}条零长度街道已略去。"

@@ -96,8 +96,9 @@ def test_streets_that_cross_without_a_common_vertex_stay_apart():
     assert at(result, 60, 0) > 0
 
 
-def _walk(result, edges, halves, half, start, share, h):
+def _walk(result, drawn, half, start, share, *, h):
     """Add the mass of each edge by plain recursion along all ways."""
+    edges, halves = drawn
     key, length, lixels = edges[half[0]]
     for a, b, index in lixels:
         near, far = (a, b) if half[1] == 0 else (length - b, length - a)
@@ -109,7 +110,7 @@ def _walk(result, edges, halves, half, start, share, h):
     if distance < h:
         ahead = [each for each in halves[node] if each != (half[0], 1 - half[1])]
         for each in ahead:
-            _walk(result, edges, halves, each, distance, share / len(ahead), h)
+            _walk(result, drawn, each, distance, share / len(ahead), h=h)
 
 
 @settings(max_examples=25, deadline=None)
@@ -140,8 +141,9 @@ def test_any_network_agrees_with_walking_all_ways(pieces, which, share, bandwidt
             halves.setdefault(ends[end], []).append((number, end))
     expected = np.zeros(len(lines))
     start = which % len(lines)
-    _walk(expected, edges, halves, (start, 0), -share * side, 1.0, bandwidth)
-    _walk(expected, edges, halves, (start, 1), -(1 - share) * side, 1.0, bandwidth)
+    drawn = edges, halves
+    _walk(expected, drawn, (start, 0), -share * side, 1.0, h=bandwidth)
+    _walk(expected, drawn, (start, 1), -(1 - share) * side, 1.0, h=bandwidth)
     found = [1e-3 * side * at(result, (a[0] + b[0]) / 2, (a[1] + b[1]) / 2) for a, b in lines]
     assert found == pytest.approx(expected, abs=1e-6)
     assert result.mass.sum() + result.lost + result.dropped == pytest.approx(1, abs=1e-9)

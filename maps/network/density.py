@@ -177,6 +177,14 @@ def along(
     events = placed(lon, lat, None)
     to_metres = Transformer.from_crs("EPSG:4326", streets.crs, always_xy=True)
     xy = np.column_stack(to_metres.transform(events.lons, events.lats)).reshape(-1, 2)
+    if not len(xy):
+        raise BadInput(
+            Problem(
+                "there is no event with a place in the period",
+                "Give a longer period or other categories",
+                field="period",
+            )
+        )
     edge, at, is_near = snapped(streets, xy, limit)
     if not is_near.any():
         raise BadInput(

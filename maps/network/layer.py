@@ -22,7 +22,8 @@ BELOW: Final = "#b9bcc0"
 
 def colours(breaks: list[float]) -> list[str]:
     """Colour of each class, that below the first bound included."""
-    return [BELOW, *(hex_colour(colour) for colour in (ramp(len(breaks)) if breaks else []))]
+    # The lightest step of the ramp is for areas: a thin line of it is lost on paper.
+    return [BELOW, *(hex_colour(colour) for colour in ramp(len(breaks) + 1)[1:])]
 
 
 def width(number: int) -> float:

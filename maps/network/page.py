@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 import folium
@@ -17,10 +17,13 @@ from maps.network import words
 from maps.network.layer import classes, colours, width
 from maps.output import replacing
 from maps.palettes import labels, nice_breaks, number
+from maps.print_map import INSIDE
 
 if TYPE_CHECKING:
     from maps.heatmap_text import Language
     from maps.network.density import NetworkDensity
+
+_GROUND: Final = f".leaflet-container {{ background: {INSIDE}; }}"
 
 
 def write_html(density: NetworkDensity, path: Path | str) -> None:
@@ -60,7 +63,7 @@ def write_html(density: NetworkDensity, path: Path | str) -> None:
     root = figure_of(page)
     root.html.add_child(
         Element(
-            f"<style>{STYLE}</style><aside id='wangge-panel'><button type='button' "
+            f"<style>{STYLE}{_GROUND}</style><aside id='wangge-panel'><button type='button' "
             f"id='wangge-language' lang='en'>English</button>{parts}</aside>{SCRIPT}"
         )
     )

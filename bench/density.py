@@ -1,6 +1,6 @@
 """Density of 1024 x 1024 cells: wangge beside the ways it is usually done.
 
-Run: ``python -m bench.density [--bandwidth 300] [--rounds 5]``. Peers run in turns with wangge
+Run: ``python -m bench.density [--bandwidth 300] [--rounds 5] [--streets]``. Peers run in turns with wangge
 in one process, so that a busy machine slows all alike: the ratio counts. Error is against exact
 sums of Gaussians at 200 cells, relative to the highest exact value there. Peers that are not
 installed are named and left out.
@@ -14,6 +14,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -121,8 +122,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bandwidth", type=float, default=300.0, help="metres; a cell has 50")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--streets", action="store_true", help="only the density along streets")
     options = parser.parse_args()
     bandwidth_m: float = options.bandwidth
+    if options.streets:
+        along_streets(bandwidth_m)
+        return
     began = time.perf_counter()
     rng = np.random.default_rng(20)
     ways = peers()
@@ -158,6 +163,36 @@ def main() -> None:
                 f"{errors[name].max():>9.1e}"
             )
     _edge_correction(bandwidth_m)
+
+
+def along_streets(bandwidth_m: float) -> None:
+    """Time the density along 100 x 100 streets that cross every 100 m, without a peer beside."""
+    import geopandas as gpd  # noqa: PLC0415
+    import shapely  # noqa: PLC0415
+    from pyproj import Transformer  # noqa: PLC0415
+
+    from maps.network.density import along  # noqa: PLC0415
+
+    at = np.arange(100) * 100.0
+    corners = np.stack(np.meshgrid(500_000 + at, 4_400_000 + at, indexing="ij"), axis=-1)
+    lines = gpd.GeoSeries(
+        shapely.linestrings(np.concatenate([corners, corners.transpose(1, 0, 2)])), crs=32650
+    )
+    rng = np.random.default_rng(20)
+    to_degrees = Transformer.from_crs(32650, 4326, always_xy=True)
+    days = [datetime(2026, month, 1, tzinfo=UTC) for month in (1, 4)]
+    for n in (100, 10_000, 100_000):
+        xy = rng.random((n, 2)) * 9_900 + (500_000, 4_400_000)
+        xy[:, 1] = 4_400_000 + np.round((xy[:, 1] - 4_400_000) / 100) * 100
+        lon, lat = to_degrees.transform(xy[:, 0], xy[:, 1])
+        start = time.perf_counter()
+        made = along(lon, lat, lines, start=days[0], end=days[1], bandwidth_m=bandwidth_m)
+        took = time.perf_counter() - start
+        kept = made.mass.sum() + made.lost + made.dropped
+        print(
+            f"{n:>9,} events along {made.length_m.sum() / 1000:,.0f} km in {len(made.values):,} "
+            f"pieces: {took:.2f} s, mass off by {abs(kept - n) / n:.0e}"
+        )
 
 
 def _edge_correction(bandwidth_m: float) -> None:

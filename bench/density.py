@@ -1,9 +1,9 @@
 """Density of 1024 x 1024 cells: wangge beside the ways it is usually done.
 
-Run: ``python -m bench.density [--bandwidth 300] [--rounds 5] [--streets]``. Peers run in turns with wangge
-in one process, so that a busy machine slows all alike: the ratio counts. Error is against exact
-sums of Gaussians at 200 cells, relative to the highest exact value there. Peers that are not
-installed are named and left out.
+Run: ``python -m bench.density [--bandwidth 300] [--rounds 5] [--streets]``. Peers run in turns
+with wangge in one process, so that a busy machine slows all alike: the ratio counts. Error is
+against exact sums of Gaussians at 200 cells, relative to the highest exact value there. Peers that
+are not installed are named and left out.
 """
 
 from __future__ import annotations

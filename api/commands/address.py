@@ -186,8 +186,9 @@ def decide(
     choice = review.Choice(candidate=candidate, lon=lon, lat=lat, label=label)
     with open_database(data_dir) as database, database.transaction() as session:
         done = placing.decide(session, number, choice, actor=actor_name(actor))
-        if all_same:
-            settled = placing.decide_same(session, done, choice, actor=actor_name(actor))
+        settled = (
+            placing.decide_same(session, done, choice, actor=actor_name(actor)) if all_same else 0
+        )
         left = len(review.same(session, done))
         text, outcome, meant = done.text, done.outcome, done.label
     out.print(f"{text}: {meant or outcome}", markup=False)

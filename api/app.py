@@ -25,6 +25,7 @@ from api.routes import (
     accounts,
     addresses,
     audit,
+    departments,
     editions,
     exports,
     grants,
@@ -123,6 +124,7 @@ def create_app(
         meta,
         locate,
         addresses,
+        departments,
         incident_duplicates,  # before an incident by its id
         incidents,
         signs,

@@ -170,6 +170,9 @@ def decide(
     nowhere: Annotated[
         bool, typer.Option("--nowhere", help="It is not to be found; nothing is remembered")
     ] = False,
+    all_same: Annotated[
+        bool, typer.Option("--all-same", help="Others of this text and area that wait, too")
+    ] = False,
     data_dir: DataDir = None,
     actor: Actor = None,
 ) -> None:
@@ -183,8 +186,16 @@ def decide(
     choice = review.Choice(candidate=candidate, lon=lon, lat=lat, label=label)
     with open_database(data_dir) as database, database.transaction() as session:
         done = placing.decide(session, number, choice, actor=actor_name(actor))
+        settled = (
+            placing.decide_same(session, done, choice, actor=actor_name(actor)) if all_same else 0
+        )
+        left = len(review.same(session, done))
         text, outcome, meant = done.text, done.outcome, done.label
     out.print(f"{text}: {meant or outcome}", markup=False)
+    if all_same:
+        out.print(f"and {settled:,} others of this text and area")
+    if left:
+        out.print(f"{left:,} others of this text and area wait (--all-same decides them, too)")
 
 
 @app.command(epilog="Example: wangge address alias 土左 150121")

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query
 from api.auth import Access, needs
 from api.schemas.addresses import (
     ChoiceIn,
+    DecidedOut,
     ReverseOut,
     ReviewMapOut,
     ReviewOut,
@@ -102,13 +103,18 @@ def decide(
     review_id: Annotated[int, Path(ge=1, le=MAX_ID)],
     body: ChoiceIn,
     access: Annotated[Access, needs("incidents.step")],
-) -> ReviewOut:
+) -> DecidedOut:
     """A candidate, another place, or (an empty choice) nowhere.
 
     An incident that asked gets the place by an event, with the grid and the worker of its report
-    time. The same text is found there from now on. Logged.
+    time. The same text is found there from now on. Others that wait with the same text in the same
+    area are counted, and decided alike where `apply_to_same` says so: the same words of two people
+    need not mean one place. Each is logged.
     """
-    done = placing.decide(
-        access.session, review_id, body.choice, actor=access.actor, scope=access.caller.scope
-    )
-    return ReviewOut.of(done)
+    session, actor, scope = access.session, access.actor, access.caller.scope
+    done = placing.decide(session, review_id, body.choice, actor=actor, scope=scope)
+    settled = 0
+    if body.apply_to_same:
+        settled = placing.decide_same(session, done, body.choice, actor=actor, scope=scope)
+    told = ReviewOut.of(done).model_dump()
+    return DecidedOut(**told, same_settled=settled, same_waiting=len(review.same(session, done)))

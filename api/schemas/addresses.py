@@ -164,6 +164,15 @@ class ReviewOut(BaseModel):
         )  # fmt: skip
 
 
+class DecidedOut(ReviewOut):
+    """A review as it was decided, and the others that asked the same."""
+
+    same_settled: int = Field(description="Others of this text and area that were decided with it")
+    same_waiting: int = Field(
+        description="Others of this text and area that wait; `apply_to_same` decides them"
+    )
+
+
 class ReviewsOut(BaseModel):
     """Reviews that nobody has decided, the oldest first."""
 
@@ -238,6 +247,9 @@ class ChoiceIn(BaseModel):
     lon: float | None = Field(None, ge=-180, le=180)
     lat: float | None = Field(None, ge=-90, le=90)
     label: str | None = Field(None, min_length=1, max_length=MAX_LENGTH)
+    apply_to_same: bool = Field(
+        default=False, description="Decide the other waiting reviews of this text and area alike"
+    )
 
     @model_validator(mode="after")
     def _one_answer(self) -> Self:

@@ -119,3 +119,22 @@ DELETE FROM import_changes WHERE at < now() - make_interval(days => :days);
 SELECT count(*) FROM exports WHERE created_at < now() - make_interval(days => :days);
 -- act:
 DELETE FROM exports WHERE created_at < now() - make_interval(days => :days);
+
+-- Another name of a unit is about nobody, and stays. What was asked of an incident's address goes
+-- with its text (incident_texts).
+-- entity: address_aliases
+-- due:
+SELECT (
+    SELECT count(*) FROM address_aliases
+    WHERE unit_code IS NULL AND at < now() - make_interval(days => :days)
+) + (
+    SELECT count(*) FROM address_reviews
+    WHERE incident_id IS NULL AND COALESCE(decided_at, at) < now() - make_interval(days => :days)
+);
+-- act:
+WITH unasked AS (
+    DELETE FROM address_reviews
+    WHERE incident_id IS NULL AND COALESCE(decided_at, at) < now() - make_interval(days => :days)
+)
+DELETE FROM address_aliases
+WHERE unit_code IS NULL AND at < now() - make_interval(days => :days);

@@ -197,6 +197,49 @@ def decide(session: Session, review_id: int, choice: Choice, *, actor: str) -> A
     return review
 
 
+def same(session: Session, done: AddressReview, *, lock: bool = False) -> Sequence[AddressReview]:
+    """Other waiting reviews of the same text in the same area, the oldest first.
+
+    The text is the same however it is spaced and signed, as for what is remembered.
+
+    Parameters
+    ----------
+    lock
+        Keep them for this transaction; those that somebody else is deciding are left out.
+    """
+    statement = (
+        sa.select(AddressReview)
+        .where(
+            AddressReview.outcome.is_(None),
+            AddressReview.area_code == done.area_code,
+            AddressReview.county_code == done.county_code,
+            AddressReview.id != done.id,
+        )
+        .order_by(AddressReview.id)
+    )
+    key = whole_key(done.text)
+    found = session.execute(statement.with_only_columns(AddressReview.id, AddressReview.text))
+    ids = [row.id for row in found if whole_key(row.text) == key]
+    statement = statement.where(AddressReview.id.in_(ids))
+    if lock:
+        statement = statement.with_for_update(skip_locked=True)
+    return session.scalars(statement).all()
+
+
+def carried(choice: Choice, done: AddressReview, other: AddressReview) -> Choice:
+    """What was chosen in one review, said for another, whose candidates may be others by now.
+
+    The candidate of the same name and place where it has it, else the place itself.
+    """
+    if choice.candidate is None:
+        return choice
+    chosen = done.candidates[choice.candidate]
+    for place, each in enumerate(other.candidates):
+        if all(each[name] == chosen[name] for name in ("label", "lon", "lat", "method")):
+            return Choice(candidate=place)
+    return Choice(lon=float(chosen["lon"]), lat=float(chosen["lat"]), label=str(chosen["label"]))
+
+
 def _meant(
     review: AddressReview, choice: Choice
 ) -> tuple[str, str | None, tuple[float, float] | None]:

@@ -70,6 +70,36 @@ def decide(
     return done
 
 
+def decide_same(
+    session: Session,
+    done: AddressReview,
+    choice: review.Choice,
+    *,
+    actor: str,
+    scope: Scope = EVERYWHERE,
+) -> int:
+    """Decide the waiting reviews of the same text and area as one that was decided; how many.
+
+    Each gets its own event and its own entry in the audit log. Those that somebody else is deciding
+    at the moment are left to them. Flushed, not committed.
+
+    Parameters
+    ----------
+    done, choice
+        What `decide` gave back, and was given.
+
+    Raises
+    ------
+    IncidentNotFound, PlaceOutsideArea, BadInput
+        As `decide`, of any of them: the caller rolls back.
+    """
+    others = review.same(session, done, lock=True)
+    for each in others:
+        carried = review.carried(choice, done, each)
+        decide(session, each.id, carried, actor=actor, scope=scope)
+    return len(others)
+
+
 def place(
     session: Session,
     incident_id: uuid.UUID,

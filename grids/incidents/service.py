@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from boundaries.access import EVERYWHERE, Scope
+from boundaries.border import border_lines
 from boundaries.models import AdminUnit
 from gis import audit
 from gis.crs import parse_crs
@@ -363,10 +364,12 @@ def record_many(session: Session, frame: pd.DataFrame, *, actor: str) -> Recorde
     session.execute(
         sa.text(
             "ALTER TABLE incoming_incidents ADD COLUMN geom geometry(Point, 4326) "
-            "GENERATED ALWAYS AS (ST_SetSRID(ST_MakePoint(lon, lat), 4326)) STORED"
+            "GENERATED ALWAYS AS (ST_SetSRID(ST_MakePoint(lon, lat), 4326)) STORED, "
+            "ADD COLUMN is_across boolean NOT NULL DEFAULT false"
         )
     )
     session.execute(sa.text("ANALYZE incoming_incidents"))
+    _mark_across(session)
     rows = session.execute(sa.text(_sql("record_many")), {"actor": actor}).all()
     endings = session.execute(sa.text(_sql("endings"))).all()
     ended = [row for row in endings if row.leads_there]
@@ -393,6 +396,19 @@ def record_many(session: Session, frame: pd.DataFrame, *, actor: str) -> Recorde
     unchanged = len(staged) - len(rows) - closed
     placed = sum(each.sure is not None for each in fresh.values())
     return Recorded(len(rows), unchanged, closed, dict(review), conflicting, not_closed, placed)
+
+
+def _mark_across(session: Session) -> None:
+    """Mark the staged incidents whose place lies across the national border, in no unit of ours."""
+    lines = border_lines(session)
+    if not lines:
+        return
+    lost = session.execute(sa.text(_sql("unplaced"))).all()
+    across = [row.id for row in lost if lines.across(row.lon, row.lat) is not None]
+    session.execute(
+        sa.text("UPDATE incoming_incidents SET is_across = true WHERE id = ANY(:ids)"),
+        {"ids": across},
+    )
 
 
 def _close(session: Session, ended: Sequence[Any], actor: str) -> None:

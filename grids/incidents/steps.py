@@ -135,7 +135,7 @@ def _sending_problems(
     return [
         Problem(
             f"there is no department {each} that serves the place of this incident",
-            "'wangge duty departments' lists them, as does locate by category",
+            "GET /api/v1/departments and 'wangge duty departments' list them",
             field="lead_department" if each == sent_to.lead else "joint_departments",
         )
         for each in sorted(wanted - known)

@@ -201,6 +201,15 @@ def departments(session: Session) -> Sequence[Department]:
     return session.scalars(sa.select(Department).order_by(*order)).all()
 
 
+def serving(session: Session, at: datetime, area: str = "") -> list[Department]:
+    """Departments in force that the caller sees; of those, the ones that serve a unit, if given."""
+    return [
+        each
+        for each in departments(session)
+        if at in each.valid and (not area or area.startswith(each.area_code))
+    ]
+
+
 def matters(session: Session) -> dict[int, dict[str, bool]]:
     """Categories of each department: True where it leads them."""
     found: dict[int, dict[str, bool]] = {}

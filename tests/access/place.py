@@ -504,13 +504,19 @@ def _accounts(session: Session, place: Place, workers: dict[str, uuid.UUID]) -> 
         sign_row(session, village, sign_code(village), middle(village), name)
 
 
+def shared_address(row: Row) -> str | None:
+    """The address that an account's report has in common with that of its grid; else None."""
+    grids = sorted(REPORTED.values())
+    return f"house {grids.index(row.grid) + 1}" if row.grid in grids else None
+
+
 def report(row: Row) -> dict[str, Any]:
     """What was sent when an incident was reported; sent again, it is a retry."""
     sent = {
         "id": str(uuid.uuid5(uuid.NAMESPACE_OID, row.key)),
         "category": row.category,
         "text": f"text {word('said', row.key)}",
-        "address": f"address {word('said', row.key)}",
+        "address": shared_address(row) or f"address {word('said', row.key)}",
         "source": "test",
         "external_id": word(*row.mark),
     }

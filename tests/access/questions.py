@@ -13,7 +13,18 @@ import pyogrio
 
 from maps import tiles
 from tests.access import addresses, administration, plans, rules
-from tests.access.place import A11, A12, A21, B11, MIDDLE, A, middle, overlapping, report
+from tests.access.place import (
+    A11,
+    A12,
+    A21,
+    B11,
+    MIDDLE,
+    A,
+    middle,
+    overlapping,
+    report,
+    shared_address,
+)
 from tests.access.place import span as span_of
 from tests.access.question import Question, marks_of, says
 
@@ -141,12 +152,40 @@ def _duplicates(place: Place, caller: Caller) -> Iterator[Question]:
         yield Question(door, "GET", path, 200, frozenset(near), query="threshold=0")
 
 
-def _repeats(_place: Place, _caller: Caller) -> Iterator[Question]:
-    """None has two at one address: whatever the caller sees, nothing may come together."""
+def _repeats(place: Place, caller: Caller) -> Iterator[Question]:
+    """An address has two incidents for those who see both, and is not there for the others."""
     door, path = "GET:/api/v1/incidents/repeats", "/api/v1/incidents/repeats"
+    houses: dict[str, list[Row]] = {}
+    for row in rules.visible(place, caller, "incident"):
+        if address := shared_address(row):
+            houses.setdefault(address, []).append(row)
+    both = {address: rows for address, rows in houses.items() if len(rows) > 1}
     for by in ("address", "building", "place"):
         query = f"by={by}&fewest=2&start=2026-01-01&end=2026-12-31"
-        yield Question(door, "GET", path, 200, query=query)
+        wanted = both if by == "address" else {}
+        rows = [row for each in wanted.values() for row in each]
+        look = _counts_of({address: len(rows) for address, rows in wanted.items()})
+        yield Question(door, "GET", path, 200, marks_of(rows), query=query, look=look)
+
+
+def _counts_of(wanted: dict[str, int]) -> Callable[[Answer], str | None]:
+    """That these addresses are told, each with so many."""
+
+    def look(answer: Answer) -> str | None:
+        told = {each["label"]: each["count"] for each in json.loads(answer.body)["items"]}
+        return None if told == wanted else f"it tells {told}, not {wanted}"
+
+    return look
+
+
+def _departments(place: Place, caller: Caller) -> Iterator[Question]:
+    rows = rules.visible(place, caller, "department")
+    door = "GET:/api/v1/departments"
+    yield Question(door, "GET", "/api/v1/departments", 200, marks_of(rows))
+    for target in TARGETS:
+        serving = [row for row in rows if target.startswith(row.areas[0])]
+        yield Question(door, "GET", "/api/v1/departments", 200, marks_of(serving),
+                       query=f"area={target}")  # fmt: skip
 
 
 def _asked(place: Place) -> list[Row]:
@@ -466,6 +505,7 @@ MAKERS: Final = {
     "GET:/api/v1/incidents/{id}": _incident,
     "GET:/api/v1/incidents/{id}/duplicates": _duplicates,
     "GET:/api/v1/incidents/repeats": _repeats,
+    "GET:/api/v1/departments": _departments,
     "POST:/api/v1/incidents/{id}/events": _step,
     "GET:/api/v1/gridmaps": _gridmaps("GET:/api/v1/gridmaps"),
     "GET:/api/v1/gridmaps.geojson": _gridmaps("GET:/api/v1/gridmaps.geojson"),

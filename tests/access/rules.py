@@ -100,6 +100,7 @@ GET:/api/v1/addresses/reverse               -        yes         yes       yes  
 GET:/api/v1/addresses/reviews               -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 GET:/api/v1/addresses/reviews/{id}          -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 POST:/api/v1/addresses/reviews/{id}         -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
+GET:/api/v1/departments                     -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 GET:/api/v1/audit                           -        -           -         -        -          -          -       -             -       -          -            -              yes
 GET:/api/v1/exports                         -        -           -         yes      -          yes        yes     -             yes     -          -            yes            -
 POST:/api/v1/exports                        -        -           -         yes      -          yes        yes     -             yes     -          -            -              -

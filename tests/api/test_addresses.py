@@ -134,6 +134,38 @@ def test_an_incident_by_its_address_waits_and_is_placed(filled: Town, role: str)
     assert told["events"][1]["actor"].startswith("township")
 
 
+def test_others_that_ask_the_same_wait_until_somebody_says_so(filled: Town) -> None:
+    reporter = headers(filled, "integrator", factories.COUNTY)
+    # Spaced otherwise it is the same; in another village, or of another door, it is not.
+    texts = (
+        "示范镇市场21区通道",
+        "示范镇 市场21区，通道",
+        "示范镇市场２１区通道",
+        "示范镇市场22区通道",
+    )
+    sent = [incident(text) for text in texts]
+    for each in sent:
+        made = filled.client.post("/api/v1/incidents", json=each, headers=reporter)
+        assert made.json()["review"] == "no_place", made.text
+    one, two, three, other = filled.client.get(f"{API}/reviews").json()["items"]
+    clerk = headers(filled, "township", factories.TOWNSHIP)
+    choice = {"lon": 117.03, "lat": 45.005}
+    done = filled.client.post(f"{API}/reviews/{one['id']}", json=choice, headers=clerk).json()
+    assert (done["same_settled"], done["same_waiting"]) == (0, 2)
+    done = filled.client.post(
+        f"{API}/reviews/{two['id']}", json=choice | {"apply_to_same": True}, headers=clerk
+    ).json()
+    assert (done["same_settled"], done["same_waiting"]) == (1, 0)
+    (left,) = filled.client.get(f"{API}/reviews").json()["items"]
+    assert left["id"] == other["id"]
+    told = filled.client.get(f"/api/v1/incidents/{sent[2]['id']}", headers=reporter).json()
+    assert (told["lon"], told["lat"]) == (117.03, 45.005)
+    assert told["events"][1]["actor"].startswith("township")
+    decided = [each for each in entries(filled) if each.action == "address.decide"]
+    assert [int(each.object_id) for each in decided] == [one["id"], two["id"], three["id"]]
+    assert len({each.actor for each in decided}) == 1
+
+
 def test_an_incident_by_its_address_is_placed_at_once(filled: Town) -> None:
     reporter = headers(filled, "integrator", factories.COUNTY)
     made = filled.client.post("/api/v1/incidents", json=incident("人民路3号"), headers=reporter)

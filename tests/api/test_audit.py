@@ -58,6 +58,7 @@ LOGGED: dict[str, tuple[str, set[str]] | None] = {
     "GET /api/v1/oidc": None,
     "GET /api/v1/keys": None,
     "GET /api/v1/grants": None,
+    "GET /api/v1/departments": None,
     "GET /api/v1/exports": None,
     "GET /api/v1/signs": None,
     "GET /api/v1/people": ("person", {"name", "phone_last4"}),

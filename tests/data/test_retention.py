@@ -121,6 +121,32 @@ def test_texts_and_reporters_of_closed_incidents_go(database: Database, county: 
     assert not any(findings.values()), findings
 
 
+def test_what_an_address_was_said_to_mean_goes(database: Database, county: County) -> None:
+    said = (
+        "INSERT INTO address_aliases (county_code, area_code, key, text, label, geom, unit_code, "
+        "author, at) VALUES ('990121', '990121', :key, '老裴家', 'x', "
+        "CASE WHEN CAST(:unit AS text) IS NULL THEN ST_SetSRID(ST_MakePoint(117, 45), 4326) END, "
+        "CAST(:unit AS text), 't', :at)"
+    )
+    asked = (
+        "INSERT INTO address_reviews (county_code, area_code, text, candidates, author, at, "
+        "outcome, decided_at, decided_by) VALUES ('990121', '990121', :text, '[]', 't', :old, "
+        "'nowhere', :at, 't')"
+    )
+    old, young = NOW - timedelta(days=1826), NOW - timedelta(days=1824)
+    rows(database, said, key="old", unit=None, at=old)
+    rows(database, said, key="young", unit=None, at=young)
+    rows(database, said, key="unit", unit="990121", at=old)
+    rows(database, asked, text="old", old=old, at=old)
+    rows(database, asked, text="young", old=old, at=young)
+    assert run(database, commit=False) == {"address_aliases": 2}
+    assert run(database) == {"address_aliases": 2}
+    left = rows(database, "SELECT key FROM address_aliases ORDER BY key")
+    assert left == [("unit",), ("young",)]
+    assert rows(database, "SELECT text FROM address_reviews") == [("young",)]
+    assert run(database) == {}
+
+
 def test_contacts_of_who_left_go(database: Database, county: County) -> None:
     keyring = Keyring.open(database.settings.secrets_path)
     left, stays = county.workers[factories.grid_code(0)], county.workers[factories.grid_code(1)]

@@ -25,6 +25,7 @@ answered AS (
             AS exclusive_grid_id, r.assignment_id, r.person_id,
         CASE
             WHEN i.geom IS NULL THEN 'no_place'
+            WHEN p.grid_id IS NULL AND i.is_across THEN 'across_border'
             WHEN p.grid_id IS NULL AND NOT EXISTS (
                 SELECT FROM editions AS e
                 WHERE e.kind = 'base' AND e.status <> 'draft' AND e.valid @> i.reported_at
@@ -54,7 +55,10 @@ stored AS (
         i.occurred_at, i.reported_at, i.geom, i.source_crs, i.source_x, i.source_y,
         i.accuracy_m, i.method,
         a.edition_id, a.grid_id, a.exclusive_grid_id, a.assignment_id, a.person_id, a.reason,
-        CASE WHEN a.reason IN ('no_place', 'outside', 'no_edition', 'nobody') THEN a.reason END,
+        CASE
+            WHEN a.reason = 'across_border' THEN 'outside'
+            WHEN a.reason IN ('no_place', 'outside', 'no_edition', 'nobody') THEN a.reason
+        END,
         i.area_code, i.request_sha256
     FROM incoming_incidents AS i
     JOIN answered AS a ON a.id = i.id

@@ -41,6 +41,17 @@ def test_from_a_text_to_a_decision(wangge: Callable[..., Any]) -> None:
 
 
 @pytest.mark.usefixtures("place")
+def test_others_of_the_same_text(wangge: Callable[..., Any]) -> None:
+    asked = ("address", "search", "天上人间", "--ask", "--county", factories.COUNTY, "--json")
+    first, second, _ = (wangge(*asked).document["review"] for _ in range(3))
+    done = wangge("address", "decide", first, "--nowhere")
+    assert "2 others of this text and area wait" in done.out
+    done = wangge("address", "decide", second, "--nowhere", "--all-same")
+    assert "and 1 others of this text and area" in done.out
+    assert wangge("address", "reviews").out.strip() == "no address waits"
+
+
+@pytest.mark.usefixtures("place")
 def test_parts_points_and_names(wangge: Callable[..., Any]) -> None:
     told = wangge("address", "parse", "老二村人民路二号老李家", "--json").document
     assert told["ignored"] == ["老李家"]

@@ -87,6 +87,22 @@ def test_what_cannot_be_decided(place: Session) -> None:
         review.decide(place, number, Choice(), actor="other")
 
 
+def test_a_candidate_is_carried_to_a_list_that_has_it_elsewhere(place: Session) -> None:
+    first, second = kept(place), kept(place)
+    other = review.one(place, second)
+    other.candidates = other.candidates[::-1]
+    last = len(other.candidates) - 1
+    assert last > 0
+    done = review.decide(place, first, Choice(candidate=0), actor="clerk")
+    assert [each.id for each in review.same(place, done)] == [second]
+    assert review.carried(Choice(candidate=0), done, other) == Choice(candidate=last)
+    chosen = done.candidates[0]
+    other.candidates = []
+    assert review.carried(Choice(candidate=0), done, other) == Choice(
+        lon=chosen["lon"], lat=chosen["lat"], label=chosen["label"]
+    )
+
+
 def test_nothing_cannot_be_asked(session: Session) -> None:
     with pytest.raises(BadInput, match="empty"):
         review.enqueue(session, " ？ ", [], county_code=factories.COUNTY, actor="caller")

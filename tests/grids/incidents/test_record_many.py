@@ -28,7 +28,22 @@ if TYPE_CHECKING:
     from gis.database import Database
 
 LEAVE = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 8, tzinfo=UTC)
+BORDER = NORTH + 0.002
 KEPT = "edition_id, grid_id, assignment_id, person_id, reason, review, county_code, state"
+
+
+def border(session: Session) -> None:
+    """A stretch of the national border some 200 m north of the county."""
+    session.execute(
+        sa.text(
+            "INSERT INTO border_lines (county_code, name, our_side, geom, source, external_id) "
+            "VALUES (:county, '北界', 'right', ST_GeomFromText(:line, 4326), 't', '1')"
+        ),
+        {
+            "county": factories.COUNTY,
+            "line": f"LINESTRING({WEST - 1} {BORDER},{WEST + 1} {BORDER})",
+        },
+    )
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +62,7 @@ def staffed(test_cluster: Cluster, template: str) -> Iterator[Database]:
                 sa.text("DELETE FROM assignments WHERE grid_id = :grid"),
                 {"grid": county.grids[factories.grid_code(3)]},
             )
+            border(session)
         yield database
 
 
@@ -144,6 +160,24 @@ AT = datetime(2026, 1, 15, 8, tzinfo=UTC)
 def one(**fields: Any) -> dict[str, Any]:
     lon, lat = factories.middle(0)
     return {"external_id": "1", "reported_at": AT, "lon": lon, "lat": lat} | fields
+
+
+def test_across_the_border_is_told_from_outside(session: Session) -> None:
+    factories.county(session)
+    border(session)
+    lon, before = factories.middle(0)[0], factories.SINCE - SECOND
+    rows = [
+        one(external_id="1 across", lat=BORDER + 1e-6),
+        one(external_id="2 across, before any edition", lat=BORDER + 1e-6, reported_at=before),
+        one(external_id="3 on it", lat=BORDER),
+        one(external_id="4 ours", lat=BORDER - 1e-6),
+        one(external_id="5 beyond its end", lon=lon + 2, lat=BORDER + 1e-6),
+    ]
+    done = service.record_many(session, frame(rows), actor="t")
+    found = session.execute(sa.text("SELECT reason, review FROM incidents ORDER BY external_id"))
+    across, outside = ("across_border", "outside"), ("outside", "outside")
+    assert [tuple(row) for row in found] == [across, across, outside, outside, outside]
+    assert dict(done.review) == {"outside": 5}
 
 
 def test_again_changes_nothing(session: Session) -> None:

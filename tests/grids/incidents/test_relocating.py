@@ -140,9 +140,8 @@ def test_change_over_and_this_agree(
     assert (number, event.data["code"]) == (2, B)
 
 
-def test_a_corrected_place_is_the_one_that_counts(
-    database: Database, county: factories.County, tmp_path: Path
-) -> None:
+def correct(database: Database) -> None:
+    """Persons say where three of them are: in D, in A after all, and in B."""
     with database.transaction() as session:
         for number, lon in ((1, 117.07), (2, 117.001), (5, 117.03)):
             execute(
@@ -152,9 +151,28 @@ def test_a_corrected_place_is_the_one_that_counts(
                 "'lon', CAST(:lon AS float8), 'lat', 45.01))",
                 i=factories.uuid_of(number), lon=lon,
             )  # fmt: skip
+
+
+def test_a_corrected_place_is_the_one_that_counts(
+    database: Database, county: factories.County, tmp_path: Path
+) -> None:
+    correct(database)
     done = commit(database, tmp_path)
     assert dict(done.moved) == {(A, D): 1, (None, B): 1}
     assert {number: row.data["code"] for number, row in events(database)} == {1: D, 5: B}
+
+
+def test_change_over_takes_the_corrected_place(
+    database: Database, county: factories.County, tmp_path: Path
+) -> None:
+    correct(database)
+    with database.transaction() as session:
+        assert sum(changeover.change_over(session, author="t").values()) == 2
+    told = {number: row.data for number, row in events(database)}
+    assert {number: data["code"] for number, data in told.items()} == {1: D, 5: B}
+    assert told[5]["person"] == str(county.workers[B])
+    assert (told[5]["from_grid"], told[1]["from_grid"]) == (None, county.grids[A])
+    assert commit(database, tmp_path).written == 0
 
 
 def test_of_what_is_over_nobody_is_in_charge(

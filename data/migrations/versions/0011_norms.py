@@ -2,11 +2,11 @@
 
 from data.migrations.running import run_folder
 
-revision = "0012"
+revision = "0011"
 down_revision = "0010"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    run_folder("0012")
+    run_folder("0011")

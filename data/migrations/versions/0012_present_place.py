@@ -2,11 +2,11 @@
 
 from data.migrations.running import run_folder
 
-revision = "0013"
-down_revision = "0012"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    run_folder("0013")
+    run_folder("0012")

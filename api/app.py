@@ -51,7 +51,6 @@ from api.routes import (
 from api.routes import demo as demo_routes
 from api.settings import ServerSettings
 from api.thin import Thin, ThinLocate
-from maps.hotspots.service import Recent
 from maps.service import MapCache
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def create_app(
     )
     app.state.settings, app.state.database, app.state.revision = settings, database, revision
     app.state.maps, app.state.rate_limits = MapCache(), RateLimits()
-    app.state.hot_spots = Recent()
+    app.state.hot_spots = MapCache()
     app.state.located = None  # set by whoever serves: see api.thin
     app.state.demo, app.state.provider = demo, _provider(settings)
     app.state.refusals, app.state.early_refusals = Refusals(database), Refusals()

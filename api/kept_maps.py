@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from fastapi import Query
 
+from boundaries.models import Edition
 from maps.service import tag
 
 if TYPE_CHECKING:
     from fastapi import Request
+    from sqlalchemy.orm import Session
 
     from api.auth import Access
     from api.settings import ServerSettings
@@ -36,6 +39,15 @@ def is_shared(access: Access, *, shared: bool) -> bool:
 def today(settings: ServerSettings) -> str:
     """The day in the installation's zone: with it quarters end."""
     return f"{datetime.now(ZoneInfo(settings.timezone)):%Y-%m-%d}"
+
+
+def in_force(session: Session) -> tuple[int, ...]:
+    """The editions in force: one comes into force by the clock, without a change of anything."""
+    return tuple(
+        session.scalars(
+            sa.select(Edition.id).where(Edition.valid.contains(sa.func.now())).order_by(Edition.id)
+        )
+    )
 
 
 def kept_headers(key: tuple[object, ...]) -> dict[str, str]:

@@ -43,6 +43,7 @@ from maps.hotspots.findings import Class, Findings, Way
 from maps.hotspots.forecast import MIN_WEEKS
 from maps.hotspots.layer import CLASSES, WAYS, findings_layer, places_table
 from maps.hotspots.service import hot_spots
+from maps.hotspots.sharing import refuse_shared
 from maps.hotspots.study import Asked
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _hotspots(
         bool, typer.Option("--weekly", help="With scan: circles and weeks up to the last")
     ] = False,
     shared: Annotated[
-        bool, typer.Option("--shared", help="Leaves the case team: counts under 5 are hidden")
+        bool, typer.Option("--share", "--shared", help="Refused: hot spots do not leave the team")
     ] = False,
     since: Annotated[str | None, typer.Option("--from", help="First day or moment")] = None,
     until: Annotated[
@@ -103,6 +104,8 @@ def _hotspots(
     From files it gives next week's attention list as well, which needs 12 whole weeks; with the
     database that is 'wangge attention'. Small counts are for those who work on the cases.
     """
+    if shared:
+        refuse_shared("--share")
     period = moment(since, "--from"), moment(until, "--to")
     if grids is None and points is None:
         _of_database(
@@ -111,8 +114,7 @@ def _hotspots(
                 unit=unit,
                 timezone=server_settings().timezone,
             ),
-            _way(method), level=level, weekly=weekly, shared=shared, out_file=out_file,
-            data_dir=data_dir,
+            _way(method), level=level, weekly=weekly, out_file=out_file, data_dir=data_dir,
         )  # fmt: skip
         return
     if grids is None or points is None or out_file is None:
@@ -154,16 +156,14 @@ def _of_database(
     *,
     level: float,
     weekly: bool,
-    shared: bool,
     out_file: Path | None,
     data_dir: Path | None,
 ) -> None:
     with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
-        found = hot_spots(session, asked, way, level=level, weekly=weekly, is_shared=shared)
+        found = hot_spots(session, asked, way, level=level, weekly=weekly)
     study = found.study
-    total = "(hidden)" if found.total is None else f"{found.total:,}"
     out.print(
-        f"{WAYS[way].en}: {total} incidents in {study.ground.n:,} grids, "
+        f"{WAYS[way].en}: {found.total:,} incidents in {study.ground.n:,} grids, "
         f"{study.start.astimezone(asked.zone):%Y-%m-%d} to before "
         f"{study.end.astimezone(asked.zone):%Y-%m-%d %H:%M}, level {level:g}"
     )
@@ -189,8 +189,7 @@ def _of_database(
             )
     if out_file is not None:
         write_layer(findings_layer(found), out_file, layer="hotspots")
-        whom = "may be shared" if shared else "for those who work on the cases (small counts)"
-        out.print(f"{whom}; written to {out_file}")
+        out.print(f"for those who work on the cases (small counts); written to {out_file}")
 
 
 def _print_pairs(found: Findings) -> None:

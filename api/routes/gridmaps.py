@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pandas as pd
-import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from api.auth import Access, needs
 from api.dependencies import PeriodIn, SettingsIn
-from api.kept_maps import KNOWN, Shared, is_shared, kept_headers, knows, today
-from boundaries.models import Edition
+from api.kept_maps import KNOWN, Shared, in_force, is_shared, kept_headers, knows, today
 from grids.incidents.repository import Filter
 from maps import palettes
 from maps.gridmaps import words
@@ -181,10 +179,6 @@ def _make(
         scope=access.caller.scope,
     )
     may_leave = is_shared(access, shared=shared)
-    # An edition comes into force by the clock, without a change of anything.
-    now_in_force = access.session.scalars(
-        sa.select(Edition.id).where(Edition.valid.contains(sa.func.now())).order_by(Edition.id)
-    ).all()
     key = cache.key(
         access.session,
         "gridmap",
@@ -194,7 +188,7 @@ def _make(
         measure,
         scheme,
         classes,
-        tuple(now_in_force),
+        in_force(access.session),
         today(settings),
     )
     headers = kept_headers(key)

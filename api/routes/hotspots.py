@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse
 
 from api.auth import Access, needs
 from api.dependencies import PeriodIn, SettingsIn
+from api.kept_maps import in_force, today
 from api.schemas.hotspots import (
     AttentionOut,
     BackTestOut,
@@ -50,18 +51,21 @@ from maps.hotspots.service import (
     MOST_LISTED,
     WEEKS_JUDGED,
     Listed,
-    Recent,
     Tested,
     attention_list,
     back_test,
     hot_spots,
 )
+from maps.hotspots.sharing import refuse_shared
 from maps.hotspots.study import Asked
+from maps.service import MapCache
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
     from maps.hotspots.texts import Said
+
+Made = TypeVar("Made")
 
 router = APIRouter(tags=["hot spots"])
 GEOJSON = "application/geo+json"
@@ -87,7 +91,7 @@ Level = Annotated[
 Weekly = Annotated[bool, Query(description="With scan: circles and weeks up to the last")]
 Shared = Annotated[
     bool,
-    Query(description="In the form that may leave the case team: small counts hidden"),
+    Query(description="Refused when true: hot spots do not leave the case team, grid maps do"),
 ]
 Week = Annotated[
     date | None, Query(description="Any day of the week; the present one when left out")
@@ -105,7 +109,15 @@ class _Question:
 
     access: Access
     asked: Asked
-    recent: Recent
+    kept: MapCache
+    today: str
+
+    def answer(self, asked: Asked, make: Callable[[], Made], *how: object) -> Made:
+        """What is kept of a question and a way to answer it, else what ``make`` gives."""
+        session = self.access.session
+        return self.kept.get(
+            self.kept.key(session, asked, how, in_force(session), self.today), make
+        )
 
 
 def _question(
@@ -114,10 +126,16 @@ def _question(
     settings: SettingsIn,
     category: Category = None,
     unit: Unit = None,
+    *,
+    shared: Shared = False,
 ) -> _Question:
+    # Windows and reasons tell small counts: nobody else's form of them hides enough.
+    access.caller.require("incidents.read")
+    if shared:
+        refuse_shared()
     wanted = Filter(categories=tuple(category or ()), scope=access.caller.scope)
     asked = Asked(wanted=wanted, unit=unit, timezone=settings.timezone)
-    return _Question(access, asked, request.app.state.hot_spots)
+    return _Question(access, asked, request.app.state.hot_spots, today(settings))
 
 
 QuestionIn = Annotated[_Question, Depends(_question)]
@@ -130,15 +148,16 @@ def _found(
     level: Level = 0.05,
     *,
     weekly: Weekly = False,
-    shared: Shared = False,
 ) -> Findings:
     wanted = replace(question.asked.wanted, start=period[0], end=period[1])
     session, asked = question.access.session, replace(question.asked, wanted=wanted)
-    found = question.recent.get(
-        session,
-        ("found", method, level, weekly, shared),
+    found = question.answer(
         asked,
-        lambda: hot_spots(session, asked, method, level=level, weekly=weekly, is_shared=shared),
+        lambda: hot_spots(session, asked, method, level=level, weekly=weekly),
+        "found",
+        method,
+        level,
+        weekly,
     )
     if found.places is not None:
         _enter_places(question.access, found, wanted.categories)
@@ -167,21 +186,24 @@ def _listed(
     question: QuestionIn, week: Week = None, share: Share = 0.05, most: Most = MOST_LISTED
 ) -> Listed:
     session, asked = question.access.session, question.asked
-    return question.recent.get(
-        session,
-        ("listed", week, share, most),
+    return question.answer(
         asked,
         lambda: attention_list(session, asked, week=week, share=share, most=most),
+        "listed",
+        week,
+        share,
+        most,
     )
 
 
 def _tested(question: QuestionIn, week: Week = None, weeks: Weeks = WEEKS_JUDGED) -> Tested:
     session, asked = question.access.session, question.asked
-    return question.recent.get(
-        session,
-        ("tested", week, weeks),
+    return question.answer(
         asked,
         lambda: back_test(session, asked, week=week, weeks=weeks),
+        "tested",
+        week,
+        weeks,
     )
 
 
@@ -209,10 +231,9 @@ def hotspots(found: FindingsIn) -> HotSpotsOut:
         start=study.start,
         end=study.end,
         level=found.level,
-        shared=found.is_shared,
         n=found.total,
-        n_outside=None if found.is_shared else study.outside,
-        n_without_place=None if found.is_shared else study.events.without_place,
+        n_outside=study.outside,
+        n_without_place=study.events.without_place,
         legend=[
             LegendEntry(
                 key=each.value, text=_both(CLASSES[each]), color=COLOURS[each], count=number[each]

@@ -92,10 +92,9 @@ class HotSpotsOut(BaseModel):
     start: datetime
     end: datetime = Field(description="The first moment after the period")
     level: float = Field(description="Highest share of quiet maps with any false alarm")
-    shared: bool = Field(description="Whether it may leave the case team")
-    n: int | None = Field(description="Incidents in the grids; null where that is not told")
-    n_outside: int | None
-    n_without_place: int | None
+    n: int = Field(description="Incidents in the grids")
+    n_outside: int
+    n_without_place: int
     legend: list[LegendEntry]
     grids: list[GridFinding]
     clusters: list[ClusterOut]

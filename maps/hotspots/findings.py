@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from gis.errors import BadInput, Problem
-from maps.hotspots.checks import Floats, Ints, Mask, fraction, refuse
+from maps.hotspots.checks import Floats, Ints, fraction, refuse
 from maps.hotspots.discovery import adjusted, hot_grids
 from maps.hotspots.emerging import MIN_BLOCKS, emerging
 from maps.hotspots.local import gi_star, local_moran
@@ -59,8 +59,6 @@ class Class(StrEnum):
     SPORADIC = "sporadic"
     NONE = "none"
     UNTESTED = "untested"
-    HIDDEN = "hidden"
-    """Not told, because it would give away a small count."""
 
 
 _MORAN: Final = (Class.NONE, Class.HIGH_HIGH, Class.LOW_HIGH, Class.LOW_LOW, Class.HIGH_LOW)
@@ -77,20 +75,18 @@ class Findings:
     counts, classes
         Incidents and class of each grid, in the order of the ground's.
     statistic, p, q, observed, expected
-        Shape (n,), or None where the way has none, or none is told: the way's own statistic; the
+        Shape (n,), or None where the way has none: the way's own statistic; the
         chance of as much by chance; the same corrected for the number of grids; incidents of the
         window (grid and neighbours) and those to be expected in it.
-    hidden
-        Shape (n,): counts that are not told.
     total
-        Incidents in all grids; None where that is not told.
+        Incidents in all grids.
     clusters, pairs, places
         Of the scan, the near-repeat table and the repeat addresses; their addresses are pairs of
         longitude and latitude.
     notes
         What a reader has to know, those of the study included.
-    is_shared, is_weekly
-        Whether it is in the form that may be shared; whether the scan looked at weeks.
+    is_weekly
+        Whether the scan looked at weeks.
     """
 
     way: Way
@@ -98,8 +94,7 @@ class Findings:
     level: float
     counts: Ints
     classes: tuple[Class, ...]
-    hidden: Mask
-    total: int | None
+    total: int
     notes: tuple[Said, ...]
     statistic: Floats | None = None
     p: Floats | None = None
@@ -109,7 +104,6 @@ class Findings:
     clusters: tuple[Cluster, ...] = ()
     pairs: NearRepeats | None = None
     places: RepeatAddresses | None = None
-    is_shared: bool = False
     is_weekly: bool = False
 
 
@@ -138,7 +132,6 @@ def find(study: Study, way: Way, *, level: float = 0.05, weekly: bool = False) -
         level=level,
         counts=study.counts,
         classes=(Class.NONE,) * n,
-        hidden=np.zeros(n, dtype=np.bool_),
         total=int(study.counts.sum()),
         notes=study.notes,
     )

@@ -33,7 +33,6 @@ CLASSES: Final[dict[Class, Said]] = {
     Class.SPORADIC: Said("时有时无", "sporadic"),
     Class.NONE: Said("不显著", "not significant"),
     Class.UNTESTED: Said("未检验（无户数）", "not tested (no households)"),
-    Class.HIDDEN: Said("不予显示（少于5件）", "hidden (fewer than 5)"),
 }
 
 # ColorBrewer's RdBu, and others whose lightness tells them apart too.
@@ -51,7 +50,6 @@ COLOURS: Final[dict[Class, str]] = {
     Class.SPORADIC: "#fdd49e",
     Class.NONE: "#f7f7f7",
     Class.UNTESTED: "#bdbdbd",
-    Class.HIDDEN: "#8f8f8f",
 }
 
 FIRST: Final = 5
@@ -85,7 +83,7 @@ STATISTICS: Final[dict[Way, Said]] = {
 def findings_layer(found: Findings) -> gpd.GeoDataFrame:
     """One row per grid, or per place of the repeat addresses; WGS 84.
 
-    Counts that are not told, and figures that are not, are missing values.
+    Figures that the way does not have are missing values.
 
     Raises
     ------
@@ -104,10 +102,7 @@ def findings_layer(found: Findings) -> gpd.GeoDataFrame:
         )
     n = found.study.ground.n
     made = _grids(found.study)
-    made["events"] = pd.array(
-        [None if hide else int(k) for k, hide in zip(found.counts, found.hidden, strict=True)],
-        dtype="Int64",
-    )
+    made["events"] = found.counts
     made["class"] = [each.value for each in found.classes]
     made["class_zh"] = [CLASSES[each].zh for each in found.classes]
     made["class_en"] = [CLASSES[each].en for each in found.classes]

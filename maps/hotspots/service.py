@@ -6,37 +6,26 @@ the caller's transaction, whose row-level security says the same.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from threading import Lock
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import sqlalchemy as sa
 
-from boundaries.access import sight
-from boundaries.models import Edition
 from gis.errors import BadInput, Problem
-from grids.incidents.models import IncidentEvent
 from maps.hotspots.attention import Attention, attention
 from maps.hotspots.backtest import BackTest, backtest
 from maps.hotspots.checks import fraction, refuse
 from maps.hotspots.findings import Findings, Way, find
 from maps.hotspots.forecast import MIN_WEEKS
 from maps.hotspots.repository import Clock
-from maps.hotspots.sharing import require_shareable, shared
 from maps.hotspots.study import Asked, Study, before_week, over_period
 from maps.hotspots.texts import Said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-
     from sqlalchemy.orm import Session
 
     from maps.hotspots.repository import Ground
-
-T = TypeVar("T")
 
 WEEKS_JUDGED: Final = 8
 SHARES: Final = (0.01, 0.05)
@@ -96,7 +85,6 @@ def hot_spots(
     *,
     level: float = 0.05,
     weekly: bool = False,
-    is_shared: bool = False,
 ) -> Findings:
     """Hot spots of the incidents of a period, by when they happened.
 
@@ -104,20 +92,15 @@ def hot_spots(
     ----------
     level, weekly
         As for `maps.hotspots.findings.find`.
-    is_shared
-        In the form that may leave the case team.
 
     Raises
     ------
     BadInput
-        What the period, the categories, the grids or the way do not allow; what cannot be shared.
+        What the period, the categories, the grids or the way do not allow.
     UnitNotFound
         There is no such unit.
     """
-    if is_shared:
-        require_shareable(way, asked.wanted.start, asked.wanted.end, asked.timezone)
-    made = find(over_period(session, asked, Clock.EVENT), way, level=level, weekly=weekly)
-    return shared(made) if is_shared else made
+    return find(over_period(session, asked, Clock.EVENT), way, level=level, weekly=weekly)
 
 
 def attention_list(
@@ -212,44 +195,3 @@ def _uneven(on: Ground) -> tuple[Said, ...]:
             f"{on.n:,} grids, so that these figures tell little. Ask for one town.",
         ),
     )
-
-
-class Recent:
-    """The last few answers, each as long as nothing was reported and no edition published since.
-
-    The key carries the caller's whole sight, so that no account is shown what another sees.
-    """
-
-    def __init__(self, size: int = 16) -> None:
-        self._kept: OrderedDict[Hashable, object] = OrderedDict()
-        self._size, self._lock = size, Lock()
-
-    def get(self, session: Session, key: Hashable, asked: Asked, make: Callable[[], T]) -> T:
-        """The answer kept under a key, else the one that `make` gives.
-
-        Two requests for the same one at once make it twice, and agree.
-        """
-        whole = (key, self._version(session, asked))
-        with self._lock:
-            if whole in self._kept:
-                self._kept.move_to_end(whole)
-                return self._kept[whole]  # type: ignore[return-value]  # a key names its function
-        made = make()
-        with self._lock:
-            self._kept[whole] = made
-            while len(self._kept) > self._size:
-                self._kept.popitem(last=False)
-        return made
-
-    @staticmethod
-    def _version(session: Session, asked: Asked) -> Hashable:
-        since = sa.func.lower(Edition.valid)
-        newest, in_force, published = session.execute(
-            sa.select(
-                sa.select(sa.func.max(IncidentEvent.id)).scalar_subquery(),
-                sa.select(sa.func.max(since)).where(since <= asked.present).scalar_subquery(),
-                sa.select(sa.func.max(Edition.published_at)).scalar_subquery(),
-            )
-        ).one()
-        today = asked.present.astimezone(asked.zone).date()
-        return sight(session), newest, in_force, published, today, replace(asked, now=None)

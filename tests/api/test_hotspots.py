@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from tests.api.conftest import Town
 
 PERIOD = {"start": MONDAY.isoformat(), "end": AFTER.isoformat()}
-# Monday by the clock of the installation.
-WHOLE_WEEKS = {"start": "2026-01-05", "end": "2026-04-27"}
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +95,27 @@ def test_a_unit_and_an_account_of_a_village_see_its_grids(busy: Town) -> None:
     assert busy.client.get("/api/v1/hotspots?unit=990199").status_code == 404
 
 
-def test_shared_hides_small_counts(busy: Town) -> None:
-    found = told(busy, "hotspots", shared=True, category="neighbour", **WHOLE_WEEKS)
-    assert found["shared"] is True
-    assert found["n_outside"] is None
-    assert all(grid["q"] is None and grid["observed"] is None for grid in found["grids"])
-    layer = told(busy, "hotspots.geojson", shared=True, **WHOLE_WEEKS)
-    assert {each["properties"]["p"] for each in layer["features"]} == {None}
+PATHS = (
+    "/api/v1/hotspots", "/api/v1/hotspots.geojson", "/api/v1/attention",
+    "/api/v1/attention.geojson", "/api/v1/attention/backtest", "/attention/backtest",
+)  # fmt: skip
+
+
+def test_nothing_of_it_leaves_the_case_team(busy: Town) -> None:
+    with busy.database.transaction() as session:
+        account = factories.account(session, "analyst", factories.COUNTY)
+        blind = factories.key(session, account, rights=["heatmaps.read", "grids.read"])
+    own = {"Authorization": f"Bearer {blind}"}
+    for path in PATHS:
+        for query in ({}, {"shared": True}):
+            refused = busy.client.get(path, params=query, headers=own)
+            assert refused.status_code == 403, path
+            assert "incidents.read" in refused.text
+        asked = busy.client.get(path, params={"shared": True})
+        assert asked.status_code == 422, path
+        [problem] = asked.json()["problems"]
+        assert problem["field"] == "shared"
+        assert "/api/v1/gridmaps?shared=true" in problem["remedy"]
 
 
 def test_places_that_are_told_are_entered_in_the_log(busy: Town) -> None:
@@ -168,8 +180,6 @@ def test_back_test_as_figures_and_as_a_page(busy: Town) -> None:
         ("hotspots", {"start": "0001-01-01", "end": "0001-01-02"}, "start"),
         ("hotspots", {"start": "1900-01-01", "method": "emerging"}, "start"),
         ("hotspots", {"start": "2026-04-20", "method": "emerging"}, "start"),
-        ("hotspots", {"shared": True}, "start"),
-        ("hotspots", {"shared": True, "method": "near_repeat", **WHOLE_WEEKS}, "method"),
         ("attention", {"share": 0}, "share"),
         ("attention", {"week": "0001-01-01"}, "week"),
         ("attention", {"week": "9999-12-31"}, "week"),

@@ -198,29 +198,6 @@ def test_too_short_a_period_names_the_field(busy: Session) -> None:
     assert caught.value.problems[0].field == "start"
 
 
-def test_shared_tells_no_small_count_and_no_window(busy: Session) -> None:
-    report(busy, 1, MONDAY)
-    for _ in range(6):
-        report(busy, 2, MONDAY)
-    made = service.hot_spots(busy, asked(MONDAY, AFTER), Way.HOT_GRIDS, is_shared=True)
-    rows = records(findings_layer(made))
-    # 1 is small; its neighbour of 48 is hidden beside it, for the village's total is told.
-    assert [row["events"] for row in rows] == [None, None, 6, 16]
-    assert [row["class"] for row in rows] == ["hidden", "hidden", "hidden", "none"]
-    assert all(row[name] is None for row in rows for name in ("p", "q", "observed", "statistic"))
-    assert not any("without" in note.en or "outside" in note.en for note in made.notes)
-    for start, end, field in (
-        (MONDAY + timedelta(days=1), AFTER, "start"),
-        (MONDAY, AFTER + timedelta(hours=1), "end"),
-        (None, AFTER, "start"),
-    ):
-        with pytest.raises(BadInput, match="whole weeks") as caught:
-            service.hot_spots(busy, asked(start, end), Way.HOT_GRIDS, is_shared=True)
-        assert [each.field for each in caught.value.problems] == [field]
-    with pytest.raises(BadInput, match="single incidents"):
-        service.hot_spots(busy, asked(MONDAY, AFTER), Way.REPEAT_ADDRESSES, is_shared=True)
-
-
 def test_list_of_the_week(busy: Session) -> None:
     listed = service.attention_list(busy, asked(), share=0.3)
     assert listed.week == AFTER.date()
@@ -281,18 +258,3 @@ def test_vast_grids_beside_small_ones_are_warned_of() -> None:
     assert noted([1] * 100) == ()
     [said] = noted([1] * 60 + [100] * 40)
     assert "5% of the area can hold 61 of 100 grids" in said.en
-
-
-def test_answers_are_kept_until_something_is_reported(busy: Session) -> None:
-    kept = service.Recent(size=2)
-    question = asked(MONDAY, AFTER)
-
-    def answer() -> object:
-        return kept.get(
-            busy, "hot", question, lambda: service.hot_spots(busy, question, Way.HOT_GRIDS)
-        )
-
-    first = answer()
-    assert answer() is first
-    report(busy, 1, MONDAY)
-    assert answer() is not first

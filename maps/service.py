@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import geopandas as gpd
 import sqlalchemy as sa
 
-from boundaries.access import sight
+from boundaries.access import EVERYWHERE, sight
 from boundaries.errors import UnitNotFound
 from boundaries.models import AdminUnit, Edition
 from boundaries.service import INVENTED_SOURCE
@@ -60,7 +60,7 @@ def incident_heatmap(
     cell_m
         Side of a cell, metres; a sixth of the bandwidth when left out.
     case_team
-        False makes the map that may leave it: of the last finished quarter that the period touches,
+        False makes the map that may leave it: of the finished quarter that the period covers most,
         of all categories, with a bandwidth of ``sharing.BANDWIDTHS_M``, cut out of the map of its
         whole counties, and the same whoever asks, also without the right to see incidents.
     within
@@ -72,7 +72,8 @@ def incident_heatmap(
     Raises
     ------
     BadInput
-        No incident matches, or what ``maps.heatmap.build`` refuses.
+        No incident matches, or what ``maps.heatmap.build`` refuses; a shared rate for a scope that
+        does not see the households of whole counties.
     """
     names = named_categories(session, wanted.categories)
     if case_team:
@@ -94,6 +95,15 @@ def incident_heatmap(
                     "a shared density is of whole counties",
                     "Leave the mask out: two maps of different ground could be subtracted",
                     field="mask",
+                )
+            )
+        if per == "households" and wanted.scope != EVERYWHERE:
+            raise BadInput(
+                Problem(
+                    "a shared rate needs the households of whole counties, and this account sees "
+                    "those of its own area",
+                    "Ask for per=km2, or for a shared grid map, which has rates",
+                    field="per",
                 )
             )
         lon, lat = _shared_places(session, start, end)

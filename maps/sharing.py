@@ -84,7 +84,9 @@ def quarter_of(day: date, timezone: str) -> Quarter:
 def quarter(
     start: datetime | None, end: datetime | None, *, timezone: str, now: datetime
 ) -> Quarter:
-    """The quarter that a shared map is made of: the last finished one that a period touches.
+    """The quarter that a shared map is made of: the finished one that a period covers most.
+
+    Of several that are covered alike it is the last.
 
     Parameters
     ----------
@@ -118,7 +120,19 @@ def quarter(
                 field="start",
             )
         )
+    # April to June also touches, by two days, the quarter after: not what was asked for.
+    while start is not None and start < found.start:
+        before = quarter_of(found.start.date() - timedelta(days=1), timezone)
+        if _covered(before, start, end) <= _covered(found, start, end):
+            break
+        found = before
     return found
+
+
+def _covered(each: Quarter, start: datetime, end: datetime | None) -> timedelta:
+    """How much of a quarter a period covers."""
+    last = each.end if end is None else min(end, each.end)
+    return last - max(start, each.start)
 
 
 def check_years(start: datetime | None, end: datetime | None) -> None:

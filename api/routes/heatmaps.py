@@ -15,6 +15,7 @@ from grids.incidents.repository import Filter
 from maps import heatmap_text, palettes, raster
 from maps.contours import contours
 from maps.heatmap import Heatmap
+from maps.heatmap_checks import Per
 from maps.service import MapCache, incident_heatmap
 
 if TYPE_CHECKING:
@@ -30,7 +31,13 @@ Bandwidth = Annotated[
     float,
     Query(ge=50, le=5000, description="Standard deviation of the Gaussian kernel, metres"),
 ]
-
+PerIn = Annotated[
+    Per,
+    Query(
+        description="km2: incidents per km2 per 30 days; households: per 1,000 households per 30 "
+        "days, with nothing shown where fewer than 20 households lie under the kernel"
+    ),
+]
 
 Reading = Annotated[Access, needs("heatmaps.read", heavy=True)]
 
@@ -51,6 +58,7 @@ class HeatmapOut(BaseModel):
     contours: str = Field(description="Address of the same classes as polygons")
     legend: list[dict[str, float | str | None]]
     opacity: float = Field(description="Of the legend's colours in the picture, 0 to 1")
+    per: Per
     unit: Both
     bandwidth_m: float
     start: str
@@ -65,7 +73,7 @@ class HeatmapOut(BaseModel):
 
 @router.get(
     "/heatmaps",
-    summary="Density of incidents per km2 per 30 days",
+    summary="Density of incidents per km2, or rate per 1,000 households, per 30 days",
     response_model=HeatmapOut,
     responses=KNOWN,
 )
@@ -77,11 +85,14 @@ def heatmap(
     period: PeriodIn,
     category: Category = None,
     bandwidth_m: Bandwidth = 300,
+    per: PerIn = "km2",
     *,
     shared: Shared = False,
 ) -> Any:
     """Where the picture lies, what its colours mean, and of how many incidents it was made."""
-    made, headers = make(request, access, settings, period, category, bandwidth_m, shared=shared)
+    made, headers = make(
+        request, access, settings, period, category, bandwidth_m, per, shared=shared
+    )
     if made is None:
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
@@ -91,6 +102,7 @@ def heatmap(
     colours = [palettes.hex_colour(colour) for colour in ramp]
     query = [("start", made.start.isoformat()), ("end", made.end.isoformat())]
     query += [("shared", "true")] if made.shared else []
+    query += [("per", made.per)] if made.per != "km2" else []
     query += [("bandwidth_m", f"{made.bandwidth_m:g}")] + [
         ("category", each) for each in category or ()
     ]
@@ -104,6 +116,7 @@ def heatmap(
             for low, high, colour in zip(breaks, [*breaks, None][1:], colours, strict=True)
         ],
         opacity=raster.OPACITY,
+        per=made.per,
         unit=Both(zh=heatmap_text.unit(made, "zh"), en=heatmap_text.unit(made, "en")),
         bandwidth_m=made.bandwidth_m,
         start=made.start.isoformat(),
@@ -133,11 +146,14 @@ def picture(
     period: PeriodIn,
     category: Category = None,
     bandwidth_m: Bandwidth = 300,
+    per: PerIn = "km2",
     *,
     shared: Shared = False,
 ) -> Response:
     """Stretch it over the ``bounds`` of ``/heatmaps`` on a Web Mercator map."""
-    made, headers = make(request, access, settings, period, category, bandwidth_m, shared=shared)
+    made, headers = make(
+        request, access, settings, period, category, bandwidth_m, per, shared=shared
+    )
     if made is None:
         return Response(status_code=304, headers=headers)
     rgba, _ = raster.to_mercator(made, WIDTH)
@@ -157,6 +173,7 @@ def polygons(
     period: PeriodIn,
     category: Category = None,
     bandwidth_m: Bandwidth = 300,
+    per: PerIn = "km2",
     *,
     shared: Shared = False,
 ) -> Response:
@@ -164,7 +181,9 @@ def polygons(
 
     What the picture leaves blank is left out.
     """
-    made, headers = make(request, access, settings, period, category, bandwidth_m, shared=shared)
+    made, headers = make(
+        request, access, settings, period, category, bandwidth_m, per, shared=shared
+    )
     if made is None:
         return Response(status_code=304, headers=headers)
     document: Any = contours(made).to_json(drop_id=True)
@@ -178,6 +197,7 @@ def make(
     period: tuple[datetime | None, datetime | None],
     category: list[str] | None,
     bandwidth_m: float,
+    per: Per,
     *,
     shared: bool,
 ) -> tuple[Heatmap | None, dict[str, str]]:
@@ -190,7 +210,7 @@ def make(
         scope=access.caller.scope,
     )
     case_team = not is_shared(access, shared=shared)
-    key = cache.key(access.session, "heatmap", wanted, bandwidth_m, case_team, today(settings))
+    key = cache.key(access.session, "heatmap", wanted, bandwidth_m, per, case_team, today(settings))
     headers = kept_headers(key)
     if knows(request, key):
         return None, headers
@@ -200,6 +220,7 @@ def make(
             access.session,
             wanted,
             bandwidth_m=bandwidth_m,
+            per=per,
             timezone=settings.timezone,
             case_team=case_team,
         ),

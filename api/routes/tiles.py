@@ -44,6 +44,7 @@ def heatmap_tile(
     period: PeriodIn,
     category: heatmaps.Category = None,
     bandwidth_m: heatmaps.Bandwidth = 300,
+    per: heatmaps.PerIn = "km2",
     *,
     shared: Shared = False,
 ) -> Response:
@@ -53,7 +54,7 @@ def heatmap_tile(
     """
     tiles.check_address(z, x, y)
     made, headers = heatmaps.make(
-        request, access, settings, period, category, bandwidth_m, shared=shared
+        request, access, settings, period, category, bandwidth_m, per, shared=shared
     )
     if made is None:
         return Response(status_code=304, headers=headers)

@@ -62,8 +62,8 @@ def incident_gridmap(
     wanted
         Period, categories and scope; an open period is that of the incidents themselves.
     shared
-        Whether the map leaves the case team: it is then of the last finished quarter that the
-        period touches, and the same for everybody who sees its grids, also without the right to see
+        Whether the map leaves the case team: it is then of the finished quarter that the
+        period covers most, and the same for everybody who sees its grids, also without the right to see
         incidents.
     unit
         Code of the unit to map; every grid of the scope when left out.

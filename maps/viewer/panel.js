@@ -6,7 +6,7 @@ import { METHODS } from './layers/hotspots.js';
 import { COLOURINGS, LAYERS } from './layers/index.js';
 import { GROUPS, SEVERAL, groupOf } from './layers/incidents.js';
 import { PRESETS, addDays, dayOf, daysOfMonth, moments, months } from './period.js';
-import { BANDWIDTHS } from './state.js';
+import { BANDWIDTHS, PER } from './state.js';
 import { dotPicture, swatchPicture } from './swatch.js';
 
 /**
@@ -240,6 +240,19 @@ export class Panel {
   densityControls(body) {
     this.heatBox = h('div', { id: 'density-legend', 'aria-live': 'polite' });
     fill(body,
+      h('fieldset', { class: 'bandwidths' },
+        h('legend', {}, t('density.per')),
+        ...PER.map((per) => {
+          const radio = h('input', {
+            type: 'radio', name: 'per', value: per,
+            onchange: () => {
+              this.state.per = per;
+              this.events.onbandwidth();
+            },
+          });
+          radio.checked = per === this.state.per;
+          return h('label', { class: 'check' }, radio, t(`density.${per}`));
+        })),
       h('fieldset', { class: 'bandwidths' },
         h('legend', {}, t('density.bandwidth')),
         ...BANDWIDTHS.map((metres) => {

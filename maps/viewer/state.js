@@ -13,6 +13,7 @@ import { PRESETS } from './period.js';
  * @property {Period | null} period null: not chosen yet
  * @property {Set<string> | null} categories null: all
  * @property {number} bandwidth metres
+ * @property {string} per what a density is of: square kilometres or households
  * @property {string} method of the hot spots
  */
 
@@ -22,6 +23,7 @@ export const LAYER_IDS = [
 /** At first: who answers for what, and what happened there. The rest is one click away. */
 export const DEFAULT_LAYERS = ['grids', 'incidents', 'routes', 'borders', 'units', 'context'];
 export const BANDWIDTHS = [150, 300, 600];
+export const PER = ['km2', 'households'];
 const REMEMBERED_LANGUAGE = 'wangge.language';
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
@@ -51,6 +53,7 @@ export function readState(hash) {
         ? null
         : new Set(categories.split(',').filter((code) => /^[a-z][a-z0-9_]*$/.test(code))),
     bandwidth: BANDWIDTHS.includes(bandwidth) ? bandwidth : 300,
+    per: PER.find((one) => one === said.get('per')) ?? PER[0],
     method: METHODS.find((one) => one === said.get('method')) ?? METHODS[0],
   };
 }
@@ -72,6 +75,7 @@ export function writeState(state) {
   }
   if (state.categories) parts.push(`cat=${[...state.categories].sort().join(',')}`);
   if (state.bandwidth !== 300) parts.push(`bandwidth=${state.bandwidth}`);
+  if (state.per !== PER[0]) parts.push(`per=${state.per}`);
   if (state.method !== METHODS[0]) parts.push(`method=${state.method}`);
   parts.push(`lang=${state.language}`);
   return `#${parts.join('&')}`;

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.image
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from grids.incidents import service
 from maps import palettes
@@ -101,6 +102,44 @@ def test_tiles_are_of_the_picture_and_known_ones_are_not_sent_again(busy: Town) 
     assert (again.status_code, again.content) == (304, b"")
 
 
+def test_rates_per_household(own_town: Town) -> None:
+    lon, lat = factories.middle(1)
+    for number in range(6):
+        sent = {"id": str(factories.uuid_of(number)), "category": "other", "lon": lon, "lat": lat}
+        assert own_town.client.post("/api/v1/incidents", json=sent).status_code == 201
+    query = {"per": "households", "bandwidth_m": 600}
+    for address in ADDRESSES:
+        refused = own_town.client.get(address, params=query)
+        assert refused.status_code == 422, address
+        assert refused.json()["problems"][0]["field"] == "per"
+        assert "no building with households" in refused.text
+    with own_town.database.transaction() as session:
+        session.execute(
+            sa.text(
+                "INSERT INTO buildings (county_code, unit_code, households_resident, geom, source, "
+                "external_id) VALUES (:county, :unit, 400, ST_Buffer(ST_SetSRID(ST_Point(:lon, "
+                ":lat), 4326)::geography, 5)::geometry, 'test', '1')"
+            ),
+            {"county": factories.COUNTY, "unit": factories.VILLAGES[0], "lon": lon, "lat": lat},
+        )
+    told = own_town.client.get("/api/v1/heatmaps", params=query).json()
+    assert told["unit"]["en"] == "incidents per 1,000 households per 30 days"
+    assert "per=households" in told["image"]
+    assert "households" in told["note"]["en"]
+    assert picture(own_town, told["image"])[..., 3].max() > 0
+    shapes = own_town.client.get(told["contours"]).json()["features"]
+    assert {each["properties"]["unit"] for each in shapes} == {told["unit"]["en"]}
+    # Known households are cut at the account's area; a shared map is the same for all.
+    with own_town.database.transaction() as session:
+        secret = factories.key(
+            session, factories.account(session, "analyst", factories.VILLAGES[0])
+        )
+    own = {"Authorization": f"Bearer {secret}"}
+    refused = own_town.client.get("/api/v1/heatmaps", params=query | {"shared": True}, headers=own)
+    assert refused.status_code == 422
+    assert "whole counties" in refused.text
+
+
 def test_a_tile_that_cannot_be(busy: Town) -> None:
     answer = busy.client.get("/tiles/heatmap/3/8/0.png", params=QUERY)
     assert answer.status_code == 422
@@ -168,6 +207,9 @@ def test_one_incident_makes_a_map(own_town: Town) -> None:
     [
         ({"bandwidth_m": 10}, "bandwidth_m"),
         ({"bandwidth_m": "nan"}, "bandwidth_m"),
+        ({"bandwidth_m": 0}, "bandwidth_m"),
+        ({"bandwidth_m": 50_000}, "bandwidth_m"),
+        ({"per": "people"}, "per"),
         ({"bandwidth_m": 1e9}, "bandwidth_m"),
         ({"category": "quarrel"}, "category"),
         ({"start": "2026-04-01", "end": "2026-03-01"}, "end"),

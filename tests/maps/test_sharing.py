@@ -40,6 +40,20 @@ def test_a_day_becomes_the_quarter_around_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("start", "end", "first"),
+    [
+        ("2026-04-01", "2026-07-01", "2026-03-30"),  # touches the next one by two days
+        ("2026-01-01", "2026-07-01", "2026-03-30"),
+        ("2025-12-29", "2026-06-29", "2026-03-30"),  # two whole ones: the last
+        ("2026-06-20", "2026-07-20", "2026-06-29"),
+    ],
+)
+def test_the_quarter_that_is_covered_most_is_shared(start: str, end: str, first: str) -> None:
+    found = sharing.quarter(at(start), at(end), timezone=ZONE, now=NOW)
+    assert found.start == at(first)
+
+
+@pytest.mark.parametrize(
     ("start", "end"), [(None, None), ("2026-01-01", None), ("2026-08-01", "2027-06-01")]
 )
 def test_an_open_period_becomes_the_last_quarter_that_is_over(

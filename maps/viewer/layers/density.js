@@ -20,6 +20,7 @@ export const densityQuery = (state, period) => ({
   start: period.start,
   end: period.end,
   bandwidth_m: state.bandwidth,
+  per: state.per,
 });
 
 /**

@@ -6,7 +6,7 @@ import hashlib
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import geopandas as gpd
 import sqlalchemy as sa
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from boundaries.access import Scope
 
 Made = TypeVar("Made")
+
+SHORTEST: Final = timedelta(days=1)
+"""Period of a density when nobody said how long it is."""
 
 
 def incident_heatmap(
@@ -265,8 +268,19 @@ def reported_period(session: Session, wanted: repository.Filter) -> tuple[dateti
     ).one()
     if first is None:
         raise BadInput(Problem("there are no incidents yet", "Import or report some"))
+    return closed(wanted.start, wanted.end, first, last)
+
+
+def closed(
+    start: datetime | None, end: datetime | None, first: datetime, last: datetime
+) -> tuple[datetime, datetime]:
+    """A period with its open ends at the first and the last event, a day long at least.
+
+    One event in the second in which it was reported would be some million per 30 days.
+    """
     # The end is the first moment that no longer belongs to the period.
-    return wanted.start or first, wanted.end or last + timedelta(seconds=1)
+    until = end or max(last + timedelta(seconds=1), (start or first) + SHORTEST)
+    return start or min(first, until - SHORTEST), until
 
 
 def _households(session: Session) -> tuple[list[float], list[float], list[int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -18,7 +18,7 @@ from gis.errors import BadInput, Problem
 from grids.incidents.repository import Filter, categories_of
 from maps import sharing
 from maps.heatmap import Heatmap, build_from
-from maps.service import current_grids, incident_heatmap
+from maps.service import closed, current_grids, incident_heatmap
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -179,7 +179,7 @@ def of_file(
     kept = None if is_long(points) and polygon is not None and not at_once else list(read())
     first, last = _span(kept if kept is not None else read(), points)
     if case_team:
-        start, end = period[0] or first, period[1] or last + timedelta(seconds=1)
+        start, end = closed(*period, first, last)
     else:
         sharing.no_category(categories)
         quarter = sharing.quarter(*period, timezone=timezone, now=datetime.now(UTC))

@@ -63,8 +63,8 @@ def incident_gridmap(
         Period, categories and scope; an open period is that of the incidents themselves.
     shared
         Whether the map leaves the case team: it is then of the finished quarter that the
-        period covers most, and the same for everybody who sees its grids, also without the right to see
-        incidents.
+        period covers most, and the same for everybody who sees its grids, also without the right
+        to see incidents.
     unit
         Code of the unit to map; every grid of the scope when left out.
     now

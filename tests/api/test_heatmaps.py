@@ -198,7 +198,10 @@ def test_one_incident_makes_a_map(own_town: Town) -> None:
     assert own_town.client.post("/api/v1/incidents", json=sent).status_code == 201
     answer = own_town.client.get("/api/v1/heatmaps")
     assert answer.status_code == 200, answer.text
-    assert answer.json()["n"] == 1
+    told = answer.json()
+    assert told["n"] == 1
+    # Of a day, not of the second in which it was reported: 30 / (2 pi 0.3^2) at its top.
+    assert told["legend"][-1]["from"] == 50
     assert picture(own_town, answer.json()["image"])[..., 3].max() > 0
 
 

@@ -135,8 +135,14 @@ def _few(language: Language) -> str:
     return f"少于{MIN_EVENTS}件" if language == "zh" else f"fewer than {MIN_EVENTS}"
 
 
-def notes(heatmap: Heatmap, language: Language) -> list[str]:
-    """Return the sentences a reader needs in order not to misread the map."""
+def notes(heatmap: Heatmap, language: Language, *, has_lines: bool = True) -> list[str]:
+    """Return the sentences a reader needs in order not to misread the map.
+
+    Parameters
+    ----------
+    has_lines
+        Whether the tolerance contours of a rate are drawn on it, and so have to be explained.
+    """
     chinese = language == "zh"
     sentences = []
     if heatmap.suppressed:
@@ -171,7 +177,7 @@ def notes(heatmap: Heatmap, language: Language) -> list[str]:
             else f"A shared map: where fewer than {MIN_EVENTS} incidents, or none, lie under the "
             "kernel nothing is shown; values have two figures."
         )
-    if heatmap.mean is not None and not heatmap.suppressed:
+    if has_lines and heatmap.mean is not None and not heatmap.suppressed:
         sentences.append(difference(heatmap, language))
     left_out = []
     for events, chinese_words, english_words in (

@@ -127,8 +127,8 @@ def heatmap(
         suppressed=made.suppressed,
         shared=made.shared,
         note=Both(
-            zh=" ".join(heatmap_text.notes(made, "zh")),
-            en=" ".join(heatmap_text.notes(made, "en")),
+            zh=" ".join(heatmap_text.notes(made, "zh", has_lines=False)),
+            en=" ".join(heatmap_text.notes(made, "en", has_lines=False)),
         ),
     )
 

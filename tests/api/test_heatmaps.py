@@ -125,7 +125,8 @@ def test_rates_per_household(own_town: Town) -> None:
     told = own_town.client.get("/api/v1/heatmaps", params=query).json()
     assert told["unit"]["en"] == "incidents per 1,000 households per 30 days"
     assert "per=households" in told["image"]
-    assert "households" in told["note"]["en"]
+    assert "fewer than 20 households" in told["note"]["en"]
+    assert "line" not in told["note"]["en"]  # none is in the picture
     assert picture(own_town, told["image"])[..., 3].max() > 0
     shapes = own_town.client.get(told["contours"]).json()["features"]
     assert {each["properties"]["unit"] for each in shapes} == {told["unit"]["en"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import numpy as np
 import pandas as pd
@@ -99,7 +99,7 @@ def _gridmap(
         )
     borders = read_layer(units) if units else None
     # Checked where they are used, all at once.
-    asked: tuple[Measure, Scheme] = (measure, scheme)  # type: ignore[assignment]
+    asked = cast("Measure", measure), cast("Scheme", scheme)
     if points is not None and grids is not None:
         made = _of_files(
             points, grids, period, (lon, lat, time, kind), crs, zone, asked,
@@ -259,12 +259,11 @@ def _write(
     made: GridMap, path: Path, borders: gpd.GeoDataFrame | None, language: str, paper: str
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    spoken: Language = language  # type: ignore[assignment]  # checked by whoever writes it
+    spoken = cast("Language", language)  # checked by whoever writes it
     match path.suffix.lower():
         case ".html" | ".htm":
             write_page(made, path, units=borders)
         case ".png" | ".pdf":
-            sheet: Paper = paper  # type: ignore[assignment]
-            write_sheet(made, path, units=borders, language=spoken, paper=sheet)
+            write_sheet(made, path, units=borders, language=spoken, paper=cast("Paper", paper))
         case _:
             write_layer(table(made), path, layer="gridmap")

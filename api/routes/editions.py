@@ -55,11 +55,11 @@ def index(
     found = access.session.scalars(statement).all()
     shown = found[:size]
     counted = access.session.execute(
-        sa.select(GridShape.edition_id, sa.func.count())
+        sa.select(GridShape.edition_id, sa.func.count().label("grids"))
         .where(GridShape.edition_id.in_([each.id for each in shown]))
         .group_by(GridShape.edition_id)
     )
-    counts = {edition: number for edition, number in counted}  # noqa: C416 - rows are no pairs
+    counts = {row.edition_id: row.grids for row in counted}
     return EditionsOut(
         items=[EditionOut.of(each, counts.get(each.id, 0)) for each in shown],
         next=shown[-1].id if len(found) > size else None,

@@ -49,7 +49,6 @@ def own(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     folder = Path(tempfile.mkdtemp(prefix="wangge-killed-", dir=base))
     folder.chmod(0o755)
     stopping = threading.Event()
-    threads = []
     with Database.open(DatabaseSettings(data_dir=folder / "data")) as database:
         schema.upgrade(database)
         with database.transaction() as session:
@@ -61,13 +60,17 @@ def own(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
         running = threading.Thread(target=database.cluster.keep_running, args=(stopping,),
                                    kwargs={"every_s": 0.5})  # fmt: skip
         running.start()
-        threads = [running, *thin.begin(app.state, database, stopping)]
-        wait_for(lambda: app.state.located.keeper.is_current)
-        with listening(app) as port:
-            yield Service(database, app, f"http://127.0.0.1:{port}", key)
-        stopping.set()
-        for thread in threads:
-            thread.join(30)
+        threads = [running]
+        try:
+            threads += thin.begin(app.state, database, stopping)
+            wait_for(lambda: app.state.located.keeper.is_current)
+            with listening(app) as port:
+                yield Service(database, app, f"http://127.0.0.1:{port}", key)
+        finally:
+            # Before the database is closed, or what keeps it running starts it again.
+            stopping.set()
+            for thread in threads:
+                thread.join(30)
     shutil.rmtree(folder)
 
 

@@ -177,7 +177,8 @@ def kept(
     assert not thread.is_alive()
 
 
-def wait_for(what: Any, *, within_s: float = 20) -> None:
+def wait_for(what: Any, *, within_s: float = 180) -> None:
+    """Long by default: on a new machine the first to ask compiles the kernels."""
     end = time.monotonic() + within_s
     while not what():
         assert time.monotonic() < end, "it did not come about"

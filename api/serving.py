@@ -42,6 +42,8 @@ class Connection(HttpToolsProtocol):
     _head_bytes = 0
     _is_begun = True
     _is_answered = False
+    _idle: asyncio.TimerHandle | None = None
+    _answered_at = 0.0
 
     def __init__(self, config: uvicorn.Config, *args: Any, **more: Any) -> None:
         super().__init__(config, *args, **more)
@@ -91,14 +93,15 @@ class Connection(HttpToolsProtocol):
             super().on_message_complete()
         elif not self.transport.is_closing():
             self.server_state.total_requests += 1
-            self._unset_keepalive_if_required()
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            self._answered_at = self.loop.time()
+            if self._idle is None:
+                self._idle = self.loop.call_later(self.timeout_keep_alive, self._hang_up_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._stop_waiting()
+        if self._idle is not None:
+            self._idle.cancel()
         super().connection_lost(exc)
 
     def _answer(self) -> bool:
@@ -134,6 +137,22 @@ class Connection(HttpToolsProtocol):
         if self._date[0] is not given:
             self._date = (given, b"".join(b"%b: %b\r\n" % each for each in given))
         return self._date[1]
+
+    def _hang_up_idle(self) -> None:
+        """Close a connection that asked nothing for long; one timer serves many answers.
+
+        While a request comes in or is worked on there is another: its own, or uvicorn's after it.
+        """
+        cycle: Any = self.cycle
+        is_busy = self._is_begun or (cycle is not None and not cycle.response_complete)
+        self._idle = None
+        if is_busy or self.timeout_keep_alive_task is not None:
+            return
+        left_s = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self._idle = self.loop.call_later(left_s, self._hang_up_idle)
+        else:
+            self.transport.close()
 
     def _wait(self) -> None:
         if self._deadline is None:

@@ -10,12 +10,14 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from gis.locator.compiled import Flags, Floats, Ints, Ranks, Words, kernel, part
-from gis.locator.plane import metres, pieces
+from gis.locator.compiled import Flags, Floats, Ints, Ranks, Words, kernel, part, signed
+from gis.locator.plane import AXIS_M, E2, metres, pieces
 
 BEND_M: Final = 1e-3
 ALIKE_M: Final = 5e-4
 """Distances that differ by less are taken for equal."""
+SLACK_M: Final = 2e-3
+"""By so much at most an edge is nearer than its box says: pieces of it are cut to ``BEND_M``."""
 
 
 class Borders(NamedTuple):
@@ -69,6 +71,25 @@ def _nearest_along(ax: float, ay: float, bx: float, by: float) -> float:
 
 
 @part
+def _least(
+    ux: float, uy: float, vx: float, vy: float,
+    lon: float, lat: float, cosine: float, geographic: bool,
+) -> float:  # fmt: skip
+    """Squared, what an edge is at least away, by its box: no angle is looked up for it.
+
+    A degree north is shortest on the equator, and the cosine of the latitude in between differs
+    from that of the point, ``cosine``, by no more than the latitudes do.
+    """
+    east = max(min(ux, vx) - lon, lon - max(ux, vx), 0.0)
+    north = max(min(uy, vy) - lat, lat - max(uy, vy), 0.0)
+    if geographic:
+        turn = math.radians(max(abs(uy - lat), abs(vy - lat))) / 2
+        east = math.radians(east) * AXIS_M * max(cosine - turn, 0.0)
+        north = math.radians(north) * AXIS_M * (1.0 - E2)
+    return east * east + north * north
+
+
+@part
 def _to_arc(
     borders: Borders, arc: int, lon: float, lat: float, geographic: bool, nearest: float
 ) -> tuple[float, int, float]:
@@ -78,14 +99,22 @@ def _to_arc(
     """
     best, edge, share = math.inf, -1, 0.0
     first, last = np.int64(borders.arc_starts[arc]), np.int64(borders.arc_starts[arc + 1]) - 1
-    ax, ay = metres(lon, lat, borders.xy[2 * first], borders.xy[2 * first + 1], geographic)
+    cosine = math.cos(math.radians(lat))
+    reach = (math.sqrt(nearest) + SLACK_M) ** 2
+    ax, ay, is_here = 0.0, 0.0, False
     for k in range(first, last):
         ux, uy = borders.xy[2 * k], borders.xy[2 * k + 1]
         vx, vy = borders.xy[2 * k + 2], borders.xy[2 * k + 3]
+        if _least(ux, uy, vx, vy, lon, lat, cosine, geographic) > reach:
+            is_here = False
+            continue
+        if not is_here:
+            ax, ay = metres(lon, lat, ux, uy, geographic)
+            is_here = True
         bx, by = metres(lon, lat, vx, vy, geographic)
         count = 1
         if geographic:
-            count = pieces(ax, ay, bx, by, lat, BEND_M, min(math.sqrt(nearest), math.sqrt(best)))
+            count = pieces(ax, ay, bx, by, lat, BEND_M, math.sqrt(min(nearest, best)))
         for piece in range(1, count + 1):
             cx, cy = bx, by
             if piece < count:
@@ -96,7 +125,31 @@ def _to_arc(
             if square < best:
                 best, edge, share = square, k, (piece - 1 + t) / count
             ax, ay = cx, cy
+        reach = (math.sqrt(min(nearest, best)) + SLACK_M) ** 2
     return best, edge, share
+
+
+@part
+def _vertex_near(
+    borders: Borders, arc: int, lon: float, lat: float, cosine: float, nearest: float, vertex: int
+) -> tuple[float, int]:
+    """The vertex of an arc that is roughly the nearest, if nearer than what is known."""
+    for k in range(borders.arc_starts[arc], borders.arc_starts[arc + 1]):
+        east, north = (borders.xy[2 * k] - lon) * cosine, borders.xy[2 * k + 1] - lat
+        square = east * east + north * north
+        if square < nearest:
+            nearest, vertex = square, signed(k)
+    return nearest, vertex
+
+
+@part
+def _to_vertex(borders: Borders, vertex: int, lon: float, lat: float, geographic: bool) -> float:
+    """Squared distance to a vertex; without bound for none."""
+    if vertex < 0:
+        return math.inf
+    x, y = borders.xy[2 * vertex], borders.xy[2 * vertex + 1]
+    east, north = metres(lon, lat, x, y, geographic)
+    return east * east + north * north
 
 
 @kernel
@@ -107,9 +160,15 @@ def border_of(
     best, best_edge, best_share = math.inf, -1, 0.0
     first = borders.ring_starts[borders.polygon_rings[rank]]
     last = borders.ring_starts[borders.polygon_rings[rank + 1]]
+    cosine = math.cos(math.radians(lat)) if geographic else 1.0
+    nearest, vertex = math.inf, signed(-1)
     for k in range(first, last):
         arc = borders.ring_arcs[k] >> 1
-        square, edge, share = _to_arc(borders, arc, lon, lat, geographic, best)
+        nearest, vertex = _vertex_near(borders, arc, lon, lat, cosine, nearest, vertex)
+    reach = _to_vertex(borders, vertex, lon, lat, geographic)
+    for k in range(first, last):
+        arc = borders.ring_arcs[k] >> 1
+        square, edge, share = _to_arc(borders, arc, lon, lat, geographic, min(best, reach))
         if square < best:
             best, best_edge, best_share = square, edge, share
     if best_edge < 0:
@@ -191,8 +250,13 @@ def nearest_of(
 ) -> tuple[int, int, float, float]:
     """The arc nearest to a point, of those given: arc, edge, and the place on it."""
     best, best_arc, best_edge, best_share = math.inf, -1, -1, 0.0
+    cosine = math.cos(math.radians(lat)) if geographic else 1.0
+    nearest, vertex = math.inf, signed(-1)
     for arc in arcs:
-        square, edge, share = _to_arc(borders, arc, lon, lat, geographic, best)
+        nearest, vertex = _vertex_near(borders, arc, lon, lat, cosine, nearest, vertex)
+    reach = _to_vertex(borders, vertex, lon, lat, geographic)
+    for arc in arcs:
+        square, edge, share = _to_arc(borders, arc, lon, lat, geographic, min(best, reach))
         if square < best:
             best, best_arc, best_edge, best_share = square, arc, edge, share
     if best_arc < 0:

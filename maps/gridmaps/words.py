@@ -157,8 +157,8 @@ def notes(made: GridMap, language: Language) -> list[str]:
         sentences.append(
             f"时段内网格版本有变更：{carried}件按坐标归入期末有效的网格。"
             if zh
-            else f"The grids changed within the period: {carried} incidents were counted by their "
-            "point in the grids in force at its end."
+            else "The grids changed within the period. Counted by their point in the grids in "
+            f"force at its end: {carried} incident{'' if made.n_carried == 1 else 's'}."
         )
     left_out = [
         (

@@ -113,8 +113,7 @@ def incident_heatmap(
     drawn = _units(session, AdminUnit.code == unit if unit else _whole_units(wanted.scope), end)
     if unit and not drawn:
         raise UnitNotFound(f"no unit {unit} with a polygon: there is nothing to map")
-    codes = sorted({each.code[:6] for each in drawn})
-    counties = drawn if case_team else _units(session, AdminUnit.code.in_(codes), end)
+    counties = drawn if case_team else _counties(session, drawn, end)
     area: BaseGeometry | None = None
     if counties:
         area = _area(counties).union_all()
@@ -143,6 +142,12 @@ def incident_heatmap(
         return made
     # Maps of a county and of its parts by themselves would, subtracted, show what lies at the edge.
     return cut_to(made, _area(drawn), (lon, lat))
+
+
+def _counties(session: Session, drawn: Sequence[Any], moment: datetime) -> Sequence[Any]:
+    """The whole counties that units lie in: a shared density is of these, whatever is drawn."""
+    codes = sorted({each.code[:6] for each in drawn})
+    return _units(session, AdminUnit.code.in_(codes), moment)
 
 
 def _units(session: Session, which: sa.ColumnElement[bool], moment: datetime) -> Sequence[Any]:

@@ -158,8 +158,9 @@ def _of_files(
     kinds = _kinds(frame, points, names[3], category)
     if shared:
         quarter = sharing.quarter(*period, timezone=timezone, now=datetime.now(UTC))
-        start, end = quarter.start, quarter.end
+        start, end, asked_for = quarter.start, quarter.end, sharing.changed(*period, quarter)
     else:
+        asked_for = None
         start, end = closed(*period, moments[known].min(), moments[known].max())
     inside = (known & (moments >= start) & (moments < end)).to_numpy()
     # A shared map hides by what there is of all categories.
@@ -172,7 +173,7 @@ def _of_files(
             start=start,
             end=end,
             timezone=timezone,
-            asked=period if shared and period not in {(None, None), (start, end)} else None,
+            asked=asked_for,
             title=title,
             category=", ".join(category),
             place=place,

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from maps.disclosure import K
 from maps.heatmap_text import MADE_BY, Language
 from maps.palettes import number
+from maps.sharing import words_of_change
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -151,7 +152,7 @@ def notes(made: GridMap, language: Language) -> list[str]:
             "(stripes). Stripes are not zero."
         )
     if made.about.asked is not None:
-        sentences.append(_asked(made, language))
+        sentences.append(words_of_change(made.about.asked, made.about.timezone, language))
     if made.n_carried != 0:
         carried = _few(made.n_carried, language, at_least=made.shared)
         sentences.append(
@@ -176,21 +177,6 @@ def notes(made: GridMap, language: Language) -> list[str]:
         text = ("、" if zh else ", ").join(left_out)
         sentences.append(f"未计入：{text}。" if zh else f"Not counted: {text}.")
     return sentences
-
-
-def _asked(made: GridMap, language: Language) -> str:
-    start, end = made.about.asked or (None, None)
-    zone = ZoneInfo(made.about.timezone)
-    first, after = (
-        "…" if each is None else f"{each.astimezone(zone):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
-        for each in (start, end)
-    )
-    if language == "zh":
-        return f"所求时段{first}—{after}（不含末端）已改为整季13周，使两图不能相减得出个案。"
-    return (
-        f"The period asked for ({first} up to {after}) was changed to a whole quarter of 13 weeks, "
-        "so that no two maps can be subtracted to a single case."
-    )
 
 
 def _few(number_of: int | None, language: Language, *, at_least: bool) -> str:

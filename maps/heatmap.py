@@ -98,6 +98,8 @@ class Heatmap:
         The same in English, for a map in that language; empty: as above.
     made_on
         When it was computed, aware.
+    asked
+        The period that was asked for, where a shared map has another.
     """
 
     values: Floats
@@ -128,6 +130,7 @@ class Heatmap:
     category_en: str
     place_en: str
     made_on: datetime
+    asked: sharing.Asked | None = None
 
     @property
     def days(self) -> float:

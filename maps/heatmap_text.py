@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from maps.bandwidth import MIN_PLACES
 from maps.heatmap import MIN_EVENTS, MIN_HOUSEHOLDS_UNDER_KERNEL
-from maps.sharing import rounded
+from maps.sharing import rounded, words_of_change
 from maps.tolerance import LEVEL
 
 if TYPE_CHECKING:
@@ -177,6 +177,8 @@ def notes(heatmap: Heatmap, language: Language, *, has_lines: bool = True) -> li
             else f"A shared map: where fewer than {MIN_EVENTS} incidents, or none, lie under the "
             "kernel nothing is shown; values have two figures."
         )
+    if heatmap.asked is not None:
+        sentences.append(words_of_change(heatmap.asked, heatmap.timezone, language))
     if has_lines and heatmap.mean is not None and not heatmap.suppressed:
         sentences.append(difference(heatmap, language))
     left_out = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
@@ -79,6 +80,7 @@ def incident_heatmap(
         does not see the households of whole counties.
     """
     names = named_categories(session, wanted.categories)
+    asked = None
     if case_team:
         start, end = reported_period(session, wanted)
         wanted = repository.Filter(
@@ -90,6 +92,7 @@ def incident_heatmap(
             wanted.start, wanted.end, timezone=timezone, now=now or datetime.now(UTC)
         )
         start, end, without = quarter.start, quarter.end, 0
+        asked = sharing.changed(wanted.start, wanted.end, quarter)
         bandwidth_m, cell_m = sharing.bandwidth_m(bandwidth_m), None
         sharing.no_category(wanted.categories)
         if within is not None:
@@ -113,8 +116,7 @@ def incident_heatmap(
     drawn = _units(session, AdminUnit.code == unit if unit else _whole_units(wanted.scope), end)
     if unit and not drawn:
         raise UnitNotFound(f"no unit {unit} with a polygon: there is nothing to map")
-    codes = sorted({each.code[:6] for each in drawn})
-    counties = drawn if case_team else _units(session, AdminUnit.code.in_(codes), end)
+    counties = drawn if case_team else _counties(session, drawn, end)
     area: BaseGeometry | None = None
     if counties:
         area = _area(counties).union_all()
@@ -139,10 +141,17 @@ def incident_heatmap(
         place=place_name(drawn, "zh"),
         place_en=place_name(drawn, "en"),
     )
+    made = replace(made, asked=asked)
     if {each.code for each in drawn} == {each.code for each in counties}:
         return made
     # Maps of a county and of its parts by themselves would, subtracted, show what lies at the edge.
     return cut_to(made, _area(drawn), (lon, lat))
+
+
+def _counties(session: Session, drawn: Sequence[Any], moment: datetime) -> Sequence[Any]:
+    """The whole counties that units lie in: a shared density is of these, whatever is drawn."""
+    codes = sorted({each.code[:6] for each in drawn})
+    return _units(session, AdminUnit.code.in_(codes), moment)
 
 
 def _units(session: Session, which: sa.ColumnElement[bool], moment: datetime) -> Sequence[Any]:

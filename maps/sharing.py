@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from gis.errors import BadInput, Problem
@@ -19,6 +19,8 @@ from gis.errors import BadInput, Problem
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+Asked: TypeAlias = "tuple[datetime | None, datetime | None]"
+"""A period, aware and half-open; None is open."""
 WEEKS: Final = 13
 """Whole ISO weeks of a quarter; the last one of a year of 53 weeks has one more."""
 YEARS: Final = (1900, 2200)
@@ -133,6 +135,26 @@ def _covered(each: Quarter, start: datetime, end: datetime | None) -> timedelta:
     """How much of a quarter a period covers."""
     last = each.end if end is None else min(end, each.end)
     return last - max(start, each.start)
+
+
+def changed(start: datetime | None, end: datetime | None, found: Quarter) -> Asked | None:
+    """What was asked for, where it was not the quarter that was found, nor nothing at all."""
+    return None if (start, end) in {(None, None), (found.start, found.end)} else (start, end)
+
+
+def words_of_change(asked: Asked, timezone: str, language: str) -> str:
+    """The sentence that a shared map has another period than the one that was asked for."""
+    zone = ZoneInfo(timezone)
+    first, after = (
+        "…" if each is None else f"{each.astimezone(zone):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+        for each in asked
+    )
+    if language == "zh":
+        return f"所求时段{first}—{after}（不含末端）已改为整季13周，使两图不能相减得出个案。"
+    return (
+        f"The period asked for ({first} up to {after}) was changed to a whole quarter of 13 weeks, "
+        "so that no two maps can be subtracted to a single case."
+    )
 
 
 def check_years(start: datetime | None, end: datetime | None) -> None:

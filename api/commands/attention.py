@@ -30,6 +30,7 @@ from api.commands.shared import (
 )
 from gis.errors import BadInput, Problem
 from grids.incidents.repository import Filter
+from maps.counted import counted
 from maps.hotspots import backtest, neighbours_of, texts
 from maps.hotspots.layer import list_layer
 from maps.hotspots.page import Page, html, page_of
@@ -136,8 +137,8 @@ def _list(listed: Listed, out_file: Path | None, language: Language) -> None:
     _say(study.notes, language)
     out.print(
         f"week of {listed.week}: {forecast.expected.sum():,.1f} incidents are expected; "
-        f"{len(forecast.reasons)} of {study.ground.n:,} grids are listed, learnt from "
-        f"{study.weeks} weeks"
+        f"listed: {len(forecast.reasons)} of {counted(study.ground.n, 'grid')}, learnt from "
+        f"{counted(study.weeks, 'week')}"
     )
     print_table(
         ("grid", "expected", "why"),
@@ -209,12 +210,14 @@ def _notes(events: Events, weeks: int, *, has_households: bool) -> list[Said]:
     if lost:
         notes.append(Said(
             f"评判期内另有{lost:,}件不在任何网格内，任何名单都未包括。",
-            f"{lost:,} more incidents of the weeks judged lie in no grid and were on no list.",
+            "In no grid, and so on no list in the weeks judged: "
+            f"{counted(lost, 'more incident')}.",
         ))  # fmt: skip
     if events.reports.unknown:
         notes.append(Said(
             f"{events.reports.unknown:,}件没有位置或时间，未计入。",
-            f"{events.reports.unknown:,} incidents have no place or time and are not counted.",
+            "Not counted, for want of a place or time: "
+            f"{counted(events.reports.unknown, 'incident')}.",
         ))  # fmt: skip
     return notes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, cast
 
@@ -16,6 +16,7 @@ from data.importers import columns
 from gis.errors import BadInput, Problem
 from grids.incidents.repository import Filter
 from maps import sharing
+from maps.counted import counted
 from maps.gridmaps import words
 from maps.gridmaps.classes import USUAL
 from maps.gridmaps.gridmap import About, GridMap, Grids, build, count_points, hidden_of
@@ -23,6 +24,7 @@ from maps.gridmaps.page import write_page
 from maps.gridmaps.service import incident_gridmap, unit_borders
 from maps.gridmaps.sheet import write_sheet
 from maps.gridmaps.table import table
+from maps.service import closed
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -123,7 +125,7 @@ def _gridmap(
     _write(made, out_file, borders, language, paper)
     hidden = f", {int(made.hidden.sum())} hidden" if made.shared else ""
     out.print(
-        f"{made.n:,} incidents in {len(made.grids.codes):,} grids{hidden}; "
+        f"{counted(made.n, 'incident')} in {counted(len(made.grids.codes), 'grid')}{hidden}; "
         f"{words.period(made, 'en')}; {words.unit(made, 'en')}"
     )
     out.print(f"written to {out_file}")
@@ -156,10 +158,10 @@ def _of_files(
     kinds = _kinds(frame, points, names[3], category)
     if shared:
         quarter = sharing.quarter(*period, timezone=timezone, now=datetime.now(UTC))
-        start, end = quarter.start, quarter.end
+        start, end, asked_for = quarter.start, quarter.end, sharing.changed(*period, quarter)
     else:
-        start = period[0] or moments[known].min()
-        end = period[1] or moments[known].max() + timedelta(seconds=1)
+        asked_for = None
+        start, end = closed(*period, moments[known].min(), moments[known].max())
     inside = (known & (moments >= start) & (moments < end)).to_numpy()
     # A shared map hides by what there is of all categories.
     wanted = inside if shared or not category else inside & np.isin(kinds.astype(str), category)
@@ -171,7 +173,7 @@ def _of_files(
             start=start,
             end=end,
             timezone=timezone,
-            asked=period if shared and period not in {(None, None), (start, end)} else None,
+            asked=asked_for,
             title=title,
             category=", ".join(category),
             place=place,

@@ -175,10 +175,11 @@ def _heatmap(
         _write_series(many, out_file, outlines, cast("Language", language), moving=bool(animate))
     how = "" if made.chosen is None else f" ({made.chosen.reason})"
     out.print(
-        f"{heatmap_text.count(made, 'en')} events; {heatmap_text.period(made, 'en')}; bandwidth "
-        f"{made.bandwidth_m:g} m{how}; highest {made.maximum:.3g} {heatmap_text.unit(made, 'en')}"
+        f"{heatmap_text.count(made, 'en')} event{'' if made.n == 1 else 's'}; "
+        f"{heatmap_text.period(made, 'en')}; bandwidth {made.bandwidth_m:g} m{how}; "
+        f"highest {made.maximum:.3g} {heatmap_text.unit(made, 'en')}"
     )
-    if made.chosen is not None or made.mean is not None:
+    if made.chosen is not None or made.mean is not None or made.asked is not None:
         out.print(" ".join(heatmap_text.notes(made, "en")))
     out.print(f"written to {out_file}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -179,11 +179,11 @@ def of_file(
     kept = None if is_long(points) and polygon is not None and not at_once else list(read())
     first, last = _span(kept if kept is not None else read(), points)
     if case_team:
-        start, end = closed(*period, first, last)
+        start, end, asked = *closed(*period, first, last), None
     else:
         sharing.no_category(categories)
         quarter = sharing.quarter(*period, timezone=timezone, now=datetime.now(UTC))
-        start, end = quarter.start, quarter.end
+        start, end, asked = quarter.start, quarter.end, sharing.changed(*period, quarter)
     _check_categories(kept, categories, points)
 
     def make(
@@ -200,7 +200,7 @@ def of_file(
             for rows in (kept if kept is not None else read())
             for inside in [rows.wanted(a, b, chosen)]
         )
-        return build_from(
+        made = build_from(
             wanted,
             start=a,
             end=b,
@@ -217,6 +217,7 @@ def of_file(
             category="、".join(sorted(chosen)),
             category_en=", ".join(sorted(chosen)),
         )
+        return replace(made, asked=asked)
 
     def known() -> list[tuple[str, str, str]]:
         if columns[3] is None:

@@ -29,6 +29,7 @@ from api.commands.shared import (
 )
 from gis.errors import BadInput, Problem
 from grids.incidents.repository import Filter
+from maps.counted import counted
 from maps.hotspots import (
     Kind,
     Neighbours,
@@ -163,7 +164,8 @@ def _of_database(
         found = hot_spots(session, asked, way, level=level, weekly=weekly)
     study = found.study
     out.print(
-        f"{WAYS[way].en}: {found.total:,} incidents in {study.ground.n:,} grids, "
+        f"{WAYS[way].en}: {counted(found.total, 'incident')} in "
+        f"{counted(study.ground.n, 'grid')}, "
         f"{study.start.astimezone(asked.zone):%Y-%m-%d} to before "
         f"{study.end.astimezone(asked.zone):%Y-%m-%d %H:%M}, level {level:g}"
     )
@@ -183,8 +185,8 @@ def _of_database(
                             if number[each]))  # fmt: skip
         for at, each in enumerate(found.clusters, start=1):
             out.print(
-                f"  cluster {at}: {len(each.rows)} grids around "
-                f"{study.ground.codes[each.centre]}, {each.observed} incidents for "
+                f"  cluster {at}: {counted(len(each.rows), 'grid')} around "
+                f"{study.ground.codes[each.centre]}, {counted(each.observed, 'incident')} for "
                 f"{each.expected:.1f}, relative risk {each.relative_risk:.2f}, p {each.p:.3f}"
             )
     if out_file is not None:
@@ -222,29 +224,37 @@ def _tested(
     n = len(layer)
     counts, weekly = events.counts(n), events.weekly(n)
     out.print(
-        f"{counts.sum():,} events in {n:,} grids from {events.reports.start:%Y-%m-%d} to before "
-        f"{events.reports.end:%Y-%m-%d %H:%M}; {events.outside:,} outside all grids, "
+        f"{counted(int(counts.sum()), 'event')} in {counted(n, 'grid')} from "
+        f"{events.reports.start:%Y-%m-%d} to before {events.reports.end:%Y-%m-%d %H:%M}; "
+        f"{events.outside:,} outside all grids, "
         f"{events.reports.unknown:,} without place or time"
     )
     if len(neighbours.islands):
-        out.print(f"{len(neighbours.islands):,} grids touch no other: each is judged by itself")
+        out.print(
+            "touching no other, and so judged by itself: "
+            f"{counted(len(neighbours.islands), 'grid')}"
+        )
     if homes is None:
         out.print("no households are given: a grid may be hot only because many people live there")
     found = hot_grids(counts, neighbours, exposure=homes)
     untested = int((~found.tested).sum())
     if untested:
         out.print(
-            f"{untested:,} grids with unknown or no households are not tested; "
-            f"{found.left_out:,} events lie there"
+            "not tested, for households are unknown or none: "
+            f"{counted(untested, 'grid')} with {counted(int(found.left_out), 'event')}"
         )
     made = layer.assign(
         events=counts, window=found.observed, expected=found.expected, ratio=found.ratio,
         p=found.p, q=found.q, hot=found.hot,
     )  # fmt: skip
-    out.print(f"{int(found.hot.sum()):,} hot grids (on at most 5 % of quiet maps there are any)")
+    out.print(
+        f"{counted(int(found.hot.sum()), 'hot grid')} (on at most 5 % of quiet maps there are any)"
+    )
     weeks = weekly.shape[1]
     if weeks < MIN_WEEKS:
-        out.print(f"{weeks} whole weeks: too few for a list or a trend, which need {MIN_WEEKS}")
+        out.print(
+            f"{counted(weeks, 'whole week')}: too few for a list or a trend, which need {MIN_WEEKS}"
+        )
         return made
     kinds = emerging(weekly, neighbours, exposure=homes).kinds
     number = Counter(kinds)

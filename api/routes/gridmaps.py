@@ -8,9 +8,9 @@ import pandas as pd
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from api.auth import Access, needs
 from api.dependencies import PeriodIn, SettingsIn
 from api.kept_maps import KNOWN, Shared, in_force, is_shared, kept_headers, knows, today
+from api.routes.heatmaps import Both, Category, Reading
 from grids.incidents.repository import Filter
 from maps import palettes
 from maps.gridmaps import words
@@ -20,11 +20,11 @@ from maps.gridmaps.service import incident_gridmap
 from maps.gridmaps.table import table
 
 if TYPE_CHECKING:
+    from api.auth import Access
     from maps.service import MapCache
 
 router = APIRouter(prefix="/api/v1", tags=["gridmaps"])
 
-Category = Annotated[list[str] | None, Query(description="May be repeated; all when left out")]
 MeasureIn = Annotated[
     Measure,
     Query(
@@ -39,15 +39,6 @@ UnitIn = Annotated[
     Query(pattern="^[0-9]{2,12}$", description="Code of a unit; all grids when left out",
           examples=["990121101"]),
 ]  # fmt: skip
-# The grids are seen by those who see grids, whatever they see of incidents.
-Reading = Annotated[Access, needs("heatmaps.read", heavy=True)]
-
-
-class Both(BaseModel):
-    """A text in both languages."""
-
-    zh: str
-    en: str
 
 
 class ClassOut(BaseModel):

@@ -84,8 +84,7 @@ def incident_gridmap(
     if shared:
         quarter = sharing.quarter(wanted.start, wanted.end, timezone=timezone, now=moment)
         start, end = quarter.start, quarter.end
-        if (wanted.start, wanted.end) not in {(None, None), (start, end)}:
-            asked = (wanted.start, wanted.end)
+        asked = sharing.changed(wanted.start, wanted.end, quarter)
     else:
         start, end = reported_period(session, wanted)
     categories = tuple(wanted.categories)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from maps.disclosure import K
 from maps.heatmap_text import MADE_BY, Language
 from maps.palettes import number
+from maps.sharing import words_of_change
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -151,14 +152,14 @@ def notes(made: GridMap, language: Language) -> list[str]:
             "(stripes). Stripes are not zero."
         )
     if made.about.asked is not None:
-        sentences.append(_asked(made, language))
+        sentences.append(words_of_change(made.about.asked, made.about.timezone, language))
     if made.n_carried != 0:
         carried = _few(made.n_carried, language, at_least=made.shared)
         sentences.append(
             f"时段内网格版本有变更：{carried}件按坐标归入期末有效的网格。"
             if zh
-            else f"The grids changed within the period: {carried} incidents were counted by their "
-            "point in the grids in force at its end."
+            else "The grids changed within the period. Counted by their point in the grids in "
+            f"force at its end: {carried} incident{'' if made.n_carried == 1 else 's'}."
         )
     left_out = [
         (
@@ -176,21 +177,6 @@ def notes(made: GridMap, language: Language) -> list[str]:
         text = ("、" if zh else ", ").join(left_out)
         sentences.append(f"未计入：{text}。" if zh else f"Not counted: {text}.")
     return sentences
-
-
-def _asked(made: GridMap, language: Language) -> str:
-    start, end = made.about.asked or (None, None)
-    zone = ZoneInfo(made.about.timezone)
-    first, after = (
-        "…" if each is None else f"{each.astimezone(zone):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
-        for each in (start, end)
-    )
-    if language == "zh":
-        return f"所求时段{first}—{after}（不含末端）已改为整季13周，使两图不能相减得出个案。"
-    return (
-        f"The period asked for ({first} up to {after}) was changed to a whole quarter of 13 weeks, "
-        "so that no two maps can be subtracted to a single case."
-    )
 
 
 def _few(number_of: int | None, language: Language, *, at_least: bool) -> str:

@@ -24,6 +24,8 @@ RECENT_WEEKS = 4
 CONFIDENCE = 0.9
 CLEAR = 2.0
 """Standard errors of the weekly difference from which one way is called better than another."""
+LEAST_PART = 1e-9
+"""Of the events of a week: a difference below it is that of computing, not of what was caught."""
 
 
 class Method(StrEnum):
@@ -100,7 +102,9 @@ class BackTest:
         """
         apart = self.caught[0, share] - self.caught[METHODS.index(other), share]
         error = apart.std(ddof=1) / np.sqrt(apart.size) if apart.size > 1 else np.inf
-        if apart.mean() == 0 or abs(apart.mean()) < CLEAR * error:
+        # Parts of a grid's events are not whole numbers: the same part may differ in a last digit.
+        nothing = LEAST_PART * max(float(self.events.mean()), 1.0)
+        if abs(apart.mean()) < max(nothing, CLEAR * error):
             return Verdict.LEVEL
         return Verdict.BETTER if apart.mean() > 0 else Verdict.WORSE
 

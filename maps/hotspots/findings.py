@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from gis.errors import BadInput, Problem
+from maps.counted import counted
 from maps.hotspots.checks import Floats, Ints, fraction, refuse
 from maps.hotspots.discovery import adjusted, hot_grids
 from maps.hotspots.emerging import MIN_BLOCKS, emerging
@@ -266,7 +267,7 @@ def _emerging(blank: Findings) -> Findings:
         + (f"；最早的{made.weeks_unused}周不足一段，未用。" if made.weeks_unused else "。"),
         f"{blocks} blocks of {WEEKS_PER_BLOCK} weeks are compared"
         + (
-            f"; the oldest {made.weeks_unused} weeks fill no block and are left out."
+            f"; left out, for no block is filled: the oldest {counted(made.weeks_unused, 'week')}."
             if made.weeks_unused
             else "."
         ),
@@ -325,7 +326,7 @@ def _left_out(number: int) -> tuple[Said, ...]:
     return (
         Said(
             f"{number:,}件在户数为0或不详的网格内，未参与检验。",
-            f"{number:,} incidents lie in grids that are not tested.",
+            f"In grids that are not tested: {counted(number, 'incident')}.",
         ),
     )
 

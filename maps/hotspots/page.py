@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from maps.counted import counted
 from maps.heatmap_text import MADE_BY
 from maps.hotspots import texts
 from maps.hotspots.backtest import METHODS, Method
@@ -217,8 +218,9 @@ def _facts(page: Page, language: Language) -> str:
             f"评判{first}起至{last}起的{n}周（{total:,.0f}件），此前有{page.weeks_before}周可学。按上报时间。"
         )
     return (
-        f"{page.place.en}; {category or 'all categories'}; {page.grids:,} grids; {n} weeks judged, "
-        f"from that of {first} to that of {last} ({total:,.0f} incidents), after "
+        f"{page.place.en}; {category or 'all categories'}; {counted(page.grids, 'grid')}; "
+        f"{counted(n, 'week')} judged, "
+        f"from that of {first} to that of {last} ({counted(int(total), 'incident')}), after "
         f"{page.weeks_before} weeks to learn from. By the time of the report."
     )
 
@@ -231,7 +233,7 @@ def _coverage(test: BackTest, language: Language) -> str:
             f"90%区间包含了{test.within:.1%}的网格周。"
         )
     return (
-        f"The list expected {expected:,.0f} incidents, {seen:,.0f} were reported; its 90 % "
+        f"Incidents expected by the list: {expected:,.0f}; reported: {seen:,.0f}. Its 90 % "
         f"intervals held {test.within:.1%} of grids and weeks."
     )
 

@@ -21,6 +21,7 @@ from boundaries.models import AdminUnit
 from boundaries.service import INVENTED_SOURCE
 from gis.errors import BadInput, Problem
 from grids.incidents.repository import Filter, categories
+from maps.counted import counted
 from maps.hotspots import repository
 from maps.hotspots.checks import Ints, refuse
 from maps.hotspots.forecast import MIN_WEEKS
@@ -280,31 +281,31 @@ def _notes(
         notes.append(Said(
             f"网格版本于{day}更换，事件按位置归入新网格，其中{found.carried:,}件原属旧版本。",
             f"A new edition of the grids came into force on {day}: incidents are counted where "
-            f"their point lies now, {found.carried:,} of them were given to a grid of another "
-            "edition when they were reported.",
+            f"their point lies now; given to a grid of another edition when reported: "
+            f"{counted(found.carried, 'incident')}.",
         ))  # fmt: skip
     outside = int((found.grid < 0).sum())
     if outside:
         notes.append(Said(
             f"{outside:,}件不在任何网格内，未计入。",
-            f"{outside:,} incidents lie outside all grids and are not counted.",
+            f"Not counted, for it lies outside all grids: {counted(outside, 'incident')}.",
         ))  # fmt: skip
     if found.without_place:
         notes.append(Said(
             f"{found.without_place:,}件没有位置，未计入。",
-            f"{found.without_place:,} incidents have no place and are not counted.",
+            f"Not counted, for want of a place: {counted(found.without_place, 'incident')}.",
         ))  # fmt: skip
     if found.without_event_time:
         notes.append(Said(
             f"{found.without_event_time:,}件不知发生时间，按上报时间计。",
-            f"{found.without_event_time:,} incidents are counted when they were reported, since "
-            "it is not known when they happened.",
+            "Counted by the time of the report, for it is not known when it happened: "
+            f"{counted(found.without_event_time, 'incident')}.",
         ))  # fmt: skip
     islands = len(on.neighbours.islands)
     if islands:
         notes.append(Said(
             f"{islands:,}个网格没有相邻网格，只与自身比较。",
-            f"{islands:,} grids touch no other: each is judged by itself.",
+            f"Touching no other grid, and so judged by itself: {counted(islands, 'grid')}.",
         ))  # fmt: skip
     if on.exposure is None:
         notes.append(Said(
@@ -316,8 +317,8 @@ def _notes(
         if unknown:
             notes.append(Said(
                 f"{unknown:,}个网格户数为0或不详，不参与按户检验。",
-                f"{unknown:,} grids have no households, or none known; they are not tested by "
-                "rates per household.",
+                "Not tested by rates per household, for there are none or none known: "
+                f"{counted(unknown, 'grid')}.",
             ))  # fmt: skip
     return notes
 

@@ -17,6 +17,7 @@ export { GPUInitializationError };
 /** Layers that a click asks about, beside the place itself. */
 const CLICKABLE = [
   'incidents', 'cameras', 'checkpoints', 'routes-recent', 'routes-overdue', 'routes-unknown', 'hotspots',
+  'gridmap',
 ];
 const CLICK_PX = 5;
 /** Room left between a marked place and what lies over the map. */

@@ -1,6 +1,7 @@
 /** The panel of layers: switches, legends, period, categories, bandwidth. */
 
 import { fill, h } from './dom.js';
+import { drawGridmap, gridmapControls } from './gridmap_panel.js';
 import { either, figure, monthName, number, ownPart, percent, t, when } from './i18n.js';
 import { METHODS } from './layers/hotspots.js';
 import { COLOURINGS, LAYERS } from './layers/index.js';
@@ -16,6 +17,7 @@ import { dotPicture, swatchPicture } from './swatch.js';
  * @property {() => void} oncategories
  * @property {() => void} onbandwidth
  * @property {() => void} onmethod
+ * @property {() => void} onmeasure
  * @property {(path: string) => string} href address of a page of the service
  * @property {() => void} onclose
  */
@@ -40,6 +42,8 @@ export class Panel {
     this.heat = { loading: false, surface: null, problem: null };
     /** @type {{loading: boolean, found: any, problem: string | null}} */
     this.spots = { loading: false, found: null, problem: null };
+    /** @type {{loading: boolean, found: any, problem: string | null}} */
+    this.byGrid = { loading: false, found: null, problem: null };
   }
 
   /** Draw the whole panel, as at first or in another language. */
@@ -93,6 +97,11 @@ export class Panel {
     if (id === 'incidents') this.incidentControls(body);
     if (id === 'density') this.densityControls(body);
     if (id === 'hotspots') this.hotspotControls(body);
+    if (id === 'gridmap') {
+      this.gridmapBox = h('div', { id: 'gridmap-legend', 'aria-live': 'polite' });
+      const isCaseTeam = this.available.has('incidents');
+      fill(body, ...gridmapControls(this.state, isCaseTeam, this.events.onmeasure), this.gridmapBox);
+    }
     return h('section', { class: 'layer' },
       h('label', { class: 'switch', for: `layer-${id}` }, box, h('span', {}, t(`layer.${id}`))),
       body);
@@ -380,5 +389,6 @@ export class Panel {
     }
     this.drawHeat();
     this.drawSpots();
+    if (this.gridmapBox) drawGridmap(this.gridmapBox, this.byGrid);
   }
 }

@@ -3,6 +3,7 @@
 import { Refusal } from './api.js';
 import { fill, h } from './dom.js';
 import { distance, either, figure, number, ownPart, percent, t, unitName, when } from './i18n.js';
+import { gridmapFacts } from './layers/gridmap.js';
 import { classOf } from './layers/grids.js';
 
 /** How well a position is known, as the 68 % radius in metres; 0: exactly. */
@@ -120,7 +121,7 @@ export class PlacePanel {
       }, t('place.add')),
       // What is known of the ground comes before what lies on it.
       ...[...this.features]
-        .sort((a, b) => Number(b.source === 'hotspots') - Number(a.source === 'hotspots'))
+        .sort((a, b) => Number(isGround(b)) - Number(isGround(a)))
         .slice(0, 5)
         .map((feature) => this.feature(feature)),
     ];
@@ -202,6 +203,9 @@ export class PlacePanel {
   /** @param {any} feature */
   feature({ source, sourceLayer, properties, geometry }) {
     if (source === 'hotspots') return hotspotCard(properties);
+    if (source === 'gridmap') {
+      return card(t('hotspots.grid', { code: properties.code }), gridmapFacts(properties));
+    }
     if (source === 'incidents') return this.incidents(properties, geometry.coordinates);
     if (source === 'cameras') {
       const { heading_deg: heading } = properties;
@@ -298,6 +302,9 @@ function hotspotCard(grid) {
       : []),
   ]);
 }
+
+/** Whether it is of the whole grid. @param {{source: string}} feature */
+const isGround = ({ source }) => source === 'hotspots' || source === 'gridmap';
 
 /** A property that is null has gone through the map as text. @param {any} value */
 const isNumber = (value) => typeof value === 'number';

@@ -1,6 +1,7 @@
 /** What is shown, kept in the address so that a link opens the same map. Never a person's id. */
 
 import { LANGUAGES } from './i18n.js';
+import { MEASURES } from './layers/gridmap.js';
 import { METHODS } from './layers/hotspots.js';
 import { PRESETS } from './period.js';
 
@@ -15,10 +16,12 @@ import { PRESETS } from './period.js';
  * @property {number} bandwidth metres
  * @property {string} per what a density is of: square kilometres or households
  * @property {string} method of the hot spots
+ * @property {string} measure of the map by grid
+ * @property {boolean} shared whether the map by grid is the one that may leave the case team
  */
 
 export const LAYER_IDS = [
-  'grids', 'incidents', 'density', 'hotspots', 'cameras', 'routes', 'borders', 'units', 'context',
+  'grids', 'incidents', 'density', 'gridmap', 'hotspots', 'cameras', 'routes', 'borders', 'units', 'context',
 ];
 /** At first: who answers for what, and what happened there. The rest is one click away. */
 export const DEFAULT_LAYERS = ['grids', 'incidents', 'routes', 'borders', 'units', 'context'];
@@ -55,6 +58,8 @@ export function readState(hash) {
     bandwidth: BANDWIDTHS.includes(bandwidth) ? bandwidth : 300,
     per: PER.find((one) => one === said.get('per')) ?? PER[0],
     method: METHODS.find((one) => one === said.get('method')) ?? METHODS[0],
+    measure: MEASURES.find((one) => one === said.get('measure')) ?? MEASURES[0],
+    shared: said.get('shared') === 'true',
   };
 }
 
@@ -77,6 +82,8 @@ export function writeState(state) {
   if (state.bandwidth !== 300) parts.push(`bandwidth=${state.bandwidth}`);
   if (state.per !== PER[0]) parts.push(`per=${state.per}`);
   if (state.method !== METHODS[0]) parts.push(`method=${state.method}`);
+  if (state.measure !== MEASURES[0]) parts.push(`measure=${state.measure}`);
+  if (state.shared) parts.push('shared=true');
   parts.push(`lang=${state.language}`);
   return `#${parts.join('&')}`;
 }

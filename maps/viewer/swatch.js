@@ -1,5 +1,7 @@
 /** The small pictures of the legend. Drawn as SVG, so that they print and scale. */
 
+import { NOT_KNOWN, NOT_KNOWN_MARK } from './layers/gridmap.js';
+
 const SVG = 'http://www.w3.org/2000/svg';
 /** The land of style.json, which a fill that is not opaque lies on. */
 const GROUND = '#f3f0e8';
@@ -26,6 +28,17 @@ export function swatchPicture(swatch) {
         ...box, fill: swatch.fill, 'fill-opacity': swatch.opacity ?? 1,
         stroke: swatch.line ?? '#33475b', 'stroke-width': 1,
       }),
+    );
+  } else if (swatch.pattern) {
+    const marks = swatch.pattern === 'hidden'
+      ? s('path', { d: 'M3 14 L15 2 M10 14 L22 2 M17 14 L24 7 M2 8 L8 2', 'stroke-width': 2, stroke: NOT_KNOWN_MARK })
+      : s('path', {
+        d: 'M6 5h0M13 5h0M20 5h0M6 11h0M13 11h0M20 11h0', 'stroke-width': 3,
+        'stroke-linecap': 'round', stroke: NOT_KNOWN_MARK,
+      });
+    svg.append(
+      s('rect', { x: 1.5, y: 1.5, width: 23, height: 13, rx: 1.5, fill: NOT_KNOWN, stroke: swatch.line ?? '#33475b' }),
+      marks,
     );
   } else if (swatch.camera) {
     svg.append(

@@ -2,9 +2,11 @@
 
 import { AccountMenu } from './account.js';
 import { Api, Refusal } from './api.js';
+import { Colouring, refused } from './colouring.js';
 import { fill, h } from './dom.js';
 import { either, language, loadWords, number, setLanguage, setZone, t } from './i18n.js';
 import { densityQuery, showDensity } from './layers/density.js';
+import { gridmapQuestion, showGridmap, tellGridmap } from './layers/gridmap.js';
 import { classOf } from './layers/grids.js';
 import { hotspotQuestion, showHotspots } from './layers/hotspots.js';
 import { COLOURINGS, LAYERS } from './layers/index.js';
@@ -30,10 +32,6 @@ const element = (id) => document.getElementById(id);
 function say(text) {
   element('status').textContent = text;
 }
-
-/** What is wrong and what to do, in one text. @param {Refusal} error */
-const refused = ({ problems, message }) =>
-  problems.map(({ reason, remedy }) => `${reason}. ${remedy}`).join(' ') || message;
 
 /** @param {any[]} children a card over the map: loading, empty, refused */
 function cover(...children) {
@@ -126,8 +124,6 @@ function run(meta, tilesets, style, session) {
   let round = 0;
   /** @type {AbortController | null} */
   let heatAsked = null;
-  /** @type {AbortController | null} */
-  let spotsAsked = null;
   let takingIncident = false;
 
   /** @type {GridMap} */
@@ -143,7 +139,10 @@ function run(meta, tilesets, style, session) {
   // For the console and for tests that drive the page.
   Object.assign(globalThis, { wangge: { map } });
 
-  const period = () => moments(state.period ?? { preset: '12m' }, meta.now);
+  // Who sees no incidents is shown the last finished quarter.
+  const period = () => tilesets.has('incidents')
+    ? moments(state.period ?? { preset: '12m' }, meta.now)
+    : { start: null, end: null };
   const filters = () => ({
     ...period(),
     category: state.categories ? [...state.categories].sort() : null,
@@ -156,16 +155,19 @@ function run(meta, tilesets, style, session) {
     LAYERS.filter(({ tiles }) => tiles.every((name) => tilesets.has(name))).map(({ id }) => id),
   );
   if (!tilesets.has('incidents') || !may('heatmaps.read')) {
-    for (const id of COLOURINGS) available.delete(id);
+    for (const id of COLOURINGS) if (id !== 'gridmap') available.delete(id);
   }
+  if (!may('heatmaps.read')) available.delete('gridmap');
   state.layers = new Set([...state.layers].filter((id) => available.has(id)));
   const panel = new Panel(element('panel'), state, meta, available, {
     onlayers: () => {
       grids.setVisible(state.layers);
       if (state.layers.has('density')) drawDensity();
       else showDensity(map, null, api, undefined, round);
-      if (state.layers.has('hotspots')) drawSpots();
-      else hideSpots();
+      if (state.layers.has('hotspots')) spots.draw();
+      else spots.hide();
+      if (state.layers.has('gridmap')) gridmap.draw();
+      else gridmap.hide();
       saveState();
     },
     onperiod: () => refilter(),
@@ -173,7 +175,11 @@ function run(meta, tilesets, style, session) {
     onbandwidth: () => refilter(),
     onmethod: () => {
       saveState();
-      drawSpots();
+      spots.draw();
+    },
+    onmeasure: () => {
+      saveState();
+      gridmap.draw();
     },
     href: (path) => api.url(`${path}?language=${language()}`).href,
     onclose: () => headerEvents.onlayers(),
@@ -308,7 +314,8 @@ function run(meta, tilesets, style, session) {
     saveState();
     grids.refresh('incidents', incidentQuery());
     if (state.layers.has('density')) drawDensity();
-    if (state.layers.has('hotspots')) drawSpots();
+    if (state.layers.has('hotspots')) spots.draw();
+    if (state.layers.has('gridmap')) gridmap.draw();
     return available.has('incidents') ? countAll() : Promise.resolve();
   }
 
@@ -353,33 +360,22 @@ function run(meta, tilesets, style, session) {
     panel.update();
   }
 
-  function hideSpots() {
-    spotsAsked?.abort();
-    showHotspots(map, null, undefined);
-  }
-
-  /** The figures first; the shapes are then those that the server has just kept. */
-  async function drawSpots() {
-    spotsAsked?.abort();
-    spotsAsked = new AbortController();
-    const { signal } = spotsAsked;
-    panel.spots = { loading: true, found: null, problem: null };
-    panel.update();
-    const { path, query } = hotspotQuestion(state, period());
-    try {
-      const found = nothingChosen() ? null : await api.get(path, query, { signal });
-      const layer = found && (await api.get(`${path}.geojson`, query, { signal }));
-      if (signal.aborted || !state.layers.has('hotspots')) return;
-      showHotspots(map, found && { legend: found.legend, layer }, grids.aboveDensity);
-      panel.spots = { loading: false, found, problem: null };
-    } catch (error) {
-      if (/** @type {Error} */ (error).name === 'AbortError') return;
-      if (!(error instanceof Refusal)) throw error;
-      showHotspots(map, null, undefined);
-      panel.spots = { loading: false, found: null, problem: refused(error) };
-    }
-    panel.update();
-  }
+  const spots = new Colouring(api, {
+    question: () => (nothingChosen() ? null : hotspotQuestion(state, period())),
+    show: (found) => showHotspots(map, found, grids.aboveDensity),
+    tell: (told) => {
+      panel.spots = told;
+      panel.update();
+    },
+  });
+  const gridmap = new Colouring(api, {
+    question: () => (nothingChosen() ? null : gridmapQuestion(state, period())),
+    show: (found) => showGridmap(map, found, grids.aboveDensity),
+    tell: (told) => {
+      panel.byGrid = told;
+      panel.update();
+    },
+  });
 
   function count() {
     const seen = grids.inView();
@@ -433,7 +429,9 @@ function run(meta, tilesets, style, session) {
     grids.addLayers(tilesets, language(), state.layers, new Map([['incidents', incidentQuery()]]));
     grids.setVisible(state.layers);
     if (state.layers.has('density')) drawDensity();
-    if (state.layers.has('hotspots')) drawSpots();
+    if (state.layers.has('hotspots')) spots.draw();
+    tellGridmap(map);
+    if (state.layers.has('gridmap')) gridmap.draw();
     if (available.has('incidents')) countAll();
     saveState();
     if (!may('grids.read')) {

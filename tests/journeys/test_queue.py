@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from gis.database import execute
 from grids.addresses import gazetteer
 from grids.incidents import service
-from tests.journeys.test_viewer import (
+from tests.journeys.viewer import (
     CONTRAST,
     COUNTY,
     SOUTH,
@@ -24,9 +24,9 @@ from tests.journeys.test_viewer import (
     on_page,
     visit,
 )
-from tests.journeys.test_viewer import address as address  # noqa: PLC0414 - a fixture
-from tests.journeys.test_viewer import browser as browser  # noqa: PLC0414 - a fixture
-from tests.journeys.test_viewer import place as place  # noqa: PLC0414 - a fixture
+from tests.journeys.viewer import address as address  # noqa: PLC0414 - a fixture
+from tests.journeys.viewer import browser as browser  # noqa: PLC0414 - a fixture
+from tests.journeys.viewer import place as place  # noqa: PLC0414 - a fixture
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -9,12 +9,12 @@ succeed: an attack that finds nothing anyway proves nothing.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import geopandas as gpd
 import numpy as np
@@ -22,8 +22,6 @@ import pytest
 import sqlalchemy as sa
 import sqlalchemy.orm
 from fastapi.testclient import TestClient
-from scipy import sparse
-from scipy.optimize import linprog
 from shapely import box
 
 from api.app import create_app
@@ -32,70 +30,35 @@ from boundaries.access import Credential, enter
 from grids import service as editions
 from grids.incidents import service
 from grids.incidents.repository import Filter
+from grids.models import GridShape
 from maps import raster, sharing
 from maps.disclosure import K
 from maps.exports import collections
 from maps.gridmaps import gridmap
+from maps.gridmaps import service as gridmaps
 from maps.service import MapCache, incident_heatmap
 from tests import conftest, factories
+from tests.journeys.telling import (
+    GRIDS,
+    KINDS,
+    QUARTERS,
+    SECRETS,
+    VILLAGES,
+    ZONE,
+    Attack,
+    grid,
+    middle,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from gis.cluster import Cluster
     from gis.database import Database
+    from maps.heatmap import Heatmap
 
 pytestmark = pytest.mark.slow
-ZONE = ZoneInfo("Asia/Shanghai")
-QUARTERS = [sharing.quarter_of(day, "Asia/Shanghai") for day in (
-    datetime(2026, 2, 2, tzinfo=ZONE).date(), datetime(2026, 5, 4, tzinfo=ZONE).date(),
-)]  # fmt: skip
-KINDS = ("neighbour", "contract", "housing", "tourism")
-VILLAGES = tuple(f"990121{town}{village:03}" for town in (101, 102) for village in (1, 2, 3))
-GRIDS = 6
-"""Of each village."""
 URL = "/api/v1/gridmaps"
-Atom = tuple[str, str, datetime]
-"""A grid, a category and a Monday: the finest that a question can tell apart."""
-
-
-def grid(village: int, number: int) -> str:
-    return f"{VILLAGES[village]}{number + 1:03}"
-
-
-def middle(code: str) -> tuple[float, float]:
-    village, number = VILLAGES.index(code[:12]), int(code[12:]) - 1
-    return 117.005 + number * 0.01, 45.005 + village * 0.01
-
-
-def secrets_of_the_place() -> dict[Atom, int]:
-    """Incidents by grid, category and week: some grids with many, most with few, some with ones."""
-    rng = np.random.default_rng(17)
-    found: dict[Atom, int] = {}
-    for quarter in QUARTERS:
-        for village, number in itertools.product(range(len(VILLAGES)), range(GRIDS)):
-            usual = (9, 1.5, 0.6, 5, 0, 3)[number] * (1 + village % 3) / 2
-            for kind, share in zip(KINDS, (0.5, 0.25, 0.15, 0.1), strict=True):
-                for _ in range(rng.poisson(usual * share)):
-                    monday = quarter.start + timedelta(weeks=int(rng.integers(13)))
-                    atom = (grid(village, number), kind, monday)
-                    found[atom] = found.get(atom, 0) + 1
-    # A village in which one grid alone is small, and one with a one in each of five grids.
-    start = QUARTERS[0].start
-    found = {a: n for a, n in found.items()
-             if a[0][:12] not in {VILLAGES[0], VILLAGES[5]} or a[2] >= QUARTERS[0].end}  # fmt: skip
-    for number, count in enumerate((9, 2, 30, 11, 6, 0)):
-        if count:
-            found[grid(0, number), "contract", start] = count
-    for number in range(5):
-        found[grid(5, number), KINDS[number % 4], start] = 1
-    found[grid(5, 5), "housing", start] = 40
-    # A grid with many, of which one category alone is small; it stands in another week.
-    found[grid(0, 2), "housing", start + timedelta(weeks=1)] = 3
-    return found
-
-
-SECRETS = secrets_of_the_place()
 
 
 @dataclass
@@ -115,7 +78,7 @@ def given(test_cluster: Cluster, template: str) -> Iterator[Given]:
         with database.transaction() as session:
             _make(session)
             keys = {}
-            for area in ("990121", "990121101", VILLAGES[0], VILLAGES[5]):
+            for area in ("990121", "990121101", VILLAGES[0], VILLAGES[4], VILLAGES[5]):
                 account = factories.account(session, "analyst", area, login=f"an.{area}")
                 keys[area] = factories.key(session, account, rights=["heatmaps.read", "grids.read"])
             dispatcher = factories.account(session, "dispatcher", "990121", login="dis.patcher")
@@ -171,96 +134,6 @@ def _box(code: str) -> dict[str, float]:
     return {"w": 117.0, "e": 117.06, "s": south, "n": north}
 
 
-class Attack:
-    """What is known of the numbers, as linear equations, and what follows from them."""
-
-    def __init__(self) -> None:
-        self.columns: dict[Atom, int] = {
-            (grid(v, g), kind, quarter.start + timedelta(weeks=week)): n
-            for n, (quarter, week, v, g, kind) in enumerate(
-                itertools.product(QUARTERS, range(13), range(len(VILLAGES)), range(GRIDS), KINDS)
-            )
-        }
-        self.equations: dict[frozenset[int], int] = {}
-        self.at_least_one: set[frozenset[int]] = set()
-
-    def atoms(self, code: str, kinds: tuple[str, ...], start: str, end: str) -> frozenset[int]:
-        first, last = datetime.fromisoformat(start), datetime.fromisoformat(end)
-        return frozenset(
-            n for (g, kind, monday), n in self.columns.items()
-            if g.startswith(code) and (not kinds or kind in kinds) and first <= monday < last
-        )  # fmt: skip
-
-    def read(self, told: dict[str, Any], kinds: tuple[str, ...]) -> None:
-        """Of a grid map, each number; and that what is hidden is no zero, as far as it is told."""
-        for each in told["grids"]:
-            atoms = self.atoms(each["code"], kinds, told["start"], told["end"])
-            if each["incidents"] is not None:
-                self.equations[atoms] = each["incidents"]
-            elif not kinds:
-                self.at_least_one.add(atoms)
-
-    def told(self) -> set[str]:
-        """Grids, categories of grids, and weeks of grids with 1 to 4 incidents that are told."""
-        n = len(self.columns)
-        known = [(atoms, value) for atoms, value in self.equations.items() if atoms]
-        rows = np.repeat(np.arange(len(known)), [len(atoms) for atoms, _ in known])
-        cols = np.concatenate([np.fromiter(atoms, int) for atoms, _ in known])
-        table = sparse.csr_array((np.ones(cols.size), (rows, cols)), shape=(len(known), n))
-        values = np.array([value for _, value in known], dtype=float)
-        # Numbers that occur in the same equations only stand for one unknown: their sum.
-        lower = [sum(1 for _ in atoms) > 0 for atoms in self.at_least_one]
-        more = np.array(
-            [[a in atoms for a in range(n)] for atoms in self.at_least_one], dtype=float
-        )
-        shape = np.concatenate([table.toarray(), more]) if lower else table.toarray()
-        patterns, which = np.unique(shape, axis=1, return_inverse=True)
-        which = which.ravel()
-        equal, least = patterns[: len(known)], patterns[len(known) :]
-        found = set()
-        truth = np.zeros(n)
-        for atom, count in SECRETS.items():
-            truth[self.columns[atom]] = count
-        for name, atoms in self.targets():
-            secret = int(truth[list(atoms)].sum())
-            if not 0 < secret < K:
-                continue
-            groups = set(which[list(atoms)])
-            # What cannot be put together from whole unknowns is not told by any of them.
-            if set(np.flatnonzero(np.isin(which, list(groups)))) - set(atoms):
-                continue
-            wanted = np.zeros(patterns.shape[1])
-            wanted[list(groups)] = 1
-            ends = [
-                linprog(sign * wanted, A_eq=equal, b_eq=values,
-                        A_ub=-least if len(least) else None,
-                        b_ub=-np.ones(len(least)) if len(least) else None)
-                for sign in (1, -1)
-            ]  # fmt: skip
-            if ends[1].status == 0 and ends[0].fun > -ends[1].fun - 0.5:
-                assert round(ends[0].fun) == secret
-                found.add(name)
-        return found
-
-    def targets(self) -> Iterator[tuple[str, frozenset[int]]]:
-        """Numbers that are secrets where they are small."""
-        for v, g in itertools.product(range(len(VILLAGES)), range(GRIDS)):
-            code = grid(v, g)
-            for quarter in QUARTERS:
-                span = (quarter.start.isoformat(), quarter.end.isoformat())
-                yield f"{code} {quarter.number}", self.atoms(code, (), *span)
-                for kind in KINDS:
-                    yield f"{code} {quarter.number} {kind}", self.atoms(code, (kind,), *span)
-            # By week in the first villages: of all of them it takes long.
-            for week in range(13 if v in {0, 1} else 0):
-                monday = QUARTERS[0].start + timedelta(weeks=week)
-                after = monday + timedelta(weeks=1)
-                yield (
-                    f"{code} week {week}",
-                    self.atoms(code, (), monday.isoformat(), after.isoformat()),
-                )
-
-
 def periods() -> Iterator[tuple[datetime, datetime]]:
     """Days, growing periods, sliding weeks, months, halves of the year."""
     start = QUARTERS[0].start
@@ -300,7 +173,7 @@ def attack(given: Given) -> set[str]:
             ask("990121", (kind,), **span)
         for pair in itertools.combinations(KINDS, 3):
             ask("990121", pair, **span)
-        for area in ("990121101", VILLAGES[0], VILLAGES[5]):
+        for area in ("990121101", VILLAGES[0], VILLAGES[4], VILLAGES[5]):
             ask(area, **span)
             ask("990121", unit=area, **span)
             ask(area, ("contract",), **span)
@@ -362,6 +235,18 @@ def _each_by_itself(found: gridmap.Found) -> frozenset[str]:
 HIDDEN_OF = gridmap.hidden_of
 
 
+def _of_the_caller(session: Any, start: datetime, end: datetime) -> Any:
+    """What is hidden is found from the grids that the caller sees, not from whole counties."""
+    found, _ = SHARED_COUNTS(session, start, end)
+    seen = set(session.scalars(sa.select(GridShape.code)))
+    by_grid = {key: number for key, number in found.by_grid.items() if key[0] in seen}
+    part = dataclasses.replace(found, by_grid=by_grid)
+    return part, HIDDEN_OF(part)
+
+
+SHARED_COUNTS = gridmaps.shared_counts
+
+
 def _no_ones(counts: Any, together: Any, k: int) -> bool:
     """The sum of what is hidden is not small; that it may tell its parts all the same is missed."""
     return len(together) > 1 and sum(counts[code] for code in together) >= k
@@ -377,6 +262,7 @@ def _no_ones(counts: Any, together: Any, k: int) -> bool:
         pytest.param(
             "maps.gridmaps.service.hidden_of", _each_by_itself, id="one table for all categories"
         ),
+        pytest.param("maps.gridmaps.service.shared_counts", _of_the_caller, id="of whole counties"),
     ],
 )
 def test_without_a_rule_cases_are_told(
@@ -391,7 +277,9 @@ LONE = ((117.0555, 45.0555), (117.0555, 45.0355), (117.0255, 45.0005))
 UNITS = (None, VILLAGES[5], "990121101")
 
 
-def pictures(database: Database, lone: tuple[float, float] | None) -> list[bytes]:
+def densities(
+    database: Database, lone: tuple[float, float] | None, units: Iterable[str | None] = UNITS
+) -> list[Heatmap]:
     """Every shared density of the quarter, in a place with one event more; nothing is kept."""
     found = []
     with database.engine.connect() as connection, connection.begin() as outer:
@@ -407,18 +295,25 @@ def pictures(database: Database, lone: tuple[float, float] | None) -> list[bytes
                 ),
                 actor="t",
             )  # fmt: skip
-        for unit, bandwidth_m in itertools.product(UNITS, (50, 600)):
-            made = incident_heatmap(
+        for unit, bandwidth_m in itertools.product(units, (50, 600)):
+            found.append(incident_heatmap(
                 session,
                 Filter(start=datetime(2026, 7, 8, tzinfo=ZONE),
                        end=datetime(2026, 7, 9, tzinfo=ZONE)),
                 unit=unit, bandwidth_m=bandwidth_m, case_team=False,
                 now=datetime(2026, 10, 20, tzinfo=ZONE),
-            )  # fmt: skip
-            picture, bounds = raster.to_mercator(made, 256)
-            found.append(repr((made.n, made.maximum, made.bulk_m, bounds)).encode())
-            found.append(picture.tobytes() + made.values.tobytes() + made.hidden.tobytes())
+            ))  # fmt: skip
         outer.rollback()
+    return found
+
+
+def pictures(database: Database, lone: tuple[float, float] | None) -> list[bytes]:
+    """All that is told of these densities."""
+    found = []
+    for made in densities(database, lone):
+        picture, bounds = raster.to_mercator(made, 256)
+        found.append(repr((made.n, made.maximum, made.bulk_m, bounds)).encode())
+        found.append(picture.tobytes() + made.values.tobytes() + made.hidden.tobytes())
     return found
 
 
@@ -427,6 +322,37 @@ def test_a_lone_incident_changes_no_shared_density(given: Given) -> None:
     without = pictures(given.database, None)
     for lone in LONE:
         assert pictures(given.database, lone) == without, lone
+
+
+BEYOND = (117.0255, 45.0195)
+"""Over the border of the town's village, and so near the town that its ground is of many."""
+
+
+def county_less_village(database: Database, lone: tuple[float, float] | None) -> np.ndarray:
+    """What is left of the county's densities, in the town's village, less the village's own."""
+    left = []
+    made = densities(database, lone, (None, VILLAGES[2]))
+    for whole, part in zip(made[:2], made[2:], strict=True):
+        row, column = np.argwhere(np.isfinite(part.values)).T
+        x, y = (part.bbox_m[i] + (each + 0.5) * part.cell_m for i, each in ((0, column), (1, row)))
+        at = [
+            ((each - whole.bbox_m[i]) // whole.cell_m).astype(int) for i, each in ((1, y), (0, x))
+        ]
+        left.append(whole.values[at[0], at[1]] - part.values[row, column])
+    return np.concatenate(left)
+
+
+def test_a_county_less_its_part_is_nothing(given: Given) -> None:
+    for lone in (None, BEYOND):
+        assert (county_less_village(given.database, lone) == 0).all()
+
+
+def test_of_parts_by_themselves_what_lies_at_the_edge_is_seen(
+    given: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maps.service._counties", lambda _session, drawn, _moment: drawn)
+    without = county_less_village(given.database, None)
+    assert (county_less_village(given.database, BEYOND) - without > 0).any()
 
 
 def _all_ground(events: Any, bandwidth_m: float) -> Any:

@@ -13,8 +13,8 @@ from playwright.sync_api import Page, expect
 from boundaries.accounts import signing_in
 from gis.database import Database, execute
 from tests.api.accounts import OTHER, PASSWORD, person
-from tests.journeys.test_viewer import at_rest, load_place, serving
-from tests.journeys.test_viewer import browser as browser  # noqa: PLC0414 - a fixture
+from tests.journeys.viewer import at_rest, load_place, serving
+from tests.journeys.viewer import browser as browser  # noqa: PLC0414 - a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

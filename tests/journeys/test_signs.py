@@ -13,8 +13,8 @@ from playwright.sync_api import expect
 from grids.incidents import intake
 from maps.poster import address as printed
 from tests.journeys.test_signing_in import address as address  # noqa: PLC0414 - a fixture
-from tests.journeys.test_viewer import SOUTH, STEP, VILLAGE, WEST
-from tests.journeys.test_viewer import browser as browser  # noqa: PLC0414 - a fixture
+from tests.journeys.viewer import SOUTH, STEP, VILLAGE, WEST
+from tests.journeys.viewer import browser as browser  # noqa: PLC0414 - a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

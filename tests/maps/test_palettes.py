@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gis.errors import BadInput
+from maps.gridmaps.gridmap import ZERO
 from maps.palettes import (
     classify,
     hatched,
@@ -21,6 +24,7 @@ from maps.palettes import (
     stippled,
 )
 
+VIEWER = Path(__file__).parents[2] / "maps" / "viewer"
 # Linear sRGB as people without one kind of cone see it, in full: G. M. Machado, M. M. Oliveira,
 # L. A. F. Fernandes, "A physiologically-based model for simulation of color vision
 # deficiency", 2009.
@@ -72,6 +76,22 @@ def test_the_ramp_darkens_and_neighbours_differ_for_everyone(vision: str, classe
     assert (np.diff(seen[:, 0]) < -5).all()
     # A difference of 10 is told apart at a glance, side by side on a map.
     assert (np.linalg.norm(np.diff(seen, axis=0), axis=1) > 10).all()
+
+
+@pytest.mark.parametrize("vision", VISION)
+@pytest.mark.parametrize("classes", [5, 6, 7])
+def test_grids_in_the_viewer_darken_from_zero_on_for_everyone(vision: str, classes: int) -> None:
+    land = json.loads((VIEWER / "style.json").read_text("utf-8"))["layers"][0]["paint"]
+    red, green, blue = bytes.fromhex(land["background-color"][1:])
+    script = (VIEWER / "layers" / "gridmap.js").read_text("utf-8")
+    opacity = float(script.split("GRIDMAP_OPACITY = ")[1].split(";")[0])
+    drawn = [over(each, (red, green, blue), opacity) for each in (ZERO, *ramp(classes))]
+    seen = lab(drawn, VISION[vision])
+    assert (np.diff(seen[:, 0]) < -2.5).all()
+    apart = np.linalg.norm(np.diff(seen, axis=0), axis=1)
+    # Without blue cones white and the palest yellow are hardest to tell apart.
+    assert apart[0] > 7
+    assert (apart[1:] > 10).all()
 
 
 def test_ramp_refuses_more_classes_than_can_be_told_apart() -> None:

@@ -13,6 +13,7 @@ from boundaries.errors import UnitNotFound
 from gis.errors import BadInput
 from grids.incidents import service as incidents
 from grids.incidents.repository import Filter
+from maps import heatmap_text
 from maps.service import MapCache, current_grids, incident_heatmap
 from tests import factories
 
@@ -138,6 +139,14 @@ def test_a_shared_density_is_of_a_finished_quarter_and_the_same_for_all(session:
     )  # fmt: skip
     # 57 of the 60 were reported before its end; told in fives.
     assert (made.n, made.bandwidth_m, made.shared) == (55, 300, True)
+    said = " ".join(heatmap_text.notes(made, "en"))
+    assert "The period asked for (2026-02-01 08:00 up to …) was changed to a whole quarter" in said
+    assert "已改为整季13周" in " ".join(heatmap_text.notes(made, "zh"))
+    same = incident_heatmap(
+        session, Filter(start=made.start, end=made.end), case_team=False,
+        now=datetime(2026, 4, 20, tzinfo=UTC),
+    )  # fmt: skip
+    assert "asked for" not in " ".join(heatmap_text.notes(same, "en"))
 
 
 def test_outlines_are_those_in_force(session: Session) -> None:

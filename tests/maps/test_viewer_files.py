@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from maps import palettes
+from maps.gridmaps.gridmap import MEASURES
+
 VIEWER = Path(__file__).parents[2] / "maps" / "viewer"
 SCHEMA = "".join(
     path.read_text(encoding="utf-8")
@@ -95,6 +98,14 @@ def test_the_legend_shows_colours_on_the_ground_of_the_map() -> None:
     style = json.loads((VIEWER / "style.json").read_text(encoding="utf-8"))
     land = style["layers"][0]["paint"]["background-color"]
     assert f"GROUND = '{land}'" in (VIEWER / "swatch.js").read_text(encoding="utf-8")
+
+
+def test_what_has_no_value_looks_on_the_map_as_in_print() -> None:
+    text = (VIEWER / "layers" / "gridmap.js").read_text(encoding="utf-8")
+    assert f"NOT_KNOWN = '{palettes.hex_colour(palettes.NOT_KNOWN)}'" in text
+    assert f"NOT_KNOWN_MARK = '{palettes.hex_colour(palettes.NOT_KNOWN_MARK)}'" in text
+    (offered,) = re.findall(r"MEASURES = \[([^\]]*)\]", text)
+    assert sorted(re.findall(r"'(\w+)'", offered)) == sorted(MEASURES)
 
 
 def test_the_page_refers_only_to_files_that_are_there() -> None:

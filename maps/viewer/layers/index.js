@@ -4,6 +4,7 @@ import { borders } from './borders.js';
 import { cameras } from './cameras.js';
 import { context } from './context.js';
 import { density } from './density.js';
+import { gridmap } from './gridmap.js';
 import { grids } from './grids.js';
 import { hotspots } from './hotspots.js';
 import { incidents } from './incidents.js';
@@ -21,6 +22,7 @@ import { units } from './units.js';
  * @property {string} [wedge]
  * @property {string} [border]
  * @property {boolean} [checkpoint]
+ * @property {'hidden' | 'unknown'} [pattern] of what has no value
  * @property {string} [label] colour of a grid's label
  */
 /** @typedef {{swatch: Swatch, text: string, count?: number}} LegendEntry */
@@ -36,11 +38,11 @@ import { units } from './units.js';
  */
 
 /** Layers that colour the ground: one at a time can be read. */
-export const COLOURINGS = ['density', 'hotspots'];
+export const COLOURINGS = ['density', 'gridmap', 'hotspots'];
 
 /** In the order of the panel. @type {MapLayer[]} */
 export const LAYERS = [
-  grids, incidents, density, hotspots, cameras, routes, borders, units, context,
+  grids, incidents, density, gridmap, hotspots, cameras, routes, borders, units, context,
 ];
 
 /**

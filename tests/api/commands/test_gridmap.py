@@ -62,6 +62,21 @@ def test_of_files(wangge: Callable[..., Done], files: list[str], tmp_path: Path)
     assert "9 incidents" in some.out
 
 
+def test_one_event_without_a_period_is_of_a_day(
+    wangge: Callable[..., Done], files: list[str], tmp_path: Path
+) -> None:
+    lon, lat = factories.middle(0)
+    points = tmp_path / "points.csv"
+    points.write_text(f"lon,lat,reported_at\n{lon},{lat},2026-02-02T00:00:00Z\n", encoding="utf-8")
+    done = wangge(*files, "--out", tmp_path / "map.geojson", "--measure", "rate")
+    assert done.code == 0, done.err
+    assert "1 incident in 4 grids" in done.out
+    row = written(tmp_path / "map.geojson")[0]
+    length = datetime.fromisoformat(row["end"]) - datetime.fromisoformat(row["start"])
+    assert length == timedelta(days=1)
+    assert row["value"] == pytest.approx(1000 / row["households"] * 30)
+
+
 def test_of_files_to_share(wangge: Callable[..., Done], files: list[str], tmp_path: Path) -> None:
     out = tmp_path / "map.geojson"
     done = wangge(*files, "--out", out, "--measure", "count", "--share", "--from", "2026-02-02",

@@ -90,8 +90,8 @@ def test_the_spot_is_hot_emerging_and_first_on_the_list(
     assert made.events.sum() == total
     assert f"{total:,} events in 100 grids" in done.out
     assert "1 outside all grids, 2 without place or time" in done.out
-    assert "1 grids touch no other" in done.out
-    assert "1 grids with unknown or no households are not tested" in done.out
+    assert "touching no other, and so judged by itself: 1 grid\n" in done.out
+    assert "not tested, for households are unknown or none: 1 grid with" in done.out
     spot = made.loc[f"g{HOT}"]
     assert spot.hot
     assert spot.kind in {"emerging", "persisting"}

@@ -108,10 +108,10 @@ def test_what_was_changed_is_said() -> None:
     made = a_gridmap(shared=True, found=carried, about={"asked": asked})
     told = " ".join(words.notes(made, "en"))
     assert "The period asked for (2026-04-01 up to 2026-04-02) was changed" in told
-    assert "at least 20 incidents were counted by their point" in told
+    assert "in force at its end: at least 20 incidents." in told
     assert "至少20件按坐标归入" in " ".join(words.notes(made, "zh"))
     team = " ".join(words.notes(a_gridmap(found=carried), "en"))
-    assert ": 23 incidents were counted by their point" in team
+    assert "in force at its end: 23 incidents." in team
 
 
 def test_wrong_requests_are_refused_all_at_once() -> None:

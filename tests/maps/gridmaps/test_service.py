@@ -73,7 +73,7 @@ def test_counts_are_carried_by_point_when_the_edition_changed(changed: Session) 
     made = incident_gridmap(changed, PERIOD, measure="count", now=NOW)
     assert made.counts.tolist() == [9, 0, 17]
     assert made.n_carried == 19
-    assert "19 incidents were counted by their point" in " ".join(words.notes(made, "en"))
+    assert "in force at its end: 19 incidents." in " ".join(words.notes(made, "en"))
     # Before the change it is another map, of other grids, and nothing is carried.
     before = Filter(start=PERIOD.start, end=CHANGED)
     made = incident_gridmap(changed, before, measure="count", now=NOW)

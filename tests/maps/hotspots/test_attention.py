@@ -186,6 +186,15 @@ def test_it_says_so_when_the_naive_count_is_better() -> None:
     assert "请直接使用历史总数排序" in texts.verdict(made, "zh")[0]
 
 
+def test_what_differs_in_a_last_digit_is_level() -> None:
+    one = np.full((1, 4), 3.99)
+    caught = np.stack([one - 4e-16, one, one])
+    ten = np.full(4, 10.0)
+    made = BackTest(np.arange(4), np.array([0.05]), ten, caught, ten[None], ten, 0.95)
+    assert (caught[0] != caught[1]).all()
+    assert made.verdict(Method.NAIVE, 0) is Verdict.LEVEL
+
+
 @pytest.mark.parametrize("seed", [21, 22, 23, 24])
 def test_a_town_that_changes_its_ways_is_called_for_the_naive_count(seed: int) -> None:
     # In the weeks learnt from, what begins goes on for six weeks; in those judged it is over at

@@ -56,7 +56,7 @@ def test_events_are_counted_when_they_happened_and_forecasts_when_reported(
     first_week = asked(MONDAY, MONDAY + timedelta(days=7))
     by_event = over_period(session, first_week, Clock.EVENT)
     assert by_event.counts.tolist() == [0, 1, 1, 0]
-    assert any("1 incidents are counted when they were reported" in n.en for n in by_event.notes)
+    assert any("when it happened: 1 incident." in n.en for n in by_event.notes)
     assert over_period(session, first_week, Clock.REPORT).counts.tolist() == [0, 0, 1, 0]
 
 
@@ -93,7 +93,9 @@ def test_a_new_edition_takes_the_counts_by_point_and_says_so(session: Session) -
     new = over_period(session, asked(MONDAY, end), Clock.EVENT)
     assert new.counts.tolist() == [1, 2, 0, 0]
     assert new.events.carried == 2
-    assert any("2 of them were given to a grid of another edition" in n.en for n in new.notes)
+    assert any(
+        "given to a grid of another edition when reported: 2 incidents." in n.en for n in new.notes
+    )
     old = over_period(session, asked(MONDAY, changed), Clock.EVENT)
     assert old.counts.tolist() == [2, 0, 0, 0]
     assert old.events.carried == 0
@@ -175,7 +177,7 @@ def test_a_category_never_seen_is_a_quiet_map(busy: Session) -> None:
 @pytest.mark.parametrize(
     ("households", "expected", "said"),
     [
-        ([0, 300, 300, 300], Class.UNTESTED, "48 incidents lie in grids that are not tested"),
+        ([0, 300, 300, 300], Class.UNTESTED, "In grids that are not tested: 48 incidents."),
         ([0, 0, 0, 0], Class.HOT, "No households are known"),
     ],
 )

@@ -4,7 +4,7 @@ import { AccountMenu } from './account.js';
 import { Api, Refusal } from './api.js';
 import { fill, h } from './dom.js';
 import { either, language, loadWords, number, setLanguage, setZone, t } from './i18n.js';
-import { densityQuery, showDensity } from './layers/density.js';
+import { densityQuestion, showDensity } from './layers/density.js';
 import { classOf } from './layers/grids.js';
 import { hotspotQuestion, showHotspots } from './layers/hotspots.js';
 import { COLOURINGS, LAYERS } from './layers/index.js';
@@ -158,12 +158,15 @@ function run(meta, tilesets, style, session) {
   if (!tilesets.has('incidents') || !may('heatmaps.read')) {
     for (const id of COLOURINGS) available.delete(id);
   }
+  // Along streets single incidents are seen.
+  if (may('incidents.read') && tilesets.has('barriers')) available.add('streets');
+  else if (state.per === 'streets') state.per = 'km2';
   state.layers = new Set([...state.layers].filter((id) => available.has(id)));
   const panel = new Panel(element('panel'), state, meta, available, {
     onlayers: () => {
       grids.setVisible(state.layers);
       if (state.layers.has('density')) drawDensity();
-      else showDensity(map, null, api, undefined, round);
+      else showDensity(map, null, api, undefined);
       if (state.layers.has('hotspots')) drawSpots();
       else hideSpots();
       saveState();
@@ -334,16 +337,15 @@ function run(meta, tilesets, style, session) {
     panel.heat = { loading: true, surface: null, problem: null };
     panel.update();
     try {
-      const surface = nothingChosen()
-        ? null
-        : await api.get('api/v1/heatmaps', densityQuery(state, period()), { signal });
+      const { path, query } = densityQuestion(state, period());
+      const surface = nothingChosen() ? null : await api.get(path, query, { signal });
       if (signal.aborted || !state.layers.has('density')) return;
-      showDensity(map, surface, api, grids.aboveDensity, round);
+      showDensity(map, surface, api, grids.aboveDensity);
       panel.heat = { loading: false, surface, problem: null };
     } catch (error) {
       if (/** @type {Error} */ (error).name === 'AbortError') return;
       if (!(error instanceof Refusal)) throw error;
-      showDensity(map, null, api, undefined, round);
+      showDensity(map, null, api, undefined);
       panel.heat = {
         loading: false,
         surface: null,

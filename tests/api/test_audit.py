@@ -37,6 +37,10 @@ LOGGED: dict[str, tuple[str, set[str]] | None] = {
     "GET /api/v1/heatmaps.png": None,
     "GET /api/v1/heatmaps.geojson": None,
     "GET /tiles/heatmap/{z}/{x}/{y}.png": None,
+    "GET /tiles/heatmap/{z}/{x}/{y}": None,
+    "GET /tiles/streets/{z}/{x}/{y}": None,
+    "GET /api/v1/heatmaps/streets": None,
+    "GET /api/v1/heatmaps/streets.geojson": None,
     "GET /api/v1/gridmaps": None,
     "GET /api/v1/gridmaps.geojson": None,
     # Counts of grids; the places of repeat addresses are entered: test_hotspots.

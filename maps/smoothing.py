@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -284,14 +284,20 @@ def _convolve(padded: Floats, taps_y: Floats, taps_x: Floats, *, is_exact: bool 
     from maps import smoothing_kernels  # noqa: PLC0415  (loads the compiler)
 
     out = np.empty(shape)
+    raster, down, along = padded, taps_y, taps_x
     if not is_exact:
-        padded, taps_y, taps_x = (each.astype(np.float32) for each in (padded, taps_y, taps_x))
+        raster, down, along = (_single(each) for each in (padded, taps_y, taps_x))
 
     def part(start: int, stop: int) -> None:
-        smoothing_kernels.smooth_rows(padded, taps_y, taps_x, start, stop, out)
+        smoothing_kernels.smooth_rows(raster, down, along, start, stop, out)
 
     _in_threads(part, shape[0], max(1, out.size // 100_000))
     return out
+
+
+def _single(values: Floats) -> Any:
+    """Numbers in single precision, which the loops are compiled for as well."""
+    return values.astype(np.float32)
 
 
 def _convolve_by_fourier(

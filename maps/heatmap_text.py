@@ -124,6 +124,11 @@ def count(heatmap: Heatmap, language: Language) -> str:
     return f"{heatmap.n:,}"
 
 
+def events(heatmap: Heatmap) -> str:
+    """Return the number of events with its word, in English."""
+    return f"{count(heatmap, 'en')} {'event' if heatmap.n == 1 else 'events'}"
+
+
 def number_of(heatmap: Heatmap, events: int, language: Language) -> str:
     """Return a number of events that are not on the map; where shared, small ones are not given."""
     if not heatmap.shared:

@@ -3,31 +3,70 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 import shapely
-from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.collections import Collection, LineCollection, PathCollection
 from matplotlib.lines import Line2D
-from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
+from matplotlib.patches import FancyBboxPatch, Patch, Polygon, Rectangle
 from matplotlib.path import Path
+from matplotlib.text import Text
 from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
+from gis.errors import Problem
 from maps.fonts import font_properties
+from maps.heatmap_text import LANGUAGES
 from maps.palettes import NOT_KNOWN, NOT_KNOWN_MARK, hex_colour, number
 
 if TYPE_CHECKING:
+    import pathlib
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 INK = "#1d2430"
 GREY = "#5b6470"
 PAPER = "#ffffff"
+Paper: TypeAlias = Literal["A4", "A3"]
+SCALES: Final[Mapping[Paper, float]] = {"A4": 1.0, "A3": 2**0.5}
+"""Sides of sheets beside those of A4 (ISO 216)."""
 Dashes: TypeAlias = Literal["solid", "dashed"]
 HATCHED, STIPPLED = "hatched", "stippled"
 """Stand for a colour where `swatch` is to draw the stripes of "hidden", the dots of "no data"."""
+
+
+def enlarge(figure: Figure, paper: Paper) -> None:
+    """Turn a finished sheet of A4 into the same one on larger paper: letters and lines grow alike.
+
+    Everything else lies at shares of the sheet, and sheets of both sizes have one shape.
+    """
+    scale = SCALES[paper]
+    if scale == 1:
+        return
+    figure.set_size_inches(*(side * scale for side in figure.get_size_inches()))
+    for artist in figure.findobj():
+        if isinstance(artist, Text):
+            artist.set_fontsize(float(artist.get_fontsize()) * scale)
+        elif isinstance(artist, Line2D | Patch):
+            artist.set_linewidth(artist.get_linewidth() * scale)
+        elif isinstance(artist, Collection):
+            artist.set_linewidth([scale * each for each in np.atleast_1d(artist.get_linewidth())])
+
+
+def check_sheet(path: pathlib.Path | str, language: str, paper: str) -> list[Problem]:
+    """What is wrong with how a sheet was asked for."""
+    problems = []
+    name = str(path)
+    if not name.lower().endswith((".png", ".pdf")):
+        problems.append(Problem(f"{name} is not .png or .pdf", field="path"))
+    if language not in LANGUAGES:
+        problems.append(Problem(f"language {language!r}", "Give zh or en.", field="language"))
+    if paper not in SCALES:
+        problems.append(Problem(f"paper {paper!r}", "Give A4 or A3.", field="paper"))
+    return problems
 
 
 def scale_bar(axes: Axes, *, small: bool = False) -> None:
@@ -82,16 +121,19 @@ def scale_bar(axes: Axes, *, small: bool = False) -> None:
         )
 
 
-def north_arrow(axes: Axes, crs: CRS, label: str) -> None:
-    """Draw an arrow towards true north at the middle of the map."""
+def north_arrow(axes: Axes, crs: CRS, label: str, *, small: bool = False) -> None:
+    """Draw an arrow towards true north at the middle of the map; larger in a small frame."""
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
     to_wgs84 = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     lon, lat = to_wgs84.transform((left + right) / 2, (bottom + top) / 2)
     x, y = to_wgs84.transform([lon, lon], [lat, lat + 0.01], direction="INVERSE")
     angle = np.arctan2(x[1] - x[0], y[1] - y[0])
-    centre = np.array([right - (right - left) * 0.045, top - (top - bottom) * 0.085])
-    size = (top - bottom) * 0.042
+    share = 1.3 if small else 1.0
+    size = (top - bottom) * 0.042 * share
+    centre = np.array(
+        [right - (right - left) * 0.045 * share, top - (top - bottom) * (0.02 + 0.065 * share)]
+    )
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     for side, colour in ((-1, INK), (1, PAPER)):
         corners = np.array([(0, 1.0), (side * 0.42, -1.0), (0, -0.55)]) * size @ turn.T + centre
@@ -104,7 +146,7 @@ def north_arrow(axes: Axes, crs: CRS, label: str) -> None:
         ha="center",
         va="bottom",
         color=INK,
-        fontproperties=font_properties(9, bold=True),
+        fontproperties=font_properties(6.5 if small else 9, bold=True),
         zorder=10,
     )
 

@@ -17,7 +17,7 @@ from matplotlib.patheffects import withStroke
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
-from gis.errors import BadInput, Problem
+from gis.errors import BadInput
 from maps import heatmap_text as text
 from maps import print_furniture as furniture
 from maps.contours import differences
@@ -86,8 +86,9 @@ def write_png(
     water: gpd.GeoDataFrame | None = None,
     language: Language = "zh",
     breaks: list[float] | None = None,
+    paper: furniture.Paper = "A4",
 ) -> None:
-    """Write the map as a sheet of A4 landscape: PNG at 200 dpi, or PDF by the suffix.
+    """Write the map as a landscape sheet: PNG at 200 dpi, or PDF by the suffix.
 
     Parameters
     ----------
@@ -101,27 +102,24 @@ def write_png(
     breaks
         Lower class bounds; the same ones on two sheets make them comparable. Readable numbers for
         this map when left out.
+    paper
+        A3 has everything larger, nothing more.
 
     Raises
     ------
     BadInput
-        Another suffix, an unknown language, a folder that does not exist.
+        Another suffix, language or paper, a folder that does not exist.
     Missing
         The machine has no font with Chinese characters.
     """
-    suffix = Path(path).suffix.lower()
-    problems = []
-    if suffix not in {".png", ".pdf"}:
-        problems.append(Problem(f"{Path(path).name} is not .png or .pdf", field="path"))
-    if language not in text.LANGUAGES:
-        problems.append(Problem(f"language {language!r}", "Give zh or en.", field="language"))
-    if problems:
+    if problems := furniture.check_sheet(path, language, paper):
         raise BadInput(problems)
 
     figure = draw(
         heatmap, grids=grids, units=units, roads=roads, water=water, language=language,
-        breaks=breaks,
+        breaks=breaks, dpi=round(DPI * furniture.SCALES[paper]),
     )  # fmt: skip
+    furniture.enlarge(figure, paper)
     with replacing(path) as temporary:
         figure.savefig(
             temporary,

@@ -46,8 +46,14 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 0.035, 0.80, 0.865, 0.085
 _GAP, _CAPTION = 0.008, 0.034
 
 
-def write_sheet(series: Series, path: Path | str, *, language: Language = "zh") -> None:
-    """Write all maps of a series on one sheet of A4 landscape, PNG at 200 dpi or PDF.
+def write_sheet(
+    series: Series,
+    path: Path | str,
+    *,
+    language: Language = "zh",
+    paper: furniture.Paper = "A4",
+) -> None:
+    """Write all maps of a series on one landscape sheet, PNG at 200 dpi or PDF.
 
     Each has its name and number of events; the classes, the unit, the bandwidth and the scale
     are the same for all and stand once.
@@ -55,15 +61,11 @@ def write_sheet(series: Series, path: Path | str, *, language: Language = "zh") 
     Raises
     ------
     BadInput
-        Another suffix, an unknown language, more than 24 maps, a folder that does not exist.
+        Another suffix, language or paper, more than 24 maps, a folder that does not exist.
     Missing
         The machine has no font with Chinese characters.
     """
-    problems = []
-    if Path(path).suffix.lower() not in {".png", ".pdf"}:
-        problems.append(Problem(f"{Path(path).name} is not .png or .pdf", field="path"))
-    if language not in text.LANGUAGES:
-        problems.append(Problem(f"language {language!r}", "Give zh or en.", field="language"))
+    problems = furniture.check_sheet(path, language, paper)
     if len(series.parts) > MAX_PANELS:
         problems.append(
             Problem(
@@ -86,7 +88,7 @@ def write_sheet(series: Series, path: Path | str, *, language: Language = "zh") 
         bottom = _TOP - (i // columns + 1) * height
         box = (left + _GAP / 2, bottom + _GAP, width - _GAP, height - _CAPTION - _GAP)
         axes = figure.add_axes(box)
-        _panel(axes, part, series, box)
+        _panel(axes, part, series, box, dpi=round(DPI * furniture.SCALES[paper]))
         label = part.zh if language == "zh" else part.en
         count = text.count(part.heatmap, language)
         figure.text(
@@ -99,7 +101,9 @@ def write_sheet(series: Series, path: Path | str, *, language: Language = "zh") 
         )
     if axes is not None:
         furniture.scale_bar(axes, small=True)
+        furniture.north_arrow(figure.axes[0], series.whole.crs, word("north", language), small=True)
     _words(figure, series, language)
+    furniture.enlarge(figure, paper)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=DPI, metadata={"Title": text.heading(series.whole, language)})
 
@@ -119,7 +123,9 @@ def _layout(series: Series) -> tuple[int, int]:
     return columns, math.ceil(n / columns)
 
 
-def _panel(axes: Axes, part: Part, series: Series, box: tuple[float, float, float, float]) -> None:
+def _panel(
+    axes: Axes, part: Part, series: Series, box: tuple[float, float, float, float], *, dpi: int
+) -> None:
     """Draw one map, all on the same extent."""
     heatmap = part.heatmap
     west, south, east, north = heatmap.bbox_m
@@ -138,7 +144,7 @@ def _panel(axes: Axes, part: Part, series: Series, box: tuple[float, float, floa
     outline = to_metres(heatmap, heatmap.area)
     furniture.polygons(axes, [outline], facecolor=INSIDE, edgecolor="none", zorder=1)
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    nx, ny = (round(side * DPI) for side in size_in)
+    nx, ny = (round(side * dpi) for side in size_in)
     x = left + (np.arange(nx) + 0.5) * (right - left) / nx
     y = top - (np.arange(ny) + 0.5) * (top - bottom) / ny
     at = np.meshgrid(x, y)

@@ -113,13 +113,13 @@ def incident_heatmap(
                 )
             )
         lon, lat = _shared_places(session, start, end)
-    drawn = _units(session, AdminUnit.code == unit if unit else _whole_units(wanted.scope), end)
+    drawn = units_drawn(session, AdminUnit.code == unit if unit else whole_units(wanted.scope), end)
     if unit and not drawn:
         raise UnitNotFound(f"no unit {unit} with a polygon: there is nothing to map")
     counties = drawn if case_team else _counties(session, drawn, end)
     area: BaseGeometry | None = None
     if counties:
-        area = _area(counties).union_all()
+        area = area_of(counties).union_all()
     if within is not None:
         area = within(area)
     nowhere = [float("nan")] * without
@@ -128,7 +128,7 @@ def incident_heatmap(
         [*lat, *nowhere],
         start=start,
         end=end,
-        area=_area(counties),
+        area=area_of(counties),
         bandwidth_m=bandwidth_m,
         cell_m=cell_m,
         per=per,
@@ -145,16 +145,17 @@ def incident_heatmap(
     if {each.code for each in drawn} == {each.code for each in counties}:
         return made
     # Maps of a county and of its parts by themselves would, subtracted, show what lies at the edge.
-    return cut_to(made, _area(drawn), (lon, lat))
+    return cut_to(made, area_of(drawn), (lon, lat))
 
 
 def _counties(session: Session, drawn: Sequence[Any], moment: datetime) -> Sequence[Any]:
     """The whole counties that units lie in: a shared density is of these, whatever is drawn."""
     codes = sorted({each.code[:6] for each in drawn})
-    return _units(session, AdminUnit.code.in_(codes), moment)
+    return units_drawn(session, AdminUnit.code.in_(codes), moment)
 
 
-def _units(session: Session, which: sa.ColumnElement[bool], moment: datetime) -> Sequence[Any]:
+def units_drawn(session: Session, which: sa.ColumnElement[bool], moment: datetime) -> Sequence[Any]:
+    """Units with a polygon at a moment: code, name, name_en, source and wkb, in order of codes."""
     return session.execute(
         sa.select(
             AdminUnit.code,
@@ -168,7 +169,8 @@ def _units(session: Session, which: sa.ColumnElement[bool], moment: datetime) ->
     ).all()
 
 
-def _area(units: Sequence[Any]) -> gpd.GeoSeries:
+def area_of(units: Sequence[Any]) -> gpd.GeoSeries:
+    """Polygons of `units_drawn`, WGS 84."""
     return gpd.GeoSeries.from_wkb([bytes(row.wkb) for row in units], crs=4326)
 
 
@@ -203,7 +205,7 @@ def _shared_places(
     return [row.lon for row in rows], [row.lat for row in rows]
 
 
-def _whole_units(scope: Scope) -> sa.ColumnElement[bool]:
+def whole_units(scope: Scope) -> sa.ColumnElement[bool]:
     """The counties of a scope, and the smaller units it names."""
     smaller = [code for code in (scope.area, *scope.also) if len(code) > 6]
     counties = sa.and_(AdminUnit.level == 6, scope.condition(AdminUnit.code))

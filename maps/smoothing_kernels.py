@@ -202,14 +202,15 @@ def smooth_rows(
     """Fill rows ``first`` to ``last`` of ``out`` with ``padded`` smoothed down and along.
 
     The taps are the right half of symmetric kernels, centre first; ``padded`` is wider than ``out``
-    by one kernel radius on each side. Each row is smoothed down into a buffer that stays in the
-    first-level cache, then along; four taps a pass halve the loads and stores.
+    by one kernel radius on each side, all three of one precision. Each row is smoothed down into a
+    buffer that stays in the first-level cache, then along; four taps a pass halve the loads and
+    stores.
     """
     radius_y = taps_y.shape[0] - 1
     radius_x = taps_x.shape[0] - 1
     width = padded.shape[1]
     nx = out.shape[1]
-    row = np.empty(width)
+    row = np.empty(width, padded.dtype)
     for j in range(first, last):
         centre = j + radius_y
         middle = padded[centre]

@@ -15,6 +15,7 @@ from gis.errors import BadInput, Problem
 from maps import heatmap_text, raster, series, sharing
 from maps.contours import contours, differences
 from maps.folium_map import write_html
+from maps.print_furniture import SCALES
 from maps.print_map import write_png
 from maps.print_series import write_animation, write_sheet
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from maps.heatmap import Heatmap
     from maps.heatmap_text import Language
+    from maps.print_furniture import Paper
     from maps.series import Series
 
 app = typer.Typer(rich_markup_mode=None)
@@ -95,6 +97,7 @@ def _heatmap(
     title: Annotated[str, typer.Option(help="Heading of the map")] = "",
     place: Annotated[str, typer.Option(help="Name of the place, with --points")] = "",
     language: Annotated[str, typer.Option(help="zh or en; HTML has both")] = "zh",
+    paper: Annotated[str, typer.Option(help="A4 or A3, for .png and .pdf")] = "A4",
     polygon_crs: Annotated[
         str, typer.Option(help="Of polygons in .gpkg: EPSG:n, or metric as the raster's")
     ] = "EPSG:4326",
@@ -112,7 +115,8 @@ def _heatmap(
     data_dir: DataDir = None,
 ) -> None:
     """Density of incidents per km2 (or per 1,000 households) per 30 days, corrected at edges."""
-    metres = _check(per, language, bandwidth, by, animate, out_file)
+    metres = _check(per, language, paper, bandwidth, by, animate, out_file)
+    sheet = cast("Paper", paper)
     if shared and along is None:
         metres = _check_shared(metres, by or animate)
     period = moment(since, "--from"), moment(until, "--to")
@@ -133,6 +137,7 @@ def _heatmap(
                 title,
                 place,
                 "en" if language == "en" else "zh",
+                sheet,
                 polygon_crs,
                 data_dir,
             ),
@@ -170,14 +175,15 @@ def _heatmap(
         if outlines is None:
             outlines = events.grids()
     if many is None:
-        _write(made, out_file, outlines, language, polygon_crs)
+        _write(made, out_file, outlines, language, sheet, polygon_crs)
     else:
-        _write_series(many, out_file, outlines, cast("Language", language), moving=bool(animate))
+        _write_series(
+            many, out_file, outlines, cast("Language", language), sheet, moving=bool(animate)
+        )
     how = "" if made.chosen is None else f" ({made.chosen.reason})"
     out.print(
-        f"{heatmap_text.count(made, 'en')} event{'' if made.n == 1 else 's'}; "
-        f"{heatmap_text.period(made, 'en')}; bandwidth {made.bandwidth_m:g} m{how}; "
-        f"highest {made.maximum:.3g} {heatmap_text.unit(made, 'en')}"
+        f"{heatmap_text.events(made)}; {heatmap_text.period(made, 'en')}; bandwidth "
+        f"{made.bandwidth_m:g} m{how}; highest {made.maximum:.3g} {heatmap_text.unit(made, 'en')}"
     )
     if made.chosen is not None or made.mean is not None or made.asked is not None:
         out.print(" ".join(heatmap_text.notes(made, "en")))
@@ -185,8 +191,9 @@ def _heatmap(
 
 
 def _check(
-    per: str, language: str, bandwidth: str, by: str | None, animate: str | None, path: Path
-) -> Bandwidth:
+    per: str, language: str, paper: str, bandwidth: str, by: str | None, animate: str | None,
+    path: Path,
+) -> Bandwidth:  # fmt: skip
     """Return the bandwidth; raise BadInput with all that is wrong with the words given."""
     problems = []
     if per not in {"km2", "households"}:
@@ -195,6 +202,8 @@ def _check(
         problems.append(
             Problem(f"'{language}' is no language here", "zh or en", field="--language")
         )
+    if paper not in SCALES:
+        problems.append(Problem(f"'{paper}' is no paper here", "A4 or A3", field="--paper"))
     metres = 0.0
     try:
         metres = 0.0 if bandwidth == "auto" else float(bandwidth)
@@ -257,7 +266,13 @@ def _series(events: Events, whole: Heatmap, by: str | None) -> Series:
 
 
 def _write_series(
-    many: Series, path: Path, outlines: gpd.GeoDataFrame | None, language: Language, *, moving: bool
+    many: Series,
+    path: Path,
+    outlines: gpd.GeoDataFrame | None,
+    language: Language,
+    paper: Paper,
+    *,
+    moving: bool,
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if moving:
@@ -265,18 +280,24 @@ def _write_series(
     elif path.suffix.lower() in {".html", ".htm"}:
         write_html(many.whole, path, grids=outlines, series=many)
     else:
-        write_sheet(many, path, language=language)
+        write_sheet(many, path, language=language, paper=paper)
 
 
 def _write(
-    made: Heatmap, path: Path, outlines: gpd.GeoDataFrame | None, language: str, crs: str
+    made: Heatmap,
+    path: Path,
+    outlines: gpd.GeoDataFrame | None,
+    language: str,
+    paper: Paper,
+    crs: str,
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     match path.suffix.lower():
         case ".html" | ".htm":
             write_html(made, path, grids=outlines)
         case ".png" | ".pdf":
-            write_png(made, path, grids=outlines, language="en" if language == "en" else "zh")
+            spoken: Language = "en" if language == "en" else "zh"
+            write_png(made, path, grids=outlines, language=spoken, paper=paper)
         case ".tif" | ".tiff":
             raster.write_geotiff(made, path)
         case ".gpkg" | ".geojson" | ".parquet":

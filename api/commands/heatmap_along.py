@@ -22,6 +22,7 @@ from maps.network.sheet import write_png
 
 if TYPE_CHECKING:
     from maps.heatmap_text import Language
+    from maps.print_furniture import Paper
 
 DATABASE: Final = Path("database")
 """Stands for a file where the streets of the database are meant."""
@@ -46,6 +47,7 @@ class Wanted:
     title: str
     place: str
     language: Language
+    paper: Paper
     line_crs: str
     data_dir: Path | None
 
@@ -65,11 +67,12 @@ def run(wanted: Wanted, *, unused: Mapping[str, object]) -> None:
         case ".html" | ".htm":
             write_html(made, wanted.path)
         case ".png" | ".pdf":
-            write_png(made, wanted.path, language=wanted.language)
+            write_png(made, wanted.path, language=wanted.language, paper=wanted.paper)
         case _:
             write_layer(pieces(made, wanted.line_crs), wanted.path, layer="density")
     out.print(
-        f"{made.n:,} events on {made.length_m.sum() / 1000:,.1f} km of street; "
+        f"{made.n:,} {'event' if made.n == 1 else 'events'} on "
+        f"{made.length_m.sum() / 1000:,.1f} km of street; "
         f"{heatmap_text.period(made, 'en')}; bandwidth {made.bandwidth_m:g} m; highest "
         f"{made.maximum:.3g} {words.word('unit', 'en')}"
     )

@@ -56,6 +56,7 @@ class HeatmapOut(BaseModel):
     image: str
     tiles: str = Field(description="Address of raster tiles of the same picture, with {z} {x} {y}")
     contours: str = Field(description="Address of the same classes as polygons")
+    contour_tiles: str = Field(description="Address of vector tiles of them, with {z} {x} {y}")
     legend: list[dict[str, float | str | None]]
     opacity: float = Field(description="Of the legend's colours in the picture, 0 to 1")
     per: Per
@@ -111,6 +112,7 @@ def heatmap(
         image=f"{request.url.path}.png?{urlencode(query)}",
         tiles=f"/tiles/heatmap/{{z}}/{{x}}/{{y}}.png?{urlencode(query)}",
         contours=f"{request.url.path}.geojson?{urlencode(query)}",
+        contour_tiles=f"/tiles/heatmap/{{z}}/{{x}}/{{y}}?{urlencode(query)}",
         legend=[
             {"from": low, "to": high, "color": colour}
             for low, high, colour in zip(breaks, [*breaks, None][1:], colours, strict=True)

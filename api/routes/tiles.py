@@ -1,4 +1,4 @@
-"""Vector tiles and their TileJSON, and raster tiles of a density."""
+"""Vector tiles and their TileJSON; tiles of densities, as pictures and as shapes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from api.auth import Access, needs
 from api.dependencies import MomentIn, PeriodIn, SettingsIn
 from api.kept_maps import KNOWN, Shared
-from api.routes import heatmaps
-from maps import raster, tiles
+from api.routes import heatmaps, heatmaps_streets
+from maps import drawn_tiles, raster, tiles
+from maps.contours import contours
+from maps.network import layer as streets
 
 router = APIRouter(prefix="/tiles", tags=["tiles"])
 LayerName = Annotated[str, Path(examples=["grids"])]
@@ -64,6 +66,83 @@ def heatmap_tile(
 
 
 @router.get(
+    "/heatmap/{z}/{x}/{y}",
+    summary="A vector tile of the classes of a density of incidents",
+    response_class=Response,
+    responses={200: {"content": {MEDIA_TYPE: {}}}, 204: {"description": "Nothing there"}, **KNOWN},
+)
+def heatmap_shapes(
+    z: Annotated[int, Path(examples=[12])],
+    x: Annotated[int, Path(examples=[3379])],
+    y: Annotated[int, Path(examples=[1469])],
+    request: Request,
+    access: heatmaps.Reading,
+    settings: SettingsIn,
+    period: PeriodIn,
+    category: heatmaps.Category = None,
+    bandwidth_m: heatmaps.Bandwidth = 300,
+    per: heatmaps.PerIn = "km2",
+    *,
+    shared: Shared = False,
+) -> Response:
+    """The polygons of ``/api/v1/heatmaps.geojson`` on one tile, as Mapbox Vector Tile.
+
+    Its one layer is ``heatmap``: a feature per class of the legend with ``from``, ``to`` (none for
+    the highest), ``unit`` and ``color``. What the picture leaves blank is left out.
+    """
+    tiles.check_address(z, x, y)
+    made, headers = heatmaps.make(
+        request, access, settings, period, category, bandwidth_m, per, shared=shared
+    )
+    if made is None:
+        return Response(status_code=304, headers=headers)
+    # By the entity tag, which tells what the map is made of and who may see it.
+    shapes = request.app.state.maps.get(
+        ("heatmap shapes", headers["ETag"]),
+        lambda: drawn_tiles.drawn(contours(made, crs="EPSG:3857"), ("from", "to", "unit", "color")),
+    )
+    return _vector(request, drawn_tiles.tile(access.session, "heatmap", shapes, (z, x, y)), headers)
+
+
+@router.get(
+    "/streets/{z}/{x}/{y}",
+    summary="A vector tile of a density of incidents along streets",
+    response_class=Response,
+    responses={200: {"content": {MEDIA_TYPE: {}}}, 204: {"description": "Nothing there"}, **KNOWN},
+)
+def street_shapes(
+    z: Annotated[int, Path(examples=[12])],
+    x: Annotated[int, Path(examples=[3379])],
+    y: Annotated[int, Path(examples=[1469])],
+    request: Request,
+    access: heatmaps.Reading,
+    settings: SettingsIn,
+    period: PeriodIn,
+    category: heatmaps.Category = None,
+    bandwidth_m: heatmaps.Bandwidth = 300,
+    kernel: heatmaps_streets.KernelIn = "quartic",
+) -> Response:
+    """The streets of ``/api/v1/heatmaps/streets`` on one tile, as Mapbox Vector Tile.
+
+    Its one layer is ``streets``: a feature per class of the legend with ``from`` (none below the
+    first), ``to`` (none for the highest), ``unit``, ``color`` and ``width``, in points on paper.
+    """
+    tiles.check_address(z, x, y)
+    made, headers = heatmaps_streets.make(
+        request, access, settings, period, category, bandwidth_m, kernel
+    )
+    if made is None:
+        return Response(status_code=304, headers=headers)
+    shapes = request.app.state.maps.get(
+        ("street shapes", headers["ETag"]),
+        lambda: drawn_tiles.drawn(
+            streets.legend_lines(made), ("from", "to", "unit", "color", "width")
+        ),
+    )
+    return _vector(request, drawn_tiles.tile(access.session, "streets", shapes, (z, x, y)), headers)
+
+
+@router.get(
     "/{layer}/{z}/{x}/{y}",
     summary="A vector tile",
     response_class=Response,
@@ -95,6 +174,11 @@ def tile(
     }
     if _knows(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
+    return _vector(request, body, headers)
+
+
+def _vector(request: Request, body: bytes, headers: dict[str, str]) -> Response:
+    """Answer with a vector tile, gzipped where the client takes it."""
     if not body:
         return Response(status_code=204, headers=headers)
     if _takes_gzip(request.headers.get("accept-encoding", "")):

@@ -59,6 +59,31 @@ def pieces(density: NetworkDensity, crs: str = "EPSG:4326") -> gpd.GeoDataFrame:
     return frame if crs == "metric" else frame.to_crs(crs)
 
 
+def legend(breaks: list[float]) -> list[dict[str, float | str | None]]:
+    """Return the classes from below the first bound on: ``from``, ``to``, ``color``, ``width``."""
+    bounds = [None, *breaks, None]
+    return [
+        {"from": low, "to": high, "color": colour, "width": width(number)}
+        for number, (low, high, colour) in enumerate(
+            zip(bounds[:-1], bounds[1:], colours(breaks), strict=True)
+        )
+    ]
+
+
+def legend_lines(density: NetworkDensity) -> gpd.GeoDataFrame:
+    """Return the lines of each class that occurs, with all that `legend` says of it and the unit.
+
+    In metres, light ones first; for pictures on screens, which need no single pieces.
+    """
+    breaks = nice_breaks(density.maximum)
+    frame = classes(density, breaks)
+    rows = legend(breaks)
+    for name in rows[0]:
+        frame[name] = [rows[number][name] for number in frame["number"]]
+    frame["unit"] = words.word("unit", "en")
+    return frame
+
+
 def classes(density: NetworkDensity, breaks: list[float]) -> gpd.GeoDataFrame:
     """Return the lines of each class that occurs, in metres, light ones first: ``number``."""
     import geopandas as gpd  # noqa: PLC0415

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
+import numpy as np
+import shapely
 import sqlalchemy as sa
+from pyproj import Transformer
 from sqlalchemy.orm import Session
 
+from boundaries.access import EVERYWHERE
 from gis.errors import BadInput, Problem
 from grids.incidents import repository
 from grids.models import Barrier
 from maps.network.density import Kernel, NetworkDensity, along
-from maps.service import named_categories, reported_period
+from maps.service import (
+    area_of,
+    named_categories,
+    place_name,
+    reported_period,
+    units_drawn,
+    whole_units,
+)
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
+    from shapely.geometry.base import BaseGeometry
+
+STREETS = ("street", "arterial")
+"""Kinds of barriers that incidents happen along."""
 
 
 def incident_density(
@@ -48,7 +64,8 @@ def incident_density(
         repository.Filter(start=start, end=end, categories=wanted.categories, scope=wanted.scope),
     )
     nowhere = [float("nan")] * without
-    return along(
+    units = units_drawn(session, whole_units(wanted.scope), end)
+    made = along(
         [*lon, *nowhere],
         [*lat, *nowhere],
         streets(session) if lines is None else lines,
@@ -61,7 +78,46 @@ def incident_density(
         title=title,
         category="、".join(names[code].name_zh for code in wanted.categories),
         category_en=", ".join(names[code].name_en for code in wanted.categories),
+        place=place_name(units, "zh") if lines is None else "",
+        place_en=place_name(units, "en") if lines is None else "",
     )
+    if wanted.scope == EVERYWHERE or not units:
+        return made
+    # Streets around the caller's area are known, the incidents on them are not: not drawn as empty.
+    return _within(made, area_of(units).union_all())
+
+
+def _within(density: NetworkDensity, area: BaseGeometry) -> NetworkDensity:
+    """Keep the pieces of street whose middle lies in an area, WGS 84."""
+    to_degrees = Transformer.from_crs(density.crs, "EPSG:4326", always_xy=True)
+    middles = shapely.get_coordinates(
+        shapely.line_interpolate_point(density.lines, 0.5, normalized=True)
+    )
+    shapely.prepare(area)
+    kept = np.flatnonzero(shapely.intersects_xy(area, *to_degrees.transform(*middles.T)))
+    if not kept.size:
+        raise BadInput(
+            Problem("the area has no streets", "Ask for a density per km2", field="along")
+        )
+    return replace(
+        density,
+        lines=density.lines[kept],
+        length_m=density.length_m[kept],
+        values=density.values[kept],
+        mass=density.mass[kept],
+    )
+
+
+def streets_version(session: Session) -> str:
+    """What tells the streets that the caller sees, as they are now, from what they were before."""
+    known = session.execute(
+        sa.text(
+            "SELECT count(*), max(id), max(CAST(CAST(xmin AS text) AS bigint)) FROM barriers "
+            "WHERE kind = ANY(:kinds)"
+        ),
+        {"kinds": list(STREETS)},
+    ).one()
+    return " ".join(map(str, known))
 
 
 def streets(session: Session) -> GeoDataFrame:
@@ -74,7 +130,7 @@ def streets(session: Session) -> GeoDataFrame:
     """
     shapes = session.scalars(
         sa.select(sa.func.ST_AsBinary(Barrier.geom))
-        .where(Barrier.kind.in_(("street", "arterial")))
+        .where(Barrier.kind.in_(STREETS))
         .order_by(Barrier.id)
     ).all()
     if not shapes:

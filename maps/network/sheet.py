@@ -10,6 +10,7 @@ import shapely
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from gis.errors import BadInput
 from maps import heatmap_text as text
 from maps import print_furniture as furniture
 from maps.fonts import font_properties
@@ -30,16 +31,24 @@ _MAP = (0.035, 0.085, 0.685, 0.785)
 _COLUMN_X, _COLUMN_WIDTH = 0.745, 0.22
 
 
-def write_png(density: NetworkDensity, path: Path | str, *, language: Language = "zh") -> None:
-    """Write the map as a sheet of A4 landscape, PNG at 200 dpi or PDF by the suffix.
+def write_png(
+    density: NetworkDensity,
+    path: Path | str,
+    *,
+    language: Language = "zh",
+    paper: furniture.Paper = "A4",
+) -> None:
+    """Write the map as a landscape sheet, PNG at 200 dpi or PDF by the suffix.
 
     Raises
     ------
     BadInput
-        A folder that does not exist.
+        Another suffix, language or paper, a folder that does not exist.
     Missing
         The machine has no font with Chinese characters.
     """
+    if problems := furniture.check_sheet(path, language, paper):
+        raise BadInput(problems)
     figure = Figure(figsize=A4_LANDSCAPE_IN, dpi=DPI, facecolor=PAPER)
     FigureCanvasAgg(figure)
     axes = figure.add_axes(_MAP)
@@ -59,6 +68,7 @@ def write_png(density: NetworkDensity, path: Path | str, *, language: Language =
                 va="center", fontproperties=font_properties(11))  # fmt: skip
     _legend(figure, density, breaks, language)
     _footer(figure, density, language)
+    furniture.enlarge(figure, paper)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=DPI, metadata={"Title": title})
 

@@ -88,5 +88,7 @@ def notes(density: NetworkDensity, language: Language) -> list[str]:
             f"{density.n_empty}条零长度街道已略去。"
             if chinese
             else f"{density.n_empty} streets without length were left out."
+            if density.n_empty > 1
+            else "1 street without length was left out."
         )
     return said

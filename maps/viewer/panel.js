@@ -27,7 +27,8 @@ export class Panel {
    * @param {HTMLElement} root
    * @param {import('./state.js').State} state changed in place, then told of by an event
    * @param {any} meta
-   * @param {Set<string>} available ids of the layers that the server offers
+   * @param {Set<string>} available ids of the layers that the server offers; `streets` for
+   *   densities along them
    * @param {PanelEvents} events
    */
   constructor(root, state, meta, available, events) {
@@ -251,7 +252,7 @@ export class Panel {
     fill(body,
       h('fieldset', { class: 'bandwidths' },
         h('legend', {}, t('density.per')),
-        ...PER.map((per) => {
+        ...PER.filter((per) => per !== 'streets' || this.available.has('streets')).map((per) => {
           const radio = h('input', {
             type: 'radio', name: 'per', value: per,
             onchange: () => {
@@ -278,6 +279,24 @@ export class Panel {
       this.heatBox);
   }
 
+  /** Text of a class: of streets, the lowest has no lower bound. @param {any} one */
+  classOf({ from, to }) {
+    if (from === null) return to === null ? '0' : t('density.below_plain', { n: figure(to) });
+    return to === null || to === undefined ? `≥ ${figure(from)}` : `${figure(from)} – ${figure(to)}`;
+  }
+
+  /** @param {any} surface of a density on the ground */
+  rampOf(surface) {
+    return [
+      surface.legend.length > 0 && h('li', {},
+        swatchPicture({ fill: 'none', line: '#7a6a5a' }),
+        t('density.below', { n: figure(surface.legend[0].from) })),
+      ...surface.legend.map((/** @type {any} */ one) => h('li', {},
+        swatchPicture({ fill: one.color, opacity: surface.opacity, line: '#7a6a5a' }),
+        this.classOf(one))),
+    ];
+  }
+
   drawHeat() {
     if (!this.heatBox) return;
     const { loading, surface, problem } = this.heat;
@@ -287,15 +306,10 @@ export class Panel {
     const { from, to } = this.days(this.state.period ?? { preset: '12m' });
     fill(this.heatBox,
       h('p', { class: 'unit' }, either(surface.unit)),
-      h('ul', { class: 'ramp' },
-        surface.legend.length > 0 && h('li', {},
-          swatchPicture({ fill: 'none', line: '#7a6a5a' }),
-          t('density.below', { n: figure(surface.legend[0].from) })),
-        ...surface.legend.map((/** @type {any} */ one) => h('li', {},
-          swatchPicture({ fill: one.color, opacity: surface.opacity, line: '#7a6a5a' }),
-          one.to === null || one.to === undefined
-            ? `≥ ${figure(one.from)}`
-            : `${figure(one.from)} – ${figure(one.to)}`))),
+      h('ul', { class: 'ramp' }, ...(surface.kernel === undefined
+        ? this.rampOf(surface)
+        : surface.legend.map((/** @type {any} */ one) => h('li', {},
+          swatchPicture({ line: one.color, width: 2 * one.width }), this.classOf(one))))),
       h('dl', { class: 'facts' },
         h('dt', {}, t('density.bandwidth_short')), h('dd', {}, `${number(surface.bandwidth_m)} m`),
         h('dt', {}, t('density.period')), h('dd', {}, `${from} – ${to}`),

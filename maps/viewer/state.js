@@ -14,7 +14,7 @@ import { PRESETS } from './period.js';
  * @property {Period | null} period null: not chosen yet
  * @property {Set<string> | null} categories null: all
  * @property {number} bandwidth metres
- * @property {string} per what a density is of: square kilometres or households
+ * @property {string} per what a density is of: square kilometres, households or km of street
  * @property {string} method of the hot spots
  * @property {string} measure of the map by grid
  * @property {boolean} shared whether the map by grid is the one that may leave the case team
@@ -26,7 +26,7 @@ export const LAYER_IDS = [
 /** At first: who answers for what, and what happened there. The rest is one click away. */
 export const DEFAULT_LAYERS = ['grids', 'incidents', 'routes', 'borders', 'units', 'context'];
 export const BANDWIDTHS = [150, 300, 600];
-export const PER = ['km2', 'households'];
+export const PER = ['km2', 'households', 'streets'];
 const REMEMBERED_LANGUAGE = 'wangge.language';
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 

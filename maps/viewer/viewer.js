@@ -5,7 +5,7 @@ import { Api, Refusal } from './api.js';
 import { Colouring, refused } from './colouring.js';
 import { fill, h } from './dom.js';
 import { either, language, loadWords, number, setLanguage, setZone, t } from './i18n.js';
-import { densityQuery, showDensity } from './layers/density.js';
+import { densityQuestion, showDensity } from './layers/density.js';
 import { gridmapQuestion, showGridmap, tellGridmap } from './layers/gridmap.js';
 import { classOf } from './layers/grids.js';
 import { hotspotQuestion, showHotspots } from './layers/hotspots.js';
@@ -158,12 +158,15 @@ function run(meta, tilesets, style, session) {
     for (const id of COLOURINGS) if (id !== 'gridmap') available.delete(id);
   }
   if (!may('heatmaps.read')) available.delete('gridmap');
+  // Along streets single incidents are seen.
+  if (may('incidents.read') && tilesets.has('barriers')) available.add('streets');
+  else if (state.per === 'streets') state.per = 'km2';
   state.layers = new Set([...state.layers].filter((id) => available.has(id)));
   const panel = new Panel(element('panel'), state, meta, available, {
     onlayers: () => {
       grids.setVisible(state.layers);
       if (state.layers.has('density')) drawDensity();
-      else showDensity(map, null, api, undefined, round);
+      else showDensity(map, null, api, undefined);
       if (state.layers.has('hotspots')) spots.draw();
       else spots.hide();
       if (state.layers.has('gridmap')) gridmap.draw();
@@ -341,16 +344,15 @@ function run(meta, tilesets, style, session) {
     panel.heat = { loading: true, surface: null, problem: null };
     panel.update();
     try {
-      const surface = nothingChosen()
-        ? null
-        : await api.get('api/v1/heatmaps', densityQuery(state, period()), { signal });
+      const { path, query } = densityQuestion(state, period());
+      const surface = nothingChosen() ? null : await api.get(path, query, { signal });
       if (signal.aborted || !state.layers.has('density')) return;
-      showDensity(map, surface, api, grids.aboveDensity, round);
+      showDensity(map, surface, api, grids.aboveDensity);
       panel.heat = { loading: false, surface, problem: null };
     } catch (error) {
       if (/** @type {Error} */ (error).name === 'AbortError') return;
       if (!(error instanceof Refusal)) throw error;
-      showDensity(map, null, api, undefined, round);
+      showDensity(map, null, api, undefined);
       panel.heat = {
         loading: false,
         surface: null,

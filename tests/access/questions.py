@@ -371,12 +371,14 @@ def _polygons(place: Place, caller: Caller) -> Iterator[Question]:
                    200 if rows else 422)  # fmt: skip
 
 
-def _raster_tile(place: Place, caller: Caller) -> Iterator[Question]:
-    if caller.area not in PICTURED:
-        return
-    rows = rules.visible(place, caller, "incident")
-    yield Question("GET:/tiles/heatmap/{z}/{x}/{y}.png", "GET", "/tiles/heatmap/9/422/184.png",
-                   200 if rows else 422)  # fmt: skip
+def _density_tile(door: str, address: str) -> Callable[[Place, Caller], Iterator[Question]]:
+    def make(place: Place, caller: Caller) -> Iterator[Question]:
+        if caller.area not in PICTURED:
+            return
+        rows = rules.visible(place, caller, "incident")
+        yield Question(door, "GET", address, 200 if rows else 422)
+
+    return make
 
 
 def _gridmaps(door: str) -> Callable[[Place, Caller], Iterator[Question]]:
@@ -512,7 +514,16 @@ MAKERS: Final = {
     "GET:/api/v1/heatmaps": _heatmap,
     "GET:/api/v1/heatmaps.png": _picture,
     "GET:/api/v1/heatmaps.geojson": _polygons,
-    "GET:/tiles/heatmap/{z}/{x}/{y}.png": _raster_tile,
+    **{
+        f"GET:{path}": _density_tile(f"GET:{path}", address)
+        for path, address in (
+            ("/tiles/heatmap/{z}/{x}/{y}.png", "/tiles/heatmap/9/422/184.png"),
+            ("/tiles/heatmap/{z}/{x}/{y}", "/tiles/heatmap/9/422/184"),
+            ("/tiles/streets/{z}/{x}/{y}", "/tiles/streets/9/422/184"),
+            ("/api/v1/heatmaps/streets", "/api/v1/heatmaps/streets"),
+            ("/api/v1/heatmaps/streets.geojson", "/api/v1/heatmaps/streets.geojson"),
+        )
+    },
     "GET:/api/v1/hotspots": _hotspots,
     "GET:/api/v1/hotspots.geojson": _hotspot_layer,
     **{

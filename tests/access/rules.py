@@ -118,6 +118,10 @@ GET:/api/v1/heatmaps                        -        -           yes       yes  
 GET:/api/v1/heatmaps.png                    -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/heatmaps.geojson                -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/tiles/heatmap/{z}/{x}/{y}.png          -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/tiles/heatmap/{z}/{x}/{y}              -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/tiles/streets/{z}/{x}/{y}              -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/api/v1/heatmaps/streets                -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
+GET:/api/v1/heatmaps/streets.geojson        -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/hotspots                        -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/hotspots.geojson                -        -           yes       yes      -          yes        -       -             yes     -          -            -              -
 GET:/api/v1/attention                       -        -           yes       yes      -          yes        -       -             yes     -          -            -              -

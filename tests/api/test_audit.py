@@ -14,6 +14,7 @@ from gis.audit import verify
 from maps.tile_layers import LAYERS
 from tests import factories
 from tests.api import test_audit_changes as changes
+from tests.api.test_heatmaps_streets import lay_street
 
 if TYPE_CHECKING:
     import httpx
@@ -37,6 +38,10 @@ LOGGED: dict[str, tuple[str, set[str]] | None] = {
     "GET /api/v1/heatmaps.png": None,
     "GET /api/v1/heatmaps.geojson": None,
     "GET /tiles/heatmap/{z}/{x}/{y}.png": None,
+    "GET /tiles/heatmap/{z}/{x}/{y}": None,
+    "GET /tiles/streets/{z}/{x}/{y}": None,
+    "GET /api/v1/heatmaps/streets": None,
+    "GET /api/v1/heatmaps/streets.geojson": None,
     "GET /api/v1/gridmaps": None,
     "GET /api/v1/gridmaps.geojson": None,
     # Counts of grids; the places of repeat addresses are entered: test_hotspots.
@@ -183,6 +188,8 @@ def test_every_route_is_decided_upon(town: Town) -> None:
 @pytest.mark.parametrize("route", LOGGED)
 def test_a_route_enters_what_it_shows(own_town: Town, route: str) -> None:
     incident = report(own_town, text="打架要赔钱", address="二单元东户")
+    if "/streets" in route:
+        lay_street(own_town)
     if "/me/" in route:
         person = own_town.county.workers[factories.grid_code(0)]
         with own_town.database.transaction() as session:

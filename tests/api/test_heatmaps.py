@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import uuid
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import matplotlib.image
 import numpy as np
 import pytest
+import shapely
 import sqlalchemy as sa
 
 from grids.incidents import service
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 FIRST = datetime(2026, 2, 1, tzinfo=UTC)
 ADDRESSES = (
     "/api/v1/heatmaps", "/api/v1/heatmaps.png", "/api/v1/heatmaps.geojson",
-    "/tiles/heatmap/9/422/184.png",
+    "/tiles/heatmap/9/422/184.png", "/tiles/heatmap/9/422/184",
 )  # fmt: skip
 QUERY = {"start": "2026-02-01T00:00:00Z", "end": "2026-03-03T00:00:00Z"}
 
@@ -142,9 +146,10 @@ def test_rates_per_household(own_town: Town) -> None:
 
 
 def test_a_tile_that_cannot_be(busy: Town) -> None:
-    answer = busy.client.get("/tiles/heatmap/3/8/0.png", params=QUERY)
-    assert answer.status_code == 422
-    assert "x 8 is outside 0..7" in answer.text
+    for address in ("/tiles/heatmap/3/8/0.png", "/tiles/heatmap/3/8/0", "/tiles/streets/3/8/0"):
+        answer = busy.client.get(address, params=QUERY)
+        assert answer.status_code == 422
+        assert "x 8 is outside 0..7" in answer.text
 
 
 def test_polygons_are_the_classes_of_the_legend(busy: Town) -> None:
@@ -157,6 +162,47 @@ def test_polygons_are_the_classes_of_the_legend(busy: Town) -> None:
         (each["from"], each["to"], each["color"]) for each in told["legend"]
     ]
     assert {p["unit"] for p in found} == {told["unit"]["en"]}
+
+
+def decode(data: bytes, layer: str, z: int, x: int, y: int) -> gpd.GeoDataFrame:
+    """Features of a vector tile in the local metric system of the place."""
+    path = Path(tempfile.mkdtemp()) / f"{y}.mvt"
+    path.write_bytes(data)
+    found = gpd.read_file(f"MVT:{path}", layer=layer, X=x, Y=y, Z=z, engine="pyogrio")
+    return found.set_crs(3857, allow_override=True)
+
+
+def address_of(lon: float, lat: float, z: int) -> tuple[int, int]:
+    down = (1 - np.arcsinh(np.tan(np.radians(lat))) / np.pi) / 2
+    return int((lon + 180) / 360 * 2**z), int(down * 2**z)
+
+
+def test_vector_tiles_hold_the_polygons_at_every_zoom(busy: Town) -> None:
+    told = figures(busy)
+    whole = gpd.GeoDataFrame.from_features(
+        busy.client.get(told["contours"]).json(), crs=4326
+    ).to_crs(3857)
+    for z in (9, 12, 14):
+        x, y = address_of(*factories.middle(0), z)
+        address = told["contour_tiles"].format(z=z, x=x, y=y)
+        answer = busy.client.get(address)
+        assert answer.headers["content-type"] == "application/vnd.mapbox-vector-tile"
+        found = decode(answer.content, "heatmap", z, x, y)
+        side = 2 * np.pi * 6_378_137 / 2**z
+        west, north = x * side - np.pi * 6_378_137, np.pi * 6_378_137 - y * side
+        box = shapely.box(west, north - side, west + side, north)
+        for _, one in found.iterrows():
+            mine = whole[np.isclose(whole["from"], one["from"])].intersection(box)
+            off = one.geometry.intersection(box).symmetric_difference(mine.union_all()).area
+            # A unit of the tile along all of the border, half of it on either side.
+            assert off <= side / 4096 * (mine.length.sum() + side / 4096)
+            assert one["color"] in set(whole["color"])
+            assert one["unit"] == told["unit"]["en"]
+        assert len(found) == sum(whole.intersects(box))
+    tag = answer.headers["etag"]
+    again = busy.client.get(address, headers={"if-none-match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+    assert busy.client.get(told["contour_tiles"].format(z=12, x=0, y=0)).status_code == 204
 
 
 def test_legend_goes_up_without_a_gap(busy: Town) -> None:

@@ -25,6 +25,9 @@ REFUSED = {
     "GET /attention/backtest",
     # The towns of the tests have no buildings.
     "POST /api/v1/plans/drawings",
+    # Nor have they streets.
+    "GET /api/v1/heatmaps/streets", "GET /api/v1/heatmaps/streets.geojson",
+    "GET /tiles/streets/{z}/{x}/{y}",
     # Its code is drawn when a sign is put up: the one that is shown is nobody's.
     "DELETE /api/v1/signs/{sign_code}", "GET /api/v1/signs/{sign_code}/poster.pdf",
 }  # fmt: skip

@@ -271,6 +271,9 @@ def test_read_the_density(browser: Browser, address: str) -> None:
         expect(legend.locator("dl")).to_contain_text(re.compile(r"Incidents n\s*4\d"))
         at_rest(page)
         assert page.evaluate("wangge.map.getLayer('density') !== undefined")
+        # Tiles, not one picture that is stretched: asked for anew from as near as one likes.
+        assert page.evaluate("wangge.map.getSource('density').type") == "raster"
+        assert page.evaluate("wangge.map.isSourceLoaded('density')")
         assert page.evaluate(
             "wangge.map.getLayoutProperty('grid-areas', 'visibility') === 'none'"
         ), "two colourings of one ground"

@@ -128,6 +128,19 @@ def test_pdf_by_suffix(tmp_path: Path) -> None:
     assert (tmp_path / "map.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_a3_is_the_same_sheet_larger(tmp_path: Path) -> None:
+    for paper in ("A4", "A3"):
+        write_png(a_heatmap(), tmp_path / f"{paper}.png", paper=paper)
+    small, large = (imread(tmp_path / f"{paper}.png")[..., :3] for paper in ("A4", "A3"))
+    assert large.shape[:2] == (2339, 3306)
+    # Letters, lines and classes have grown alike: taken at the same shares it is one picture.
+    rows, columns = (
+        np.round((np.arange(n) + 0.5) / n * m - 0.5).astype(int)
+        for n, m in zip(small.shape[:2], large.shape[:2], strict=True)
+    )
+    assert np.abs(large[np.ix_(rows, columns)] - small).mean() < 0.012
+
+
 def test_other_files_and_languages_are_refused_together(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as caught:
         write_png(a_heatmap(), tmp_path / "map.jpg", language="mn")  # type: ignore[arg-type]

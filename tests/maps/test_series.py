@@ -71,8 +71,11 @@ def test_without_an_area_there_is_nothing_to_compare() -> None:
 
 @pytest.mark.parametrize(("name", "magic"), [("s.png", b"\x89PNG"), ("s.pdf", b"%PDF")])
 def test_a_sheet_is_written(tmp_path: Path, name: str, magic: bytes) -> None:
-    write_sheet(months(), tmp_path / name, language="en")
+    write_sheet(months(), tmp_path / name, language="en", paper="A3")
     assert (tmp_path / name).read_bytes().startswith(magic)
+    if name == "s.png":
+        with Image.open(tmp_path / name) as picture:
+            assert picture.size == (3306, 2339)
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])

@@ -50,6 +50,16 @@ def test_a_drawing(
     assert (tmp_path / name).read_bytes().startswith(magic)
 
 
+def test_one_event_on_paper_of_a3(wangge: Run, tmp_path: Path, given: list[object]) -> None:
+    done = wangge(*given, "--out", tmp_path / "m.pdf", "--paper", "A3", "--to", "2026-01-02")
+    assert done.code == 0, done.err
+    assert "1 event on 2.4 km of street" in done.out
+    assert b"/MediaBox [ 0 0 1190" in (tmp_path / "m.pdf").read_bytes()
+    refused = wangge(*given, "--out", tmp_path / "m.pdf", "--paper", "A2")
+    assert refused.code != 0
+    assert "A4 or A3" in refused.err
+
+
 @pytest.mark.parametrize("name", ["m.gpkg", "m.geojson"])
 def test_lines_hold_the_events(wangge: Run, tmp_path: Path, given: list[object], name: str) -> None:
     done = wangge(*given, "--out", tmp_path / name, "--kernel", "gaussian", "--bandwidth", 100)

@@ -116,7 +116,7 @@ class Answers:
 
 
 def locate(
-    session: Session,
+    session: Session | None,
     snapshot: Snapshot,
     points: Points,
     *,
@@ -129,11 +129,12 @@ def locate(
     Parameters
     ----------
     session
-        The caller's transaction, for places outside of all grids.
+        The caller's transaction, for places outside of all grids; where there is none, these are of
+        no group (``outside`` numbers them).
     nearest
         Also the nearest grid of those outside.
     """
-    asked = _Asked(session, snapshot, points, scope, matter)
+    asked = _Asked(snapshot, points, scope, matter)
     base, exclusive = (_Hits.of(snapshot, kind, points) for kind in ("base", "exclusive"))
     for number, row in base.firsts():
         if not scope.covers(base.grid(row).unit_code):
@@ -153,10 +154,16 @@ def locate(
         )
     _mark_borders(groups, group, border_m)
     found = Answers(groups, group, border_m, confidence)
-    if outside.size:
-        _tell_outside(asked, found, outside)
+    if outside.size and session is not None:
+        _tell_outside(session, asked, found, outside)
         if nearest:
             _tell_nearest(asked, found, outside)
+    return found
+
+
+def outside(answers: Answers) -> list[int]:
+    """Numbers of places, from 0, of which no group says what they are."""
+    found: list[int] = np.flatnonzero(answers.group < 0).tolist()
     return found
 
 
@@ -217,7 +224,6 @@ def tell(session: Session, answers: Answers, *, first: bool) -> None:
 class _Asked(NamedTuple):
     """A batch, and who asks."""
 
-    session: Session
     snapshot: Snapshot
     points: Points
     scope: Scope
@@ -287,7 +293,7 @@ class _Hits:
 
 def _people(asked: _Asked, base: _Hits, exclusive: _Hits, inside: Ints) -> tuple[list[Group], Ints]:
     """Groups of points of one grid, one exclusive grid and one time without change."""
-    _, snapshot, points, _, matter = asked
+    snapshot, points, _, matter = asked
     groups: list[Group] = []
     group = np.full(len(points), -1, dtype=np.int64)
     pair = (base.number + 1) * (int(exclusive.number.max(initial=-1)) + 2) + exclusive.number + 1
@@ -350,9 +356,9 @@ GROUP BY p.n
 """
 
 
-def _tell_outside(asked: _Asked, answers: Answers, rows: Ints) -> None:
+def _tell_outside(session: Session, asked: _Asked, answers: Answers, rows: Ints) -> None:
     """Why there is no grid: across the border, none there, none at that time, or not to be told."""
-    session, snapshot, points, scope, _ = asked
+    snapshot, points, scope, _ = asked
     lines = border_lines(session)
     is_known = np.zeros(len(rows), dtype=bool)
     is_own = np.full(len(rows), scope == EVERYWHERE)
@@ -402,7 +408,7 @@ def _is_around(area: str, scope: Scope) -> bool:
 
 def _doubt_outside(asked: _Asked, answers: Answers, rows: Ints) -> None:
     """How sure it is that a place is outside: what no grid that the caller sees has a share of."""
-    _, snapshot, points, scope, _ = asked
+    snapshot, points, scope, _ = asked
     answers.confidence[rows] = 1.0
     for each, seen in _seen(snapshot, scope):
         edition, (west, south, east, north) = each.edition, each.bounds
@@ -429,7 +435,7 @@ def _seen(snapshot: Snapshot, scope: Scope) -> Iterator[tuple[Compiled, NDArray[
 
 def _tell_nearest(asked: _Asked, answers: Answers, rows: Ints) -> None:
     """The nearest grid that the caller sees, within 500 km."""
-    _, snapshot, points, scope, _ = asked
+    snapshot, points, scope, _ = asked
     best_m = np.full(len(rows), np.inf)
     best: list[GridFacts | None] = [None] * len(rows)
     for each, seen in _seen(snapshot, scope):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -341,8 +342,9 @@ def test_what_a_killed_process_left_is_entered(service: Service) -> None:
     assert "a" * 16 in names
 
 
-def test_without_a_database_it_goes_on_and_says_as_of_when(service: Service) -> None:
-    first = service.thinly().json()
+@contextmanager
+def cut_off(service: Service) -> Iterator[None]:
+    """The database ends every connection and takes no other."""
     database = service.database
     admin = sa.create_engine(
         database.url.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
@@ -352,16 +354,51 @@ def test_without_a_database_it_goes_on_and_says_as_of_when(service: Service) -> 
     with admin.connect() as connection:
         connection.execute(sa.text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'))
         connection.execute(sa.text(end), {"name": name})
-        wait_for(lambda: service.located.keeper.is_cut_off)
+        try:
+            wait_for(lambda: service.located.keeper.is_cut_off)
+            yield
+        finally:
+            connection.execute(sa.text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
+    wait_for(lambda: service.located.keeper.is_current)
+
+
+def test_without_a_database_it_goes_on_and_says_as_of_when(service: Service) -> None:
+    first = service.thinly().json()
+    with cut_off(service):
         told = service.ask().json()
         assert plain(told) == plain(first)
         assert told["as_of"] < told["at"]
-        waiting = service.located.journal
         with pytest.raises(sa.exc.DBAPIError):
-            waiting.enter()
-        connection.execute(sa.text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
-    wait_for(lambda: service.located.keeper.is_current)
+            service.located.journal.enter()
     assert service.log()
+
+
+def test_batches_go_on_without_a_database(service: Service) -> None:
+    body: dict[str, Any] = {"points": [MIDDLE, MIDDLE | {"id": "b", "accuracy_m": 20}]}
+    key = service.key("integrator", factories.VILLAGES[0])
+    stranger = service.key("community", factories.VILLAGES[1])
+    first = service.client.post(URL, json=body, headers=key).json()
+    service.located.journal.enter()
+    before = len(service.log())
+
+    def post(headers: dict[str, str], **more: Any) -> Any:
+        return service.client.post(URL, json=body | more, headers=headers)
+
+    with cut_off(service):
+        answer = post(key)
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        assert told["answers"] == first["answers"]
+        assert told["as_of"] < told["at"]
+        assert post(stranger).status_code == 503, "never let in"
+        assert "unknown category" in post(key, category="x").text
+        away = post(key, points=[MIDDLE, {"lon": WEST - 1, "lat": SOUTH}])
+        assert (away.status_code, away.headers["retry-after"]) == (503, "5")
+        assert "points 2. Send the others now" in away.json()["detail"]
+    (entry,) = service.log()[before:]
+    assert (entry.actor, entry.object_id) == (
+        "integrator-1", str(service.county.workers[factories.grid_code(1)])
+    )  # fmt: skip
 
 
 def test_a_leave_begins_while_answers_are_kept(service: Service) -> None:

@@ -21,7 +21,13 @@ from boundaries.border import border_lines
 from gis import audit
 from gis.audit.entries import KEPT_IDS
 from gis.database import execute
-from grids.incidents.responsibility import ASK_BACK_BELOW, NEAREST_WITHIN_M, Nearest, answer
+from grids.incidents.responsibility import (
+    ASK_BACK_BELOW,
+    NEAREST_WITHIN_M,
+    Nearest,
+    answer,
+    is_on_duty,
+)
 from grids.locating.snapshot import DEGREE_M, ON_BORDER_M, SIGMAS
 
 if TYPE_CHECKING:
@@ -135,13 +141,15 @@ def locate(
         Also the nearest grid of those outside.
     """
     asked = _Asked(snapshot, points, scope, matter)
-    base, exclusive = (_Hits.of(snapshot, kind, points) for kind in ("base", "exclusive"))
+    base, exclusive, micro = (
+        _Hits.of(snapshot, kind, points) for kind in ("base", "exclusive", "micro")
+    )
     for number, row in base.firsts():
         if not scope.covers(base.grid(row).unit_code):
             base.drop(number)
     inside = np.flatnonzero(base.edition >= 0)
     outside = np.flatnonzero(base.edition < 0)
-    groups, group = _people(asked, base, exclusive, inside)
+    groups, group = _people(asked, base, exclusive, micro, inside)
     border_m = np.full(len(points), np.nan)
     confidence = np.full(len(points), np.nan)
     for compiled, rows in base.by_edition(inside):
@@ -291,31 +299,39 @@ class _Hits:
             yield self.compiled[number], rows[self.edition[rows] == number]
 
 
-def _people(asked: _Asked, base: _Hits, exclusive: _Hits, inside: Ints) -> tuple[list[Group], Ints]:
-    """Groups of points of one grid, one exclusive grid and one time without change."""
+def _people(
+    asked: _Asked, base: _Hits, exclusive: _Hits, micro: _Hits, inside: Ints
+) -> tuple[list[Group], Ints]:
+    """Groups of points of one grid of each kind and one time without change."""
     snapshot, points, _, matter = asked
     groups: list[Group] = []
     group = np.full(len(points), -1, dtype=np.int64)
-    pair = (base.number + 1) * (int(exclusive.number.max(initial=-1)) + 2) + exclusive.number + 1
-    order = inside[np.lexsort((points.at[inside], pair[inside]))]
-    pairs, at = pair[order], points.at[order]
+    numbers = [each.number[inside] for each in (base, exclusive, micro)]
+    _, place = np.unique(np.stack(numbers), axis=1, return_inverse=True)
+    place = place.reshape(-1)
+    by_place = np.lexsort((points.at[inside], place))
+    order, places = inside[by_place], place[by_place]
+    at = points.at[order]
     start = 0
     while start < len(order):
         row = int(order[start])
-        end = start + int(np.searchsorted(pairs[start:], pairs[start], side="right"))
+        end = start + int(np.searchsorted(places[start:], places[start], side="right"))
         grid = base.grid(row)
-        over = exclusive.grid(row) if exclusive.edition[row] >= 0 else None
+        over, within = (
+            each.grid(row) if each.edition[row] >= 0 else None for each in (exclusive, micro)
+        )
         moment = float(at[start])
         _, until = snapshot.roster.steady(
             grid=grid.grid_id,
             unit=grid.unit_code,
             at=moment,
             exclusive=over.grid_id if over else None,
+            micro=within.grid_id if within else None,
             matter=matter,
         )
         end = start + int(np.searchsorted(at[start:end], until, side="left"))
-        people = snapshot.people(grid, over, moment, matter)
-        is_manned = any(each.grid_id is not None for each in people)
+        people = snapshot.people(grid, over, within, moment, matter)
+        is_manned = is_on_duty(people, grid, over)
         edition = base.compiled[base.edition[row]].edition
         group[order[start:end]] = len(groups)
         groups.append(Group("in_grid" if is_manned else "nobody", grid, edition, people, over))

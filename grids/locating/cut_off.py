@@ -1,7 +1,7 @@
 """Many places while the database is away: what the snapshot can vouch for, and no more.
 
-Why a place lies outside of all grids (across the border, another's area, no edition) is asked of the
-database; it is not guessed. Readings go to the journal, which enters them when it is back.
+Why a place lies outside of all grids (abroad, another's area, no edition) is not guessed: only the
+database can tell. Readings go to the journal, which enters them when it is back.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def locate(
     if unknown:
         rows = ", ".join(map(str, unknown[:NAMED])) + (", ..." if len(unknown) > NAMED else "")
         raise Unavailable(
-            f"the database is away since {as_of.isoformat(timespec='seconds')}, and {len(unknown):,} "
-            f"of {len(points):,} points lie in no grid of this area, of which only it can tell why: "
-            f"points {rows}. Send the others now, and these again later"
+            f"the database is away since {as_of.isoformat(timespec='seconds')}, and of "
+            f"{len(points):,} points {len(unknown):,} lie in no grid of this area; only it can "
+            f"tell why: points {rows}. Send the others now, and these again later"
         )
     return found
 

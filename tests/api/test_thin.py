@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
+from shapely import box
 
 from api import thin
 from api.app import create_app
@@ -399,6 +400,40 @@ def test_batches_go_on_without_a_database(service: Service) -> None:
     assert (entry.actor, entry.object_id) == (
         "integrator-1", str(service.county.workers[factories.grid_code(1)])
     )  # fmt: skip
+
+
+def test_people_of_a_micro_grid_are_told_after_those_of_the_grid(service: Service) -> None:
+    lon, lat = MIDDLE["lon"], MIDDLE["lat"]
+    code = f"{factories.VILLAGES[0]}801"
+    ends = factories.SINCE + timedelta(days=9)
+    with service.database.transaction() as session:
+        shape = box(lon - 1e-3, lat - 1e-3, lon + 1e-3, lat + 1e-3)
+        laid = factories.lay_over(session, "micro", {code: shape})
+        helper = people.add(session, "楼长", county_code=factories.COUNTY, actor="t")
+        grid = people.grid_by_code(session, code, factories.SINCE)
+        people.assign(session, helper, grid, actor="t", since=factories.SINCE,
+                      until=ends)  # fmt: skip
+    before, after = ends - timedelta(hours=1), ends + timedelta(hours=1)
+
+    def told(found: Any) -> list[tuple[str, str]]:
+        return [(each["reason"]["code"], each["answers_for"]) for each in found["responsible"]]
+
+    def many(**one: Any) -> list[list[str]]:
+        points = [MIDDLE | one, MIDDLE | one | {"lat": lat + 2e-3}]
+        answer = service.client.post(URL, json={"points": points, "people": "all"}).json()
+        return [[each["reason"] for each in one["responsible"]] for one in answer["answers"]]
+
+    wait_for(lambda: len(service.thinly(at=before.isoformat()).json()["responsible"]) == 2)
+    thin_ = service.thinly(at=before.isoformat()).json()
+    assert thin_["micro"]["id"] == laid[code]
+    assert told(thin_) == [("primary_worker", "grid"), ("micro_grid", "micro_grid")]
+    assert len(told(service.thinly(at=after.isoformat()).json())) == 1, "it is kept no longer"
+    assert many(at=before.isoformat()) == [["primary_worker", "micro_grid"], ["primary_worker"]]
+    assert many(at=after.isoformat()) == [["primary_worker"]] * 2
+    explained = service.thinly(at=before.isoformat(), explain="true").json()["explanation"]
+    assert {each["name"] for each in explained["considered"]} >= {"楼长"}
+    service.located.admissions.forget()
+    assert plain(service.ask(at=before.isoformat()).json()) == plain(thin_)
 
 
 def test_a_leave_begins_while_answers_are_kept(service: Service) -> None:

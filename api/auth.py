@@ -58,6 +58,21 @@ class Access:
         return self.caller.login
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A caller that the database let in before it went away; there is no transaction.
+
+    Attributes
+    ----------
+    reader, context
+        What tells it from others in the journal, and as whom it acts.
+    """
+
+    caller: Caller
+    reader: str
+    context: audit.Context
+
+
 class RateLimits:
     """How often each caller may still ask: a bucket each, filled evenly over a while."""
 
@@ -183,7 +198,9 @@ def _check_same_site(request: Request, token: str) -> None:
         )
 
 
-def needs(*rights: str, before_password: bool = False, heavy: bool = False) -> Any:
+def needs(
+    *rights: str, before_password: bool = False, heavy: bool = False, goes_on: bool = False
+) -> Any:
     """What a route asks of its caller: ``access: Annotated[Access, needs("incidents.read")]``.
 
     With several rights, any of them will do; with none, whoever is signed in. Every route has one,
@@ -195,6 +212,9 @@ def needs(*rights: str, before_password: bool = False, heavy: bool = False) -> A
         Whether somebody may ask whose one-time password is still to be changed.
     heavy
         Whether the work has more time than a request otherwise.
+    goes_on
+        Whether the route has an answer without the database: while that is away, a key that it let
+        in before comes as ``Known``.
     """
 
     def access(
@@ -203,16 +223,19 @@ def needs(*rights: str, before_password: bool = False, heavy: bool = False) -> A
         # For the document only: ``credential_of`` reads them.
         _key: Annotated[object, Security(KEY_SCHEME)],
         _session: Annotated[object, Security(SESSION_SCHEME)],
-    ) -> Iterator[Access]:
+    ) -> Iterator[Access | Known]:
         request.state.rights = rights
         credential = credential_of(request)
+        known = _known(request, credential) if goes_on else None
+        if known is not None:
+            known.caller.require(*rights)
+            yield known
+            return
         with database.service_transaction(heavy=heavy) as session:
             origin = request.client.host if request.client else ""
             caller = enter(session, credential, origin=origin)
             request.state.caller = audit.acting(session)
-            if caller.key_id is not None and caller.per_minute is not None:
-                limits: RateLimits = request.app.state.rate_limits
-                limits.take(caller.key_id, caller.per_minute)
+            _count(request, caller)
             if not before_password:
                 caller.require_own_password()
             if rights:
@@ -225,3 +248,23 @@ def needs(*rights: str, before_password: bool = False, heavy: bool = False) -> A
     access.rights = rights  # type: ignore[attr-defined]  # read by the test of the matrix
     # scope="function": the transaction ends, and may fail, before the answer is sent.
     return Depends(access, scope="function")
+
+
+def _known(request: Request, credential: Credential) -> Known | None:
+    """Whom a key stands for while the database is away; None where that has to be asked."""
+    located: Located | None = request.app.state.located
+    if located is None or not located.keeper.is_cut_off or located.keeper.snapshot is None:
+        return None
+    entry = located.admissions.entry(credential, cut_off=True)
+    if entry is None:
+        return None
+    _count(request, entry.caller)
+    reader, context = entry.seen_from(request.client.host if request.client else "")
+    request.state.caller = context
+    return Known(entry.caller, reader, context)
+
+
+def _count(request: Request, caller: Caller) -> None:
+    if caller.key_id is not None and caller.per_minute is not None:
+        limits: RateLimits = request.app.state.rate_limits
+        limits.take(caller.key_id, caller.per_minute)

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from api import refusals
+from api import phrases, refusals
 from boundaries.errors import NotAllowed
 from gis.errors import (
     BadInput,
@@ -65,8 +65,16 @@ def problem_response(
     kind: str = "about:blank",
     problems: Sequence[Problem] = (),
     headers: dict[str, str] | None = None,
+    request: Request | None = None,
 ) -> JSONResponse:
-    """A problem details document; ``problems`` names each field and what to do about it."""
+    """A problem details document; ``problems`` names each field and what to do about it.
+
+    Where the request asks for Chinese, what is known in it is said in it.
+    """
+    accepted = "" if request is None else request.headers.get("accept-language", "")
+    if phrases.wants_chinese(accepted):
+        detail, problems = phrases.told(detail, problems)
+        headers = {**(headers or {}), "Content-Language": "zh"}
     body: dict[str, Any] = {
         "type": kind,
         "title": status.phrase,
@@ -98,10 +106,11 @@ def install(app: FastAPI) -> None:
             kind=f"urn:wangge:error:{type(error).__name__}",
             problems=problems,
             headers=_headers(error),
+            request=request,
         )
 
     @app.exception_handler(RequestValidationError)
-    def _malformed(_request: Request, error: RequestValidationError) -> JSONResponse:
+    def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:
         problems = [
             Problem(
                 _reason(each),
@@ -115,10 +124,11 @@ def install(app: FastAPI) -> None:
             "; ".join(f"{each.field}: {each.reason}" for each in problems),
             kind="urn:wangge:error:BadInput",
             problems=problems,
+            request=request,
         )
 
     @app.exception_handler(HTTPException)
-    def _http(_request: Request, error: HTTPException) -> JSONResponse:
+    def _http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == HTTPStatus.BAD_REQUEST:
             # The framework's only one: a body that its parser gave up on, as one number of a mile.
             return problem_response(
@@ -126,6 +136,7 @@ def install(app: FastAPI) -> None:
                 "the body cannot be read",
                 kind="urn:wangge:error:BadInput",
                 problems=[Problem("it is no JSON that can be read", "Send JSON", field="body")],
+                request=request,
             )
         return problem_response(
             HTTPStatus(error.status_code), str(error.detail), headers=dict(error.headers or {})
@@ -162,7 +173,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(sa.exc.OperationalError)
     @app.exception_handler(sa.exc.InterfaceError)
     @app.exception_handler(sa.exc.TimeoutError)
-    def _database(_request: Request, error: sa.exc.SQLAlchemyError) -> JSONResponse:
+    def _database(request: Request, error: sa.exc.SQLAlchemyError) -> JSONResponse:
         # The driver's text can hold values of the statement: neither answered nor logged.
         cause = getattr(error, "orig", None) or error
         log.error("the database did not answer: %s", type(cause).__name__)
@@ -171,6 +182,7 @@ def install(app: FastAPI) -> None:
             "the database does not answer, or the request took too long; nothing was changed",
             kind="urn:wangge:error:Unavailable",
             headers={"Retry-After": "5"},
+            request=request,
         )
 
 
@@ -202,5 +214,18 @@ def _remedy(each: dict[str, Any]) -> str:
         return f"Send JSON; it breaks off at character {each['loc'][-1]}"
     if each["type"] == "extra_forbidden":
         return "Leave it out"
-    expected = each.get("ctx", {}).get("expected")
-    return f"One of: {expected}" if expected else ""
+    limits = each.get("ctx", {})
+    for name, words in _LIMITS.items():
+        if name in limits:
+            limit = limits[name]
+            is_whole = isinstance(limit, float) and limit.is_integer()
+            return words.format(int(limit) if is_whole else limit)
+    return "Give a number" if each["type"] in _NO_NUMBER else ""
+
+
+_LIMITS: Final = {
+    "expected": "One of: {}", "gt": "Give a value above {}", "ge": "Give {} at the least",
+    "lt": "Give a value below {}", "le": "Give {} at the most",
+    "max_length": "Shorten it to {}", "min_length": "Give {} at the least",
+}  # fmt: skip
+_NO_NUMBER: Final = frozenset({"float_parsing", "float_type", "int_parsing", "finite_number"})

@@ -257,6 +257,7 @@ class Thin:
             unit=grid.unit_code,
             at=asked.seconds,
             exclusive=hits["exclusive"].grid.grid_id if "exclusive" in hits else None,
+            micro=hits["micro"].grid.grid_id if "micro" in hits else None,
             matter=asked.matter,
         )
         spans: list[EditionFacts | UnitFacts] = [hit.compiled.edition for hit in hits.values()]

@@ -119,15 +119,10 @@ def _tell(found: Answer, category: str | None) -> None:
             f"grid [bold]{grid.code}[/] {grid.name}: {grid.households} households, "
             f"{found.distance_to_border_m:,.0f} m to the border"
         )
-        if found.exclusive is not None:
-            out.print(f"within {found.exclusive.code} {found.exclusive.name}, which has priority")
-        if found.reason == "nobody":
-            out.print(f"  {REASONS['nobody'][1]}")
-        for each in found.responsible:
-            out.print(f"  {each.name} ({each.role}): {REASONS[each.reason][1]}", markup=False)
-        for department in found.departments:
-            leads = "leads" if department.matters[category or ""] else "joins in"
-            out.print(f"  {department.name} {leads} this matter", markup=False)
+        for over, words in ((found.exclusive, ", which has priority"), (found.micro, " (micro)")):
+            if over is not None:
+                out.print(f"within {over.code} {over.name}{words}", markup=False)
+        _tell_people(found, category)
         if found.duties is not None:
             out.print("emergency roster" if found.duties.is_emergency else "normal roster")
             for one in found.duties.considered:
@@ -138,6 +133,16 @@ def _tell(found: Answer, category: str | None) -> None:
         out.print(f"confidence {found.confidence:.1%}" + (": ask back" if found.ask_back else ""))
         for candidate in found.candidates[:5]:
             out.print(f"  {candidate.code} {candidate.share:.1%}")
+
+
+def _tell_people(found: Answer, category: str | None) -> None:
+    if found.reason == "nobody":
+        out.print(f"  {REASONS['nobody'][1]}")
+    for each in found.responsible:
+        out.print(f"  {each.name} ({each.role}): {REASONS[each.reason][1]}", markup=False)
+    for department in found.departments:
+        leads = "leads" if department.matters[category or ""] else "joins in"
+        out.print(f"  {department.name} {leads} this matter", markup=False)
 
 
 def _nearest(found: Nearest) -> str:

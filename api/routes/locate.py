@@ -9,16 +9,16 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api import arrow
 from api.answers import to_arrow, to_json
-from api.auth import Access, needs
+from api.auth import Access, Known, needs
 from api.batches import ARROW, JSON, Batch, Common, from_json
 from api.dependencies import MomentIn, SettingsIn
 from api.language import LanguageIn
 from api.schemas.batches import REQUEST, BatchOut
 from api.schemas.places import LocateOut
 from gis.errors import BadInput, Problem, Unavailable
-from grids.incidents.categories import check_category
+from grids.incidents.categories import check_category, check_known_category
 from grids.incidents.responsibility import answer, position, told
-from grids.locating import batches
+from grids.locating import batches, cut_off
 from grids.locating.batches import Answers, tell
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ async def get_body(request: Request) -> bytes:
 )
 def locate_many(
     request: Request,
-    access: Annotated[Access, needs("grids.read", heavy=True)],
+    access: Annotated[Access | Known, needs("grids.read", heavy=True, goes_on=True)],
     body: Annotated[bytes, Depends(get_body)],
     settings: SettingsIn,
     at: Annotated[
@@ -120,6 +120,7 @@ def locate_many(
     What holds for all places stands in the address, or in a JSON body beside ``points``, which
     comes first. Every place that cannot be taken is named, the first hundred of them. Each thousand
     places count as one request. ``candidates`` and the chain of units are told by ``GET`` only.
+    While the database is away, keys of the last quarter of an hour are answered as of ``as_of``.
     """
     common = Common(crs, at, category, people, nearest == "true")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -132,22 +133,24 @@ def locate_many(
             Problem(f"'{kind[:100]}' is not read here", f"Send {JSON} or {ARROW}",
                     field="Content-Type")
         )  # fmt: skip
-    if batch.common.category is not None:
-        check_category(access.session, batch.common.category)
     state, caller = request.app.state, access.caller
     if caller.key_id is not None and caller.per_minute is not None:
         # The request itself was counted; a batch larger than a minute's worth takes all of it.
         thousands = min(len(batch.points) // 1000, caller.per_minute - 1)
         state.rate_limits.take(caller.key_id, caller.per_minute, times=thousands)
-    found = _answers(access, batch, state.located)
-    tell(access.session, found, first=batch.common.people == "first")
-    as_of = datetime.now(UTC)
+    if isinstance(access, Known):
+        found, as_of = _answers_cut_off(access, batch, state.located)
+    else:
+        found, as_of = _answers(access, batch, state.located), datetime.now(UTC)
+        tell(access.session, found, first=batch.common.people == "first")
     if _wants_arrow(request.headers.get("accept", ""), kind):
         return Response(to_arrow(batch, found, as_of), media_type=ARROW)
     return Response(to_json(batch, found, as_of), media_type=JSON)
 
 
 def _answers(access: Access, batch: Batch, located: Located | None) -> Answers:
+    if batch.common.category is not None:
+        check_category(access.session, batch.common.category)
     asked: dict[str, Any] = {
         "scope": access.caller.scope,
         "matter": batch.common.category,
@@ -164,6 +167,27 @@ def _answers(access: Access, batch: Batch, located: Located | None) -> Answers:
             "not ready: try again in some seconds, or send fewer at once"
         )
     return batches.from_database(access.session, batch.points, **asked)
+
+
+def _answers_cut_off(access: Known, batch: Batch, located: Located) -> tuple[Answers, datetime]:
+    """What was known when the database was last there, and when that was."""
+    snapshot, as_of = located.keeper.snapshot, datetime.fromtimestamp(located.keeper.as_of, UTC)
+    if snapshot is None:  # damaged on the disk, and found out just now
+        raise Unavailable("the database is away, and the compiled grids are not to be trusted")
+    if batch.common.category is not None:
+        check_known_category(snapshot.roster.categories, batch.common.category)
+    found = cut_off.locate(
+        snapshot, batch.points, as_of=as_of,
+        scope=access.caller.scope, matter=batch.common.category,
+    )  # fmt: skip
+    try:
+        is_first = batch.common.people == "first"
+        cut_off.note(located.journal, access.reader, access.context, found, first=is_first)
+    except OSError as error:
+        raise Unavailable(
+            "the database is away, and that you were told cannot be written down either"
+        ) from error
+    return found, as_of
 
 
 def _wants_arrow(accepted: str, sent: str) -> bool:

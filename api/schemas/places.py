@@ -96,13 +96,15 @@ class ResponsibleOut(BaseModel):
     role: str
     primary: bool
     reason: Sentence
-    answers_for: Literal["grid", "exclusive_grid", "unit", "department"] = "grid"
+    answers_for: Literal["grid", "exclusive_grid", "micro_grid", "unit", "department"] = "grid"
     code: str | None = Field(default=None, description="Of the unit, or number of the department")
 
     @classmethod
-    def of(cls, each: Responsible, exclusive: int | None = None) -> ResponsibleOut:
+    def of(
+        cls, each: Responsible, *, exclusive: int | None = None, micro: int | None = None
+    ) -> ResponsibleOut:
         """From the answer's row."""
-        target: Literal["grid", "exclusive_grid", "unit", "department"] = "grid"
+        target: Literal["grid", "exclusive_grid", "micro_grid", "unit", "department"] = "grid"
         code = None
         if each.unit_code is not None:
             target, code = "unit", each.unit_code
@@ -110,6 +112,8 @@ class ResponsibleOut(BaseModel):
             target, code = "department", str(each.department_id)
         elif each.grid_id is not None and each.grid_id == exclusive:
             target = "exclusive_grid"
+        elif each.grid_id is not None and each.grid_id == micro:
+            target = "micro_grid"
         return cls(
             person_id=each.person_id,
             name=each.name,
@@ -265,7 +269,11 @@ class LocateOut(BaseModel):
         language: asking.Language = "zh",
     ) -> LocateOut:
         """From the service's answer."""
-        exclusive = answer.exclusive.grid_id if answer.exclusive else None
+        over = {
+            kind: grid.grid_id
+            for kind, grid in (("exclusive", answer.exclusive), ("micro", answer.micro))
+            if grid is not None
+        }
         return cls(
             at=answer.at,
             as_of=as_of or datetime.now(UTC),
@@ -274,7 +282,7 @@ class LocateOut(BaseModel):
             grid=GridBrief.of(answer.grid) if answer.grid else None,
             edition=EditionBrief.of(answer.edition) if answer.edition else None,
             units=[Unit.of(unit) for unit in answer.units],
-            responsible=[ResponsibleOut.of(each, exclusive) for each in answer.responsible],
+            responsible=[ResponsibleOut.of(each, **over) for each in answer.responsible],
             reason=Sentence.of(answer.reason),
             distance_to_border_m=answer.distance_to_border_m,
             confidence=answer.confidence,

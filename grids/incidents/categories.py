@@ -11,6 +11,8 @@ from grids.incidents.errors import UnknownCategory
 from grids.incidents.models import IncidentCategory
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy.orm import Session
 
 
@@ -23,11 +25,23 @@ def check_category(session: Session, code: str) -> None:
         With those that are.
     """
     if session.get(IncidentCategory, code) is None:
-        known = session.scalars(sa.select(IncidentCategory.code).order_by(IncidentCategory.code))
+        known = session.scalars(sa.select(IncidentCategory.code)).all()
+        check_known_category(known, code)
+
+
+def check_known_category(known: Collection[str], code: str) -> None:
+    """Refuse a category that is none of these.
+
+    Raises
+    ------
+    UnknownCategory
+        With those that are.
+    """
+    if code not in known:
         raise UnknownCategory(
             Problem(
                 f"unknown category '{code}'",
-                f"One of: {', '.join(known)}",
+                f"One of: {', '.join(sorted(known))}",
                 field="category",
             )
         )

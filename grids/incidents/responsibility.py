@@ -23,7 +23,7 @@ from grids.models import GridShape
 from grids.people.answering import answering, concerned, explained, tell_people
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -52,6 +52,7 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
     "deputy_during_leave": ("主责人请假,由代理人负责", "stands in during a leave"),
     "team_worker": ("该网格的其他网格员", "another worker of this grid"),
     "deputy": ("该网格的副职", "deputy of this grid"),
+    "micro_grid": ("所在微网格的人员,协助该网格", "of the micro grid here, who help this grid"),
     "grid_head": ("该网格的网格长", "head of this grid"),
     "unit_head": ("所属村(社区)或乡镇的负责人", "head of the village, community or township"),
     "leader": ("包联领导", "leader linked to this unit"),
@@ -123,14 +124,25 @@ class Answer:
 
     @property
     def given(self) -> Responsible | None:
-        """Whom an incident there is given to: heads, leaders and departments are told only."""
-        own = {each.grid_id for each in (self.exclusive, self.grid) if each is not None}
-        return next((each for each in self.responsible if each.grid_id in own), None)
+        """Whom an incident there is given to: everybody else is told only."""
+        return next(_given(self.responsible, self.exclusive, self.grid), None)
 
     @property
     def ask_back(self) -> bool:
         """Whether the position is too vague to send one worker without asking."""
         return self.confidence is not None and self.confidence < ASK_BACK_BELOW
+
+
+def is_on_duty(people: Sequence[Responsible], *grids: GridShape | GridFacts | None) -> bool:
+    """Whether any of these people answers for one of these grids."""
+    return next(_given(people, *grids), None) is not None
+
+
+def _given(
+    people: Sequence[Responsible], *grids: GridShape | GridFacts | None
+) -> Iterator[Responsible]:
+    own = {each.grid_id for each in grids if each is not None}
+    return (each for each in people if each.grid_id in own)
 
 
 def position(x: float, y: float, crs: str) -> tuple[float, float]:
@@ -207,9 +219,10 @@ def answer(
     place: dict[str, Any] = {
         "grid": shape.grid_id, "unit": shape.unit_code, "at": at, "matter": matter,
         "exclusive": exclusive.grid_id if exclusive else None,
+        "micro": micro.grid_id if micro else None,
     }  # fmt: skip
     people = answering(session, **place)
-    is_manned = any(each.grid_id is not None for each in people)
+    is_manned = is_on_duty(people, shape, exclusive)
     border = sa.func.ST_Boundary(GridShape.geom)
     is_on_border, border_m = session.execute(
         sa.select(

@@ -21,7 +21,13 @@ from boundaries.border import border_lines
 from gis import audit
 from gis.audit.entries import KEPT_IDS
 from gis.database import execute
-from grids.incidents.responsibility import ASK_BACK_BELOW, NEAREST_WITHIN_M, Nearest, answer
+from grids.incidents.responsibility import (
+    ASK_BACK_BELOW,
+    NEAREST_WITHIN_M,
+    Nearest,
+    answer,
+    is_on_duty,
+)
 from grids.locating.snapshot import DEGREE_M, ON_BORDER_M, SIGMAS
 
 if TYPE_CHECKING:
@@ -116,7 +122,7 @@ class Answers:
 
 
 def locate(
-    session: Session,
+    session: Session | None,
     snapshot: Snapshot,
     points: Points,
     *,
@@ -129,18 +135,21 @@ def locate(
     Parameters
     ----------
     session
-        The caller's transaction, for places outside of all grids.
+        The caller's transaction, for places outside of all grids; where there is none, these are of
+        no group (``outside`` numbers them).
     nearest
         Also the nearest grid of those outside.
     """
-    asked = _Asked(session, snapshot, points, scope, matter)
-    base, exclusive = (_Hits.of(snapshot, kind, points) for kind in ("base", "exclusive"))
+    asked = _Asked(snapshot, points, scope, matter)
+    base, exclusive, micro = (
+        _Hits.of(snapshot, kind, points) for kind in ("base", "exclusive", "micro")
+    )
     for number, row in base.firsts():
         if not scope.covers(base.grid(row).unit_code):
             base.drop(number)
     inside = np.flatnonzero(base.edition >= 0)
     outside = np.flatnonzero(base.edition < 0)
-    groups, group = _people(asked, base, exclusive, inside)
+    groups, group = _people(asked, base, exclusive, micro, inside)
     border_m = np.full(len(points), np.nan)
     confidence = np.full(len(points), np.nan)
     for compiled, rows in base.by_edition(inside):
@@ -153,10 +162,16 @@ def locate(
         )
     _mark_borders(groups, group, border_m)
     found = Answers(groups, group, border_m, confidence)
-    if outside.size:
-        _tell_outside(asked, found, outside)
+    if outside.size and session is not None:
+        _tell_outside(session, asked, found, outside)
         if nearest:
             _tell_nearest(asked, found, outside)
+    return found
+
+
+def outside(answers: Answers) -> list[int]:
+    """Numbers of places, from 0, of which no group says what they are."""
+    found: list[int] = np.flatnonzero(answers.group < 0).tolist()
     return found
 
 
@@ -217,7 +232,6 @@ def tell(session: Session, answers: Answers, *, first: bool) -> None:
 class _Asked(NamedTuple):
     """A batch, and who asks."""
 
-    session: Session
     snapshot: Snapshot
     points: Points
     scope: Scope
@@ -285,31 +299,39 @@ class _Hits:
             yield self.compiled[number], rows[self.edition[rows] == number]
 
 
-def _people(asked: _Asked, base: _Hits, exclusive: _Hits, inside: Ints) -> tuple[list[Group], Ints]:
-    """Groups of points of one grid, one exclusive grid and one time without change."""
-    _, snapshot, points, _, matter = asked
+def _people(
+    asked: _Asked, base: _Hits, exclusive: _Hits, micro: _Hits, inside: Ints
+) -> tuple[list[Group], Ints]:
+    """Groups of points of one grid of each kind and one time without change."""
+    snapshot, points, _, matter = asked
     groups: list[Group] = []
     group = np.full(len(points), -1, dtype=np.int64)
-    pair = (base.number + 1) * (int(exclusive.number.max(initial=-1)) + 2) + exclusive.number + 1
-    order = inside[np.lexsort((points.at[inside], pair[inside]))]
-    pairs, at = pair[order], points.at[order]
+    numbers = [each.number[inside] for each in (base, exclusive, micro)]
+    _, place = np.unique(np.stack(numbers), axis=1, return_inverse=True)
+    place = place.reshape(-1)
+    by_place = np.lexsort((points.at[inside], place))
+    order, places = inside[by_place], place[by_place]
+    at = points.at[order]
     start = 0
     while start < len(order):
         row = int(order[start])
-        end = start + int(np.searchsorted(pairs[start:], pairs[start], side="right"))
+        end = start + int(np.searchsorted(places[start:], places[start], side="right"))
         grid = base.grid(row)
-        over = exclusive.grid(row) if exclusive.edition[row] >= 0 else None
+        over, within = (
+            each.grid(row) if each.edition[row] >= 0 else None for each in (exclusive, micro)
+        )
         moment = float(at[start])
         _, until = snapshot.roster.steady(
             grid=grid.grid_id,
             unit=grid.unit_code,
             at=moment,
             exclusive=over.grid_id if over else None,
+            micro=within.grid_id if within else None,
             matter=matter,
         )
         end = start + int(np.searchsorted(at[start:end], until, side="left"))
-        people = snapshot.people(grid, over, moment, matter)
-        is_manned = any(each.grid_id is not None for each in people)
+        people = snapshot.people(grid, over, within, moment, matter)
+        is_manned = is_on_duty(people, grid, over)
         edition = base.compiled[base.edition[row]].edition
         group[order[start:end]] = len(groups)
         groups.append(Group("in_grid" if is_manned else "nobody", grid, edition, people, over))
@@ -350,9 +372,9 @@ GROUP BY p.n
 """
 
 
-def _tell_outside(asked: _Asked, answers: Answers, rows: Ints) -> None:
+def _tell_outside(session: Session, asked: _Asked, answers: Answers, rows: Ints) -> None:
     """Why there is no grid: across the border, none there, none at that time, or not to be told."""
-    session, snapshot, points, scope, _ = asked
+    snapshot, points, scope, _ = asked
     lines = border_lines(session)
     is_known = np.zeros(len(rows), dtype=bool)
     is_own = np.full(len(rows), scope == EVERYWHERE)
@@ -402,7 +424,7 @@ def _is_around(area: str, scope: Scope) -> bool:
 
 def _doubt_outside(asked: _Asked, answers: Answers, rows: Ints) -> None:
     """How sure it is that a place is outside: what no grid that the caller sees has a share of."""
-    _, snapshot, points, scope, _ = asked
+    snapshot, points, scope, _ = asked
     answers.confidence[rows] = 1.0
     for each, seen in _seen(snapshot, scope):
         edition, (west, south, east, north) = each.edition, each.bounds
@@ -429,7 +451,7 @@ def _seen(snapshot: Snapshot, scope: Scope) -> Iterator[tuple[Compiled, NDArray[
 
 def _tell_nearest(asked: _Asked, answers: Answers, rows: Ints) -> None:
     """The nearest grid that the caller sees, within 500 km."""
-    _, snapshot, points, scope, _ = asked
+    snapshot, points, scope, _ = asked
     best_m = np.full(len(rows), np.inf)
     best: list[GridFacts | None] = [None] * len(rows)
     for each, seen in _seen(snapshot, scope):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from boundaries.access import EVERYWHERE
 from boundaries.service import ancestors
-from grids.incidents.responsibility import Answer, Candidate
+from grids.incidents.responsibility import Answer, Candidate, is_on_duty
 from grids.people.answering import Duties, Responsible
 
 if TYPE_CHECKING:
@@ -131,17 +131,21 @@ class Snapshot:
         micro, exclusive = (
             hits[kind].grid if kind in hits else None for kind in ("micro", "exclusive")
         )
-        people = self.people(grid, exclusive, seconds, matter)
+        people = self.people(grid, exclusive, micro, seconds, matter)
         border = hit.compiled.locator.border_distance(lon, lat)
         border_m = border.distance_m if border is not None else None
         is_on_border = border_m is not None and border_m <= ON_BORDER_M
-        is_manned = any(each.grid_id is not None for each in people)
+        is_manned = is_on_duty(people, grid, exclusive)
         candidates: tuple[Candidate, ...] = ()
         if accuracy_m:
             candidates = self.candidates(lon, lat, seconds, accuracy_m, scope)
         duties = None
         if explain:
-            asked = {"grid": grid.grid_id, "exclusive": exclusive.grid_id if exclusive else None}
+            asked = {
+                "grid": grid.grid_id,
+                "exclusive": exclusive.grid_id if exclusive else None,
+                "micro": micro.grid_id if micro else None,
+            }
             duties = Duties(
                 self.roster.is_emergency(grid.unit_code, seconds),
                 self.roster.considered(unit=grid.unit_code, at=seconds, matter=matter, **asked),
@@ -165,7 +169,12 @@ class Snapshot:
         )
 
     def people(
-        self, grid: GridFacts, exclusive: GridFacts | None, at: float, matter: str | None
+        self,
+        grid: GridFacts,
+        exclusive: GridFacts | None,
+        micro: GridFacts | None,
+        at: float,
+        matter: str | None,
     ) -> list[Responsible]:
         """Who answers for a grid, its units and a matter, the first to be called first."""
         named = self.roster.answering(
@@ -173,6 +182,7 @@ class Snapshot:
             unit=grid.unit_code,
             at=at,
             exclusive=exclusive.grid_id if exclusive else None,
+            micro=micro.grid_id if micro else None,
             matter=matter,
         )
         return [

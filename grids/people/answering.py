@@ -63,14 +63,16 @@ def answering(
     unit: str,
     at: datetime,
     exclusive: int | None = None,
+    micro: int | None = None,
     matter: str | None = None,
 ) -> list[Responsible]:
     """People who answer for a place, its units and its matter, the first to be called first."""
     rows = execute(
         session,
         "SELECT person_id, assignment_id, name, role, is_primary, reason, grid_id, unit_code, "
-        "department_id FROM wangge_answering(:exclusive, :grid, :unit, :matter, :moment)",
+        "department_id FROM wangge_answering(:exclusive, :grid, :micro, :unit, :matter, :moment)",
         exclusive=exclusive,
+        micro=micro,
         grid=grid,
         unit=unit,
         matter=matter,
@@ -93,15 +95,18 @@ def explained(
     unit: str,
     at: datetime,
     exclusive: int | None = None,
+    micro: int | None = None,
     matter: str | None = None,
 ) -> Duties:
     """Who could have been called, within the caller's sight, and what became of each."""
-    grids = [each for each in (grid, exclusive) if each is not None]
+    grids = [each for each in (grid, exclusive, micro) if each is not None]
     roster = rosters.load(session, grids=grids, unit=unit)
     moment = at.timestamp()
     return Duties(
         roster.is_emergency(unit, moment),
-        roster.considered(grid=grid, unit=unit, at=moment, exclusive=exclusive, matter=matter),
+        roster.considered(
+            grid=grid, unit=unit, at=moment, exclusive=exclusive, micro=micro, matter=matter
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Mode = Literal["any", "normal", "emergency"]
 Verdict = Literal[
@@ -115,6 +115,9 @@ class Considered:
 
 
 _Standing = tuple[int, int, int]
+_IN_MICRO: Final = (2, 1, 0)
+_OF_GRIDS: Final[tuple[_Standing, ...]] = ((1, 0, 0), (2, 0, 0), _IN_MICRO)
+"""Where people of an exclusive, a base and a micro grid stand."""
 
 
 class Roster:
@@ -182,14 +185,15 @@ class Roster:
         unit: str,
         at: float,
         exclusive: int | None = None,
+        micro: int | None = None,
         matter: str | None = None,
     ) -> list[Named]:
         """Who answers for a place, the first to be called first.
 
         Parameters
         ----------
-        grid, exclusive
-            The base grid and the exclusive grid that the place lies in.
+        grid, exclusive, micro
+            The base grid, the exclusive grid and the micro grid that the place lies in.
         unit
             Code of the village or community, 12 digits, or of the unit that is known.
         at
@@ -199,7 +203,7 @@ class Roster:
         """
         mode = "emergency" if self.is_emergency(unit, at) else "normal"
         ranked = []
-        for standing, duty in self._candidates(grid, exclusive, unit, matter, at):
+        for standing, duty in self._candidates((exclusive, grid, micro), unit, matter, at):
             if not duty.since <= at < duty.until or duty.mode not in ("any", mode):
                 continue
             leave = self._leave(duty.person, at)
@@ -233,13 +237,14 @@ class Roster:
         unit: str,
         at: float,
         exclusive: int | None = None,
+        micro: int | None = None,
         matter: str | None = None,
     ) -> tuple[float, float]:
         """A time around a moment, from the first on and before the second, of one answer.
 
         Nothing that the answer is made of begins or ends in it; it may be shorter than need be.
         """
-        duties = [duty for _, duty in self._candidates(grid, exclusive, unit, matter, at)]
+        duties = [duty for _, duty in self._candidates((exclusive, grid, micro), unit, matter, at)]
         people = {duty.person for duty in duties}
         away = [leave for each in people for leave in self._leaves.get(each, ())]
         deputies = {each.deputy for each in away if each.deputy is not None}
@@ -263,15 +268,19 @@ class Roster:
         unit: str,
         at: float,
         exclusive: int | None = None,
+        micro: int | None = None,
         matter: str | None = None,
     ) -> list[Considered]:
         """Everybody who could have been called for a place, and why they were or were not."""
         mode = "emergency" if self.is_emergency(unit, at) else "normal"
-        called = self.answering(grid=grid, unit=unit, at=at, exclusive=exclusive, matter=matter)
+        called = self.answering(
+            grid=grid, unit=unit, at=at, exclusive=exclusive, micro=micro, matter=matter
+        )
         by_assignment = {(each.assignment, each.person) for each in called}
         found = []
         candidates = sorted(
-            self._candidates(grid, exclusive, unit, matter, at), key=lambda c: (c[0], c[1].id)
+            self._candidates((exclusive, grid, micro), unit, matter, at),
+            key=lambda c: (c[0], c[1].id),
         )
         for _, duty in candidates:
             leave = self._leave(duty.person, at)
@@ -300,15 +309,13 @@ class Roster:
         return Considered(duty.id, person, self.names.get(person, ""), duty.role, verdict)
 
     def _candidates(
-        self, grid: int | None, exclusive: int | None, unit: str, matter: str | None, at: float
+        self, grids: Sequence[int | None], unit: str, matter: str | None, at: float
     ) -> Iterator[tuple[_Standing, Duty]]:
         """Duties for a place at any time, with where they stand in the list."""
-        if exclusive is not None:
-            for duty in self._of_grid.get(exclusive, ()):
-                yield (1, 0, 0), duty
-        if grid is not None and grid != exclusive:
-            for duty in self._of_grid.get(grid, ()):
-                yield (2, 0, 0), duty
+        for place, grid in enumerate(grids):
+            if grid is not None and grid not in grids[:place]:
+                for duty in self._of_grid.get(grid, ()):
+                    yield _OF_GRIDS[place], duty
         for code in dict.fromkeys((unit, unit[:9], unit[:6])):
             for duty in self._of_unit.get(code, ()):
                 if duty.role == "unit_head":
@@ -329,6 +336,8 @@ class Roster:
 
 
 def _reason(duty: Duty, standing: _Standing) -> str:
+    if standing == _IN_MICRO:
+        return "micro_grid"
     if duty.is_primary:
         return "primary_worker"
     if duty.role == "grid_worker":

@@ -223,6 +223,7 @@ export class QueuePanel {
       this.incident && this.incidentBox(),
       h('h3', {}, t('queue.may_be')),
       candidates.features.length === 0 && h('p', { class: 'hint' }, t('queue.no_candidates')),
+      this.sameBox(),
       h('ol', { class: 'candidates' }, ...candidates.features.map(
         (/** @type {any} */ feature, /** @type {number} */ i) => this.candidate(feature, i))),
       this.hand
@@ -265,6 +266,14 @@ export class QueuePanel {
       text && h('p', {}, text));
   }
 
+  /** Whether the others that wait with the same words are decided alike; asked where there are some. */
+  sameBox() {
+    const { id, text } = this.shown.review;
+    const isSame = (/** @type {any} */ one) => one.id !== id && one.text === text;
+    return this.items.some(isSame) && h('label', { class: 'same' },
+      h('input', { type: 'checkbox', id: 'queue-same' }), ' ', t('queue.same'));
+  }
+
   /** @param {any} feature @param {number} i */
   candidate({ geometry, properties }, i) {
     const { label, score, method, ignored, accuracy_m: accuracy } = properties;
@@ -299,12 +308,16 @@ export class QueuePanel {
   /** @param {{candidate?: number, lon?: number, lat?: number}} choice nothing: nowhere */
   async decide(choice) {
     const { id } = this.shown.review;
+    const box = /** @type {HTMLInputElement | null} */ (document.getElementById('queue-same'));
+    const body = box?.checked ? { ...choice, apply_to_same: true } : choice;
     for (const button of this.root.querySelectorAll('button')) button.disabled = true;
     fill(this.outcome, h('p', { class: 'loading' }, t('queue.sending')));
     try {
-      const done = await this.api.post(`api/v1/addresses/reviews/${id}`, choice);
+      const done = await this.api.post(`api/v1/addresses/reviews/${id}`, body);
       fill(this.outcome, h('p', { class: 'settled', role: 'status' },
-        done.outcome === 'nowhere' ? t('queue.lost') : t('queue.decided', { label: done.label })));
+        done.outcome === 'nowhere' ? t('queue.lost') : t('queue.decided', { label: done.label }),
+        done.same_settled > 0 && ` ${t('queue.same_settled', { n: number(done.same_settled) })}`,
+        done.same_waiting > 0 && ` ${t('queue.same_waiting', { n: number(done.same_waiting) })}`));
       if (done.incident_id && done.outcome !== 'nowhere') this.wiring.onplaced();
       await this.read();
       /** @type {any} */ (this.root.querySelector('h2'))?.focus();

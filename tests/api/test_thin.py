@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
+from shapely import box
 
 from api import thin
 from api.app import create_app
@@ -341,8 +343,9 @@ def test_what_a_killed_process_left_is_entered(service: Service) -> None:
     assert "a" * 16 in names
 
 
-def test_without_a_database_it_goes_on_and_says_as_of_when(service: Service) -> None:
-    first = service.thinly().json()
+@contextmanager
+def cut_off(service: Service) -> Iterator[None]:
+    """The database ends every connection and takes no other."""
     database = service.database
     admin = sa.create_engine(
         database.url.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
@@ -352,16 +355,85 @@ def test_without_a_database_it_goes_on_and_says_as_of_when(service: Service) -> 
     with admin.connect() as connection:
         connection.execute(sa.text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'))
         connection.execute(sa.text(end), {"name": name})
-        wait_for(lambda: service.located.keeper.is_cut_off)
+        try:
+            wait_for(lambda: service.located.keeper.is_cut_off)
+            yield
+        finally:
+            connection.execute(sa.text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
+    wait_for(lambda: service.located.keeper.is_current)
+
+
+def test_without_a_database_it_goes_on_and_says_as_of_when(service: Service) -> None:
+    first = service.thinly().json()
+    with cut_off(service):
         told = service.ask().json()
         assert plain(told) == plain(first)
         assert told["as_of"] < told["at"]
-        waiting = service.located.journal
         with pytest.raises(sa.exc.DBAPIError):
-            waiting.enter()
-        connection.execute(sa.text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
-    wait_for(lambda: service.located.keeper.is_current)
+            service.located.journal.enter()
     assert service.log()
+
+
+def test_batches_go_on_without_a_database(service: Service) -> None:
+    body: dict[str, Any] = {"points": [MIDDLE, MIDDLE | {"id": "b", "accuracy_m": 20}]}
+    key = service.key("integrator", factories.VILLAGES[0])
+    stranger = service.key("community", factories.VILLAGES[1])
+    first = service.client.post(URL, json=body, headers=key).json()
+    service.located.journal.enter()
+    before = len(service.log())
+
+    def post(headers: dict[str, str], **more: Any) -> Any:
+        return service.client.post(URL, json=body | more, headers=headers)
+
+    with cut_off(service):
+        answer = post(key)
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        assert told["answers"] == first["answers"]
+        assert told["as_of"] < told["at"]
+        assert post(stranger).status_code == 503, "never let in"
+        assert "unknown category" in post(key, category="x").text
+        away = post(key, points=[MIDDLE, {"lon": WEST - 1, "lat": SOUTH}])
+        assert (away.status_code, away.headers["retry-after"]) == (503, "5")
+        assert "points 2. Send the others now" in away.json()["detail"]
+    (entry,) = service.log()[before:]
+    assert (entry.actor, entry.object_id) == (
+        "integrator-1", str(service.county.workers[factories.grid_code(1)])
+    )  # fmt: skip
+
+
+def test_people_of_a_micro_grid_are_told_after_those_of_the_grid(service: Service) -> None:
+    lon, lat = MIDDLE["lon"], MIDDLE["lat"]
+    code = f"{factories.VILLAGES[0]}801"
+    ends = factories.SINCE + timedelta(days=9)
+    with service.database.transaction() as session:
+        shape = box(lon - 1e-3, lat - 1e-3, lon + 1e-3, lat + 1e-3)
+        laid = factories.lay_over(session, "micro", {code: shape})
+        helper = people.add(session, "楼长", county_code=factories.COUNTY, actor="t")
+        grid = people.grid_by_code(session, code, factories.SINCE)
+        people.assign(session, helper, grid, actor="t", since=factories.SINCE,
+                      until=ends)  # fmt: skip
+    before, after = ends - timedelta(hours=1), ends + timedelta(hours=1)
+
+    def told(found: Any) -> list[tuple[str, str]]:
+        return [(each["reason"]["code"], each["answers_for"]) for each in found["responsible"]]
+
+    def many(**one: Any) -> list[list[str]]:
+        points = [MIDDLE | one, MIDDLE | one | {"lat": lat + 2e-3}]
+        answer = service.client.post(URL, json={"points": points, "people": "all"}).json()
+        return [[each["reason"] for each in one["responsible"]] for one in answer["answers"]]
+
+    wait_for(lambda: len(service.thinly(at=before.isoformat()).json()["responsible"]) == 2)
+    thin_ = service.thinly(at=before.isoformat()).json()
+    assert thin_["micro"]["id"] == laid[code]
+    assert told(thin_) == [("primary_worker", "grid"), ("micro_grid", "micro_grid")]
+    assert len(told(service.thinly(at=after.isoformat()).json())) == 1, "it is kept no longer"
+    assert many(at=before.isoformat()) == [["primary_worker", "micro_grid"], ["primary_worker"]]
+    assert many(at=after.isoformat()) == [["primary_worker"]] * 2
+    explained = service.thinly(at=before.isoformat(), explain="true").json()["explanation"]
+    assert {each["name"] for each in explained["considered"]} >= {"楼长"}
+    service.located.admissions.forget()
+    assert plain(service.ask(at=before.isoformat()).json()) == plain(thin_)
 
 
 def test_a_leave_begins_while_answers_are_kept(service: Service) -> None:

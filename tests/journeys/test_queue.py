@@ -112,3 +112,14 @@ def test_settle_addresses(browser: Browser, address: str, place: Database) -> No
     assert (rows[pointed].method, rows[pointed].name) == ("map", WORKERS[5])
     assert {row.kind for row in rows.values()} == {"relocated"}
     assert all("dispatcher" in row.actor for row in rows.values())
+
+
+def test_settle_the_same_words_alike(browser: Browser, address: str, place: Database) -> None:
+    ask(place, "人和名大街7号", "人和名大街7号")
+    with visit(browser, address, language="en-GB") as page:
+        page.locator("#queue-open").press("Enter")
+        expect(page.locator("#queue-text")).to_have_text("人和名大街7号")
+        page.get_by_label("with the same words").check()
+        page.locator("#queue-choose-0").press("Enter")
+        expect(page.locator("#queue .settled")).to_contain_text("Settled alike with it: 1.")
+        expect(page.locator("#queue-empty")).to_be_visible()

@@ -53,10 +53,10 @@ emergencies = st.lists(st.tuples(st.sampled_from(UNITS), times), max_size=1)
 
 @dataclass
 class Stage:
-    """Two grids of a village, five people, two departments."""
+    """Grids of a village, one of them taken for a micro grid, five people, two departments."""
 
     session: Session
-    grids: tuple[int, int]
+    grids: tuple[int, int, int]
     people: list[Person]
     departments: list[Any] = field(default_factory=list)
 
@@ -71,7 +71,7 @@ def stage(session: Session) -> Stage:
     ]
     made = Stage(
         session,
-        (county.grids[factories.grid_code(0)], county.grids[factories.grid_code(1)]),
+        tuple(county.grids[factories.grid_code(place)] for place in range(3)),  # type: ignore[arg-type]
         people,
     )
     execute(session, "UPDATE assignments SET valid = tstzrange(lower(valid), :end)",
@@ -94,7 +94,7 @@ def place(stage: Stage, rows: Any, away: Any, modes: Any) -> None:
         elif role == "officer":
             given["department"] = stage.departments[target % 2].id
         else:
-            given["grid"] = stage.grids[target % 2]
+            given["grid"] = stage.grids[target]
         try:
             with session.begin_nested():
                 execute(
@@ -135,12 +135,13 @@ def test_memory_and_database_agree(
         place(stage, rows, away, modes)
         roster = rosters.load(session)
         near = rosters.load(session, grids=stage.grids, unit=VILLAGE)
-        for grid, exclusive in ((0, None), (1, 0), (0, 0)):
+        for grid, exclusive, micro in ((0, None, None), (1, 0, 2), (0, 0, None), (0, None, 2)):
             for matter in (None, *CATEGORIES):
                 asked: dict[str, Any] = {
                     "grid": stage.grids[grid],
                     "unit": VILLAGE,
                     "exclusive": None if exclusive is None else stage.grids[exclusive],
+                    "micro": None if micro is None else stage.grids[micro],
                     "matter": matter,
                 }
                 kept = answering(session, at=at, **asked)
@@ -165,7 +166,7 @@ def test_memory_and_database_agree(
         outer.rollback()
 
 
-ONE, TWO = uuid.UUID(int=1), uuid.UUID(int=2)
+ONE, TWO, THREE = (uuid.UUID(int=number) for number in (1, 2, 3))
 FOREVER = {"since": float("-inf"), "until": float("inf")}
 
 
@@ -187,6 +188,24 @@ def test_matter_goes_before_place_where_it_decides() -> None:
     assert first("a") == [ONE, TWO]
     assert first("b") == [TWO, ONE]
     assert first("c") == first(None) == [ONE]
+
+
+def test_people_of_a_micro_grid_come_after_those_of_the_grid_and_before_the_heads() -> None:
+    roster = Roster(
+        [
+            Duty(1, ONE, "unit_head", unit=VILLAGE, **FOREVER),
+            Duty(2, TWO, "grid_worker", is_primary=True, grid=8, **FOREVER),
+            Duty(3, THREE, "grid_head", grid=7, since=0, until=5),
+        ]
+    )
+
+    def told(at: float, micro: int | None = 8) -> list[tuple[uuid.UUID, str]]:
+        found = roster.answering(grid=7, unit=VILLAGE, at=at, micro=micro)
+        return [(each.person, each.reason) for each in found]
+
+    assert told(1) == [(THREE, "grid_head"), (TWO, "micro_grid"), (ONE, "unit_head")]
+    assert told(9) == [(TWO, "micro_grid"), (ONE, "unit_head")]
+    assert told(9, None) == [(ONE, "unit_head")]
 
 
 def test_why_nobody_was_called() -> None:

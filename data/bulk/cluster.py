@@ -42,6 +42,7 @@ LOCAL: Final = "local:"
 PLAIN: Final = {
     "distributed.worker.profile.enabled": False,
     "distributed.scheduler.work-stealing": False,
+    "distributed.admin.tick.interval": "500ms",
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.admin.system-monitor.disk": False,
 }
@@ -113,7 +114,7 @@ def connected(address: str) -> Iterator[Any]:
             # Without a limit to watch: results lie in files, workers hold a piece at a time.
             distributed.LocalCluster(
                 n_workers=_count(address), threads_per_worker=1, processes=True,
-                dashboard_address=None, memory_limit=0,
+                dashboard_address="127.0.0.1:0", memory_limit=0,
             ) as cluster,
             distributed.Client(cluster) as client,
         ):  # fmt: skip

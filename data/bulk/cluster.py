@@ -64,6 +64,8 @@ class Index:
     def come(self, folder: Path) -> None:
         """Map the file, or write the bytes to one in the worker's folder and map that.
 
+        A file that is not there is let be: pieces that need it say so.
+
         Raises
         ------
         BadInput
@@ -73,6 +75,9 @@ class Index:
         if self.content is not None:
             path = folder / f"{self.name}.locator"
             path.write_bytes(self.content)
+        elif not path.exists():
+            # What a run that was killed has left behind, to a worker that came after it.
+            return
         locator = Locator.open(path)
         locator.verify()
         if locator.version != self.version:
@@ -177,9 +182,7 @@ class Workers:
                 sent = some
                 if not sees_points:
                     sent = [
-                        pieces.with_content(
-                            each, task.shape, with_folders=not task.keeps_folders
-                        )
+                        pieces.with_content(each, task.shape, with_folders=not task.keeps_folders)
                         for each in some
                     ]
                 targets = [
@@ -272,7 +275,12 @@ def _mark(path: str) -> tuple[int, bytes] | None:
 
 def _work(piece: Piece, target: str | None, task: Task, index: str) -> Done:
     """Do a piece on a worker; a file that appears at its place is whole."""
-    locator = _opened[index]
+    locator = _opened.get(index)
+    if locator is None:
+        raise Unavailable(
+            "a worker came that does not see the grids' index where the others do: give all "
+            "workers the same folders, or begin anew with the workers that there are"
+        )
     if target is None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "piece"

@@ -7,7 +7,7 @@ import csv
 import gzip
 import io
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -142,11 +142,11 @@ def _encoding(checked: Checked) -> str:
     return "utf-8"
 
 
-def _opened(checked: Checked) -> IO[bytes]:
+def _opened(checked: Checked) -> gzip.GzipFile | io.FileIO:
     return gzip.open(checked.path) if checked.gzipped else checked.path.open("rb", buffering=0)
 
 
-def _utf8_of(file: IO[bytes]) -> Callable[[int], bytes]:
+def _utf8_of(file: gzip.GzipFile | io.FileIO) -> Callable[[int], bytes]:
     """What reads so many bytes of UTF-8, or somewhat fewer, from a file in UTF-16."""
     text = io.TextIOWrapper(file, encoding="utf-16", newline="")
     return lambda most: text.read(max(most // MOST_BYTES, 1)).encode()
@@ -193,11 +193,11 @@ def blocks(checked: Checked, form: Form) -> Iterator[tuple[int, int, bytes | Non
                 buffer.extend(bytes(BLOCK))
 
 
-def _filling(file: IO[bytes], form: Form) -> Callable[[memoryview], int]:
+def _filling(file: gzip.GzipFile | io.FileIO, form: Form) -> Callable[[memoryview], int]:
     """What puts the file's next bytes, in UTF-8, into a buffer; 0 at the end."""
     if form.gzipped or not form.copied:
         file.seek(form.starts)
-        return file.readinto  # type: ignore[attr-defined, no-any-return] - both kinds have it
+        return file.readinto
     utf8 = _utf8_of(file)
     left = bytearray()
     skipped = 0

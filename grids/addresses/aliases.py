@@ -107,9 +107,7 @@ def _ending(actor: str) -> Any:
     )
 
 
-def listed(
-    session: Session, *, limit: int = 100, after: int = 0, with_ended: bool = False
-) -> Page:
+def listed(session: Session, *, limit: int = 100, after: int = 0, with_ended: bool = False) -> Page:
     """What people said, the oldest first; reading it is entered in the log.
 
     Parameters

@@ -69,9 +69,8 @@ def find(address: Address) -> Steps[list[Candidate] | None]:
     said = crossing_of(address)
     if said is None:
         return None
-    alike = []
-    for each in said.streets:
-        alike.append((yield from _alike(each)))
+    one, other = said.streets
+    alike = [(yield from _alike(one)), (yield from _alike(other))]
     asked = Asked(address, Subject())
     lines = yield Query("street_lines", ())
     spelled = [
@@ -95,15 +94,11 @@ def _alike(key: str) -> Steps[dict[str, float]]:
         there = yield Query("names", ((each,),))
         if any(row.kind == "street" for row in there):
             return {each: 1.0}
-    likely = {
-        each: likeness(key, each) for each in (yield Query("like_keys", (key, ("street",))))
-    }
+    likely = {each: likeness(key, each) for each in (yield Query("like_keys", (key, ("street",))))}
     return {each: share for each, share in likely.items() if share >= LEAST_LIKE}
 
 
-def _apart(
-    asked: Asked, said: Crossing, alike: list[dict[str, float]]
-) -> Steps[list[Candidate]]:
+def _apart(asked: Asked, said: Crossing, alike: list[dict[str, float]]) -> Steps[list[Candidate]]:
     """The streets by themselves, the other one told as what was not used."""
     out = []
     for names, other in zip(alike, reversed(said.streets), strict=True):

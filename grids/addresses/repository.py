@@ -131,8 +131,8 @@ def meetings(session: Session, ones: Sequence[str], others: Sequence[str]) -> Se
 
 
 ADDRESS: Final = """
-    SELECT id, label, street_key, number, number_tail, number_to, parity, estate_key, building, unit,
-        area_code, ST_X(ST_PointOnSurface(geom)) AS lon, ST_Y(ST_PointOnSurface(geom)) AS lat,
+    SELECT id, label, street_key, number, number_tail, number_to, parity, estate_key, building,
+        unit, area_code, ST_X(ST_PointOnSurface(geom)) AS lon, ST_Y(ST_PointOnSurface(geom)) AS lat,
         CASE WHEN number_to IS NOT NULL THEN ST_AsGeoJSON(geom, 15) END AS line
     FROM addresses
 """

@@ -115,18 +115,17 @@ def like_keys(session: Session, asked: Sequence[tuple[str, Sequence[str]]]) -> l
     return [found[key, tuple(kinds)] for key, kinds in asked]
 
 
-def on_streets(
-    session: Session, asked: Sequence[tuple[Sequence[str], int | None]]
-) -> list[Rows]:
+def on_streets(session: Session, asked: Sequence[tuple[Sequence[str], int | None]]) -> list[Rows]:
     """Streets and a number of each to house numbers, and stretches of numbers that hold it."""
     pairs = sorted({(key, number) for keys, number in asked if number is not None for key in keys})
-    own = f"{ADDRESS} WHERE street_key = q.key COLLATE \"C\""
+    own = f'{ADDRESS} WHERE street_key = q.key COLLATE "C"'
     by_pair = _by(
         execute(
             session,
             f"""
             SELECT q.key AS asked_key, q.number AS asked, r.*
-            FROM unnest(CAST(:keys AS text[]), CAST(:numbers AS int[])) AS q (key, number), LATERAL (
+            FROM unnest(CAST(:keys AS text[]), CAST(:numbers AS int[])) AS q (key, number),
+            LATERAL (
                 (SELECT 1 AS turn, a.* FROM ({own} AND number = q.number AND number_to IS NULL
                  ORDER BY id LIMIT :most) AS a)
                 UNION ALL
@@ -138,7 +137,7 @@ def on_streets(
                  AND q.number BETWEEN least(number, number_to) AND greatest(number, number_to)
                  ORDER BY id LIMIT :most) AS a)
             ) AS r ORDER BY r.turn, r.id
-            """,
+            """,  # noqa: S608 - of constants
             keys=[key for key, _ in pairs], numbers=[number for _, number in pairs],
             near=NEIGHBOURS, most=MOST_ROWS,
         ),
@@ -152,9 +151,7 @@ def on_streets(
     return out
 
 
-def in_estates(
-    session: Session, asked: Sequence[tuple[Sequence[str], str | None]]
-) -> list[Rows]:
+def in_estates(session: Session, asked: Sequence[tuple[Sequence[str], str | None]]) -> list[Rows]:
     """Estates and a building of each to buildings."""
     pairs = sorted({(key, no or "", no is None) for keys, no in asked for key in keys})
     by_pair = _by(
@@ -168,7 +165,7 @@ def in_estates(
                     AND (q.every OR building = q.building)
                 ORDER BY id LIMIT :most
             ) AS r ORDER BY r.id
-            """,
+            """,  # noqa: S608 - as above
             keys=[key for key, _, _ in pairs], numbers=[no for _, no, _ in pairs],
             every=[every for _, _, every in pairs], most=MOST_ROWS,
         ),

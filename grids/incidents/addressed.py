@@ -76,9 +76,7 @@ def guess(session: Session, address: str, *, county_code: str | None = None) -> 
     return guess_many(session, [(address, county_code)])[0]
 
 
-def guess_many(
-    session: Session, addresses: Sequence[tuple[str, str | None]]
-) -> list[Guess | None]:
+def guess_many(session: Session, addresses: Sequence[tuple[str, str | None]]) -> list[Guess | None]:
     """The same of many addresses and counties, in a few rounds of queries for all of them."""
     texts = [half_width(address) for address, _ in addresses]
     asked = list(dict.fromkeys(each for each in texts if whole_key(each)))

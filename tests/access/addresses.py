@@ -107,7 +107,7 @@ def _aliases(place: Place, caller: Caller) -> Iterator[Question]:
 
 
 def _end(place: Place, caller: Caller) -> Iterator[Question]:
-    """Those of other areas are not there, nor is one that nobody made; one's own: test_addresses."""
+    """Others' are not there, nor is one that nobody made; to end one's own: test_addresses."""
     hidden = [area for area in ASKED if not _seen(place, caller, "address alias", area)]
     for number in (*(place.ids["address alias", area] for area in hidden), 2**63 - 1):
         yield Question(f"DELETE:{API}/aliases/{{id}}", "DELETE", f"{API}/aliases/{number}", 404)

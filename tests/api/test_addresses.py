@@ -108,7 +108,7 @@ def test_what_was_said_is_listed_and_ended(filled: Town) -> None:
     assert not asked["confident"]
     log = [(each.action, each.object_kind) for each in entries(filled)]
     assert log.count(("address.alias_end", "address_alias")) == 1
-    assert log.count(("search", "address_alias")) == 2  # pages with nothing show nothing
+    assert log.count(("search", "address_alias")) == 4
     assert not [each for each in entries(filled) if "老裴" in str(each)]
 
 

@@ -16,9 +16,10 @@ from api.commands.shared import (
     print_json,
     print_table,
 )
-from api.schemas.addresses import PartOut, ReverseOut, ReviewOut, SearchOut
+from api.schemas.addresses import AliasOut, PartOut, ReverseOut, ReviewOut, SearchOut
 from gis.database import execute
 from gis.errors import BadInput
+from grids.addresses import aliases as said
 from grids.addresses import gazetteer, review, search
 from grids.addresses.parts import Address
 from grids.addresses.reverse import HOUSE_M, reverse
@@ -207,8 +208,48 @@ def alias(
 ) -> None:
     """Let a word stand for a unit in addresses."""
     with open_database(data_dir) as database, database.transaction() as session:
-        review.name_unit(session, text, unit, actor=actor_name(actor))
+        said.say_unit(session, text, unit, actor=actor_name(actor))
     out.print(f"{text} is {unit}", markup=False)
+
+
+@app.command(epilog="Example: wangge address aliases --limit 20")
+def aliases(
+    limit: Annotated[int, typer.Option(min=1, max=said.MAX_PAGE)] = 100,
+    after: Annotated[int, typer.Option(min=0, help="Number of the last one seen")] = 0,
+    ended: Annotated[bool, typer.Option("--ended", help="Also what holds no longer")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """What people said that an address or a name of a unit means."""
+    with open_database(data_dir) as database, database.transaction() as session:
+        page = said.listed(session, limit=limit, after=after, with_ended=ended)
+        rows = [AliasOut.of(each) for each in page.rows]
+    if as_json:
+        print_json([each.model_dump(mode="json") for each in rows])
+        return
+    print_table(
+        ("number", "text", "means", "area", "said by", "on", "ended by"),
+        (
+            (each.id, each.text, each.label, each.area_code, each.author, f"{each.at:%Y-%m-%d}",
+             each.ended_by or "")
+            for each in rows
+        ),
+    )  # fmt: skip
+    if page.next is not None:
+        out.print(f"the next:  wangge address aliases --after {page.next}")
+
+
+@app.command("end-alias", epilog="Example: wangge address end-alias 7")
+def end_alias(
+    number: Annotated[int, typer.Argument(help="Its number in wangge address aliases")],
+    data_dir: DataDir = None,
+    actor: Actor = None,
+) -> None:
+    """Let what was said of an address hold no longer; it stays to be read, with both names."""
+    with open_database(data_dir) as database, database.transaction() as session:
+        done = said.end(session, number, actor=actor_name(actor))
+        text, meant = done.text, done.label
+    out.print(f"{text} no longer means {meant}", markup=False)
 
 
 @app.command(epilog="Example: wangge address refresh")

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Path, Query
 
 from api.auth import Access, needs
 from api.schemas.addresses import (
+    AliasesOut,
+    AliasOut,
     ChoiceIn,
     DecidedOut,
     ReverseOut,
@@ -19,7 +21,7 @@ from api.schemas.addresses import (
     SearchOut,
 )
 from gis import audit
-from grids.addresses import review, search
+from grids.addresses import aliases, review, search
 from grids.addresses.reverse import HOUSE_M, reverse
 from grids.incidents import placing
 
@@ -59,6 +61,41 @@ def name(
 ) -> ReverseOut:
     """The nearest house number within reach, else the street, else the units."""
     return ReverseOut.of(reverse(access.session, lon, lat, within_m=within_m))
+
+
+@router.get("/aliases", summary="What people said that addresses mean")
+def said(
+    access: Annotated[Access, needs("incidents.step")],
+    limit: Annotated[int, Query(ge=1, le=aliases.MAX_PAGE)] = 100,
+    after: Annotated[int, Query(ge=0, le=MAX_ID, description="`next` of the page before")] = 0,
+    *,
+    with_ended: Annotated[bool, Query(description="Also what holds no longer")] = False,
+) -> AliasesOut:
+    """Of the caller's area, the oldest first: a place for a whole text, or a unit for a name.
+
+    Logged.
+    """
+    page = aliases.listed(access.session, limit=limit, after=after, with_ended=with_ended)
+    return AliasesOut(items=[AliasOut.of(each) for each in page.rows], next=page.next)
+
+
+@router.delete(
+    "/aliases/{alias_id}",
+    summary="End what was said of an address",
+    responses={
+        404: {"description": "There is no such alias in the caller's area"},
+        409: {"description": "It held no longer already"},
+    },
+)
+def end(
+    alias_id: Annotated[int, Path(ge=1, le=MAX_ID)],
+    access: Annotated[Access, needs("incidents.step")],
+) -> AliasOut:
+    """Its text is searched for as if nobody had said it; who said it, and who ended it, stays.
+
+    Logged.
+    """
+    return AliasOut.of(aliases.end(access.session, alias_id, actor=access.actor))
 
 
 @router.get("/reviews", summary="Addresses that wait for a person")

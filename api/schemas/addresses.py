@@ -10,7 +10,7 @@ from geoalchemy2.shape import to_shape
 from pydantic import BaseModel, Field, model_validator
 
 from grids.addresses.candidates import Candidate
-from grids.addresses.models import AddressReview
+from grids.addresses.models import AddressAlias, AddressReview
 from grids.addresses.parts import MAX_LENGTH, Address, Part
 from grids.addresses.reverse import Reverse
 from grids.addresses.review import Choice
@@ -178,6 +178,40 @@ class ReviewsOut(BaseModel):
 
     items: list[ReviewOut]
     count: int = Field(description="All that wait in the caller's area, on this page or not")
+    next: int | None = Field(description="`after` of the next page; null: this is the last")
+
+
+class AliasOut(BaseModel):
+    """What a person said that a text means: a place, or a unit."""
+
+    id: int
+    text: str = Field(description="As it was written")
+    label: str = Field(description="What it means")
+    unit_code: str | None = Field(description="Of a name of a unit; null: it means a place")
+    lon: float | None = Field(description="WGS 84 degrees; null: it means a unit")
+    lat: float | None
+    area_code: str
+    author: str
+    at: datetime
+    ended_at: datetime | None = Field(description="Since when it holds no longer; null: it holds")
+    ended_by: str | None
+
+    @classmethod
+    def of(cls, row: AddressAlias) -> AliasOut:
+        """From the table's row."""
+        place = None if row.geom is None else to_shape(row.geom)
+        return cls(
+            id=row.id, text=row.text, label=row.label, unit_code=row.unit_code,
+            lon=None if place is None else place.x, lat=None if place is None else place.y,
+            area_code=row.area_code, author=row.author, at=row.at, ended_at=row.ended_at,
+            ended_by=row.ended_by,
+        )  # fmt: skip
+
+
+class AliasesOut(BaseModel):
+    """What people said, the oldest first."""
+
+    items: list[AliasOut]
     next: int | None = Field(description="`after` of the next page; null: this is the last")
 
 

@@ -15,8 +15,11 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
 
 from data.bulk import pieces, work
 from gis.errors import BadInput, Missing, Problem, Unavailable
@@ -30,9 +33,19 @@ if TYPE_CHECKING:
     from data.bulk.work import Done, Task
 
 RETRIES: Final = 2
-AHEAD: Final = 3
+AHEAD: Final = 4
 """Pieces in hand for each thread of a worker: enough that none waits, few to hold."""
+TOGETHER: Final = 2
+"""Pieces for each thread that are handed over at once: to hand them over costs as much as one."""
 LOCAL: Final = "local:"
+# What a cluster of one machine's own does without: it takes processor from the pieces.
+PLAIN: Final = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.scheduler.work-stealing": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.system-monitor.disk": False,
+}
 CONNECT_S: Final = 20
 
 _opened: dict[str, Locator] = {}
@@ -51,6 +64,8 @@ class Index:
     def come(self, folder: Path) -> None:
         """Map the file, or write the bytes to one in the worker's folder and map that.
 
+        A file that is not there is let be: pieces that need it say so.
+
         Raises
         ------
         BadInput
@@ -60,6 +75,9 @@ class Index:
         if self.content is not None:
             path = folder / f"{self.name}.locator"
             path.write_bytes(self.content)
+        elif not path.exists():
+            # What a run that was killed has left behind, to a worker that came after it.
+            return
         locator = Locator.open(path)
         locator.verify()
         if locator.version != self.version:
@@ -89,6 +107,7 @@ def connected(address: str) -> Iterator[Any]:
     """
     try:
         distributed: Any = import_module("distributed")
+        dask: Any = import_module("dask")
     except ImportError:
         raise Missing(
             "Dask distributed, which --scheduler needs, is not installed",
@@ -96,9 +115,11 @@ def connected(address: str) -> Iterator[Any]:
         ) from None
     if address.startswith(LOCAL):
         with (
+            dask.config.set(PLAIN),
+            # Without a limit to watch: results lie in files, workers hold a piece at a time.
             distributed.LocalCluster(
                 n_workers=_count(address), threads_per_worker=1, processes=True,
-                dashboard_address="127.0.0.1:0",
+                dashboard_address="127.0.0.1:0", memory_limit=0,
             ) as cluster,
             distributed.Client(cluster) as client,
         ):  # fmt: skip
@@ -151,45 +172,54 @@ class Workers:
         index = self._index(output.home, is_shared=sees_result)
         # New workers get it, too; a worker that cannot open it does not begin.
         self.client.register_plugin(_plugin(index))
-        room = AHEAD * max(sum(self.client.nthreads().values()), 1)
+        threads = max(sum(self.client.nthreads().values()), 1)
         in_hand: deque[tuple[Piece, Any]] = deque()
         sees_points: bool | None = None
         try:
-            for piece in todo:
+            while some := list(islice(todo, TOGETHER * threads)):
                 if sees_points is None:
-                    sees_points = self._all_see(Path(piece.path))
-                sent = piece
+                    sees_points = self._all_see(Path(some[0].path))
+                sent = some
                 if not sees_points:
-                    sent = pieces.with_content(
-                        piece, task.shape, with_folders=not task.keeps_folders
-                    )
-                target = str(output.target(piece).resolve()) if sees_result else None
-                future = self.client.submit(
-                    _work, sent, task, index.name, target, pure=False, retries=RETRIES
+                    sent = [
+                        pieces.with_content(each, task.shape, with_folders=not task.keeps_folders)
+                        for each in some
+                    ]
+                targets = [
+                    str(output.target(each).resolve()) if sees_result else None for each in some
+                ]
+                futures = self.client.map(
+                    _work, sent, targets, task=task, index=index.name, pure=False, retries=RETRIES
                 )
-                in_hand.append((replace(piece, content=None), future))
-                if len(in_hand) >= room:
-                    yield self._next(in_hand)
+                in_hand.extend(
+                    (replace(piece, content=None), future)
+                    for piece, future in zip(some, futures, strict=True)
+                )
+                while len(in_hand) > (AHEAD - TOGETHER) * threads:
+                    yield from self._next(in_hand)
             while in_hand:
-                yield self._next(in_hand)
+                yield from self._next(in_hand)
         finally:
             self.client.cancel([future for _, future in in_hand])
             self.client.unregister_worker_plugin(index.name)
 
-    def _next(self, in_hand: deque[tuple[Piece, Any]]) -> tuple[Piece, Done]:
-        piece, future = in_hand.popleft()
+    def _next(self, in_hand: deque[tuple[Piece, Any]]) -> list[tuple[Piece, Done]]:
+        """The first piece in hand, waited for, and those after it that are done."""
+        done = list(takewhile(lambda each: each[1].done(), in_hand)) or [in_hand[0]]
         distributed: Any = import_module("distributed")
         try:
-            done: Done = future.result()
+            results: list[Done] = self.client.gather([future for _, future in done])
         except (
             distributed.KilledWorker, distributed.comm.CommClosedError, CancelledError,
         ) as error:  # fmt: skip
             raise Unavailable(
-                f"the workers are gone, or died of the rows of piece {piece.number} again and "
-                f"again ({type(error).__name__}): look at their logs and memory"
+                f"the workers are gone, or died of the rows of piece {done[0][0].number} or one "
+                f"after it again and again ({type(error).__name__}): look at their logs and memory"
             ) from error
-        future.release()
-        return piece, done
+        for _, future in done:
+            future.release()
+            in_hand.popleft()
+        return [(piece, result) for (piece, _), result in zip(done, results, strict=True)]
 
     def _all_see(self, path: Path) -> bool:
         """Whether every worker finds the same file under the same name."""
@@ -219,6 +249,8 @@ def _plugin(index: Index) -> Any:
 
         def setup(self, worker: Any) -> None:
             index.come(Path(worker.local_directory))
+            # Arrow's own threads would take the processors that the other workers count on.
+            pa.set_cpu_count(worker.state.nthreads)
 
         def teardown(self, worker: Any) -> None:  # noqa: ARG002 - Dask's signature
             index.go()
@@ -241,9 +273,14 @@ def _mark(path: str) -> tuple[int, bytes] | None:
         return None
 
 
-def _work(piece: Piece, task: Task, index: str, target: str | None) -> Done:
+def _work(piece: Piece, target: str | None, task: Task, index: str) -> Done:
     """Do a piece on a worker; a file that appears at its place is whole."""
-    locator = _opened[index]
+    locator = _opened.get(index)
+    if locator is None:
+        raise Unavailable(
+            "a worker came that does not see the grids' index where the others do: give all "
+            "workers the same folders, or begin anew with the workers that there are"
+        )
     if target is None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "piece"

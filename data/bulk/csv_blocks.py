@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,7 @@ from gis.errors import BadInput, Problem
 from gis.locator.compiled import kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from data.importers.guards import Checked
@@ -27,6 +28,8 @@ BLOCK: Final = 8 << 20
 """Bytes of a block, about: it ends with a row."""
 LONGEST_ROW: Final = 256 << 20
 HEAD: Final = 1 << 20
+MOST_BYTES: Final = 4
+"""Of a character in UTF-8."""
 MORE_PROBLEMS: Final = 100
 QUOTE, LINE, RETURN = ord('"'), ord("\n"), ord("\r")
 
@@ -49,40 +52,43 @@ class Form:
 
 
 @kernel
+def _parts(byte: int, separator: int) -> bool:
+    return byte in (separator, LINE, RETURN)
+
+
+@kernel
 def _ends(data: NDArray[np.uint8], separator: int) -> tuple[int, int]:
     """Where the first and the last whole row of a block end; -1 where none does.
 
     As Arrow reads: a quote opens at the beginning of a value only, two within one are one.
     """
     first, last = -1, -1
-    is_quoted, is_beginning = False, True
     at, count = 0, len(data)
     while at < count:
         byte = data[at]
-        if is_quoted:
-            if byte == QUOTE:
-                if at + 1 < count and data[at + 1] == QUOTE:
-                    at += 1
-                else:
-                    is_quoted = False
-        elif byte == LINE or (byte == RETURN and at + 1 < count and data[at + 1] != LINE):
-            last = at + 1
+        at += 1
+        if byte > QUOTE:  # nearly all of them
+            continue
+        if byte == LINE or (byte == RETURN and at < count and data[at] != LINE):
+            last = at
             if first < 0:
                 first = last
-            is_beginning = True
-        elif byte == QUOTE and is_beginning:
-            is_quoted, is_beginning = True, False
-        else:
-            is_beginning = byte == separator
-        at += 1
+        elif byte == QUOTE and (at == 1 or _parts(data[at - 2], separator)):
+            while at < count:
+                at += 1
+                if data[at - 1] == QUOTE:
+                    if at == count or data[at] != QUOTE:
+                        break
+                    at += 1
     return first, last
 
 
-def _last_end(block: bytes, separator: str) -> int:
-    if b'"' not in block:  # many times as fast
-        found = block.rfind(b"\n") + 1
-        return found or block.rfind(b"\r", 0, len(block) - 1) + 1
-    return max(_ends(np.frombuffer(block, dtype=np.uint8), ord(separator))[1], 0)
+def _last_end(buffer: bytearray, held: int, separator: str) -> int:
+    if buffer.find(b'"', 0, held) < 0:  # many times as fast
+        found = buffer.rfind(b"\n", 0, held) + 1
+        return found or buffer.rfind(b"\r", 0, held - 1) + 1
+    data = np.frombuffer(buffer, dtype=np.uint8, count=held)
+    return max(_ends(data, ord(separator))[1], 0)
 
 
 def form_of(checked: Checked) -> Form:
@@ -96,11 +102,8 @@ def form_of(checked: Checked) -> Form:
     name = checked.path.name
     encoding = _encoding(checked)
     is_utf16 = encoding == "utf-16"
-    head = b""
-    for chunk in _bytes(checked, is_utf16=is_utf16):
-        head += chunk
-        if len(head) >= HEAD:
-            break
+    with _opened(checked) as file:
+        head = _utf8_of(file)(HEAD) if is_utf16 else file.read(HEAD)
     mark = codecs.BOM_UTF8 if head.startswith(codecs.BOM_UTF8) else b""
     lead = len(head) - len(head[len(mark) :].lstrip(b"\r\n"))
     rest = head[lead:]
@@ -139,52 +142,79 @@ def _encoding(checked: Checked) -> str:
     return "utf-8"
 
 
-def _bytes(checked: Checked, *, is_utf16: bool) -> Iterator[bytes]:
-    decoder = codecs.getincrementaldecoder("utf-16")()
-    with gzip.open(checked.path) if checked.gzipped else checked.path.open("rb") as file:
-        while chunk := file.read(BLOCK):
-            yield decoder.decode(chunk).encode() if is_utf16 else chunk
+def _opened(checked: Checked) -> gzip.GzipFile | io.FileIO:
+    return gzip.open(checked.path) if checked.gzipped else checked.path.open("rb", buffering=0)
 
 
-def blocks(checked: Checked, form: Form) -> Iterator[tuple[int, bytes]]:
-    """Whole rows, some ``BLOCK`` bytes of them at a time, and the byte at which they begin.
+def _utf8_of(file: gzip.GzipFile | io.FileIO) -> Callable[[int], bytes]:
+    """What reads so many bytes of UTF-8, or somewhat fewer, from a file in UTF-16."""
+    text = io.TextIOWrapper(file, encoding="utf-16", newline="")
+    return lambda most: text.read(max(most // MOST_BYTES, 1)).encode()
+
+
+def blocks(checked: Checked, form: Form) -> Iterator[tuple[int, int, bytes | None]]:
+    """Whole rows, some ``BLOCK`` bytes of them at a time: where they begin, end, and what they are.
+
+    The bytes themselves only of a file that is copied: of another they are read by who needs them
+    (`read_block`), and here they pass through one buffer, which is all that finding rows costs.
 
     Raises
     ------
     BadInput
         A row does not end: a quote is not closed.
     """
-    is_utf16 = form.copied and not form.gzipped
-    begins, left = form.starts, form.starts
-    pending: list[bytes] = []
-    held = 0
-    for whole in _bytes(checked, is_utf16=is_utf16):
-        chunk = whole
-        if left:
-            skipped = min(left, len(chunk))
-            left, chunk = left - skipped, chunk[skipped:]
-        pending.append(chunk)
-        held += len(chunk)
-        if held < BLOCK:
-            continue
-        block = b"".join(pending)
-        end = _last_end(block, form.separator)
-        if end:
-            yield begins, block[:end]
-            begins += end
-            block = block[end:]
-        elif held > LONGEST_ROW:
-            raise BadInput(
-                Problem(
-                    f"the row that begins at byte {begins:,} does not end within "
-                    f"{LONGEST_ROW >> 20} MB",
-                    "A quote is not closed there: write a quote within a text twice.",
-                    form.name,
+    buffer = bytearray(BLOCK)
+    begins, held = form.starts, 0
+    with _opened(checked) as file:
+        fill = _filling(file, form)
+        while True:
+            with memoryview(buffer) as view:
+                while held < len(buffer) and (got := fill(view[held:])):
+                    held += got
+            is_last = held < len(buffer)
+            end = held if is_last else _last_end(buffer, held, form.separator)
+            if end:
+                yield begins, begins + end, bytes(buffer[:end]) if form.copied else None
+                buffer[: held - end] = buffer[end:held]
+                begins, held = begins + end, held - end
+                del buffer[max(BLOCK, held) :]
+            elif held > LONGEST_ROW:
+                raise BadInput(
+                    Problem(
+                        f"the row that begins at byte {begins:,} does not end within "
+                        f"{LONGEST_ROW >> 20} MB",
+                        "A quote is not closed there: write a quote within a text twice.",
+                        form.name,
+                    )
                 )
-            )
-        pending, held = [block], len(block)
-    if held:
-        yield begins, b"".join(pending)
+            if is_last:
+                return
+            if held == len(buffer):
+                buffer.extend(bytes(BLOCK))
+
+
+def _filling(file: gzip.GzipFile | io.FileIO, form: Form) -> Callable[[memoryview], int]:
+    """What puts the file's next bytes, in UTF-8, into a buffer; 0 at the end."""
+    if form.gzipped or not form.copied:
+        file.seek(form.starts)
+        return file.readinto
+    utf8 = _utf8_of(file)
+    left = bytearray()
+    skipped = 0
+    while skipped < form.starts and (chunk := utf8(form.starts - skipped)):
+        left += chunk
+        skipped += len(chunk)
+    del left[: form.starts]
+
+    def fill(view: memoryview) -> int:
+        if not left:
+            left.extend(utf8(BLOCK))
+        size = min(len(view), len(left))
+        view[:size] = left[:size]
+        del left[:size]
+        return size
+
+    return fill
 
 
 def table_of(block: bytes, form: Form) -> pa.Table:

@@ -185,12 +185,9 @@ class Source:
         form = self.shape.csv
         assert form is not None
         path = str(self.path.resolve())
-        for number, (start, block) in enumerate(csv_blocks.blocks(self._files[0], form)):
-            content = block if form.copied else None
-            size = len(block)
-            yield Piece(
-                number, path, start, start + size, f"part-{number:05}.parquet", size, content
-            )
+        for number, (start, stop, block) in enumerate(csv_blocks.blocks(self._files[0], form)):
+            name = f"part-{number:05}.parquet"
+            yield Piece(number, path, start, stop, name, stop - start, block)
 
     def _of_parquet(self) -> Shape:
         self.total = 0

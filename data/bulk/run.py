@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from data.bulk.work import Done, Task
     from gis.locator import Locator
 
-FORMAT = 1
+FORMAT = 2
 """Of the journal and the pieces: what another version began is not gone on with."""
 
 

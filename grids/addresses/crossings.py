@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from grids.addresses import han, repository
+from grids.addresses import han
 from grids.addresses.candidates import Candidate, likeness
 from grids.addresses.matching import LEAST_LIKE, STREET_ALONE, Asked
 from grids.addresses.parsing import name_key
+from grids.addresses.rounds import Query
 from grids.addresses.subjects import Subject
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
     from grids.addresses.parts import Address
+    from grids.addresses.rounds import Steps
 
 JOINING: Final = frozenset({"与", "及", "路口", "交叉口", "交汇处"})
 """What is left over of an address in Chinese that speaks of two streets at once."""
@@ -60,7 +60,7 @@ def crossing_of(address: Address) -> Crossing | None:
     return Crossing((keys[0], keys[1]), frozenset(used))
 
 
-def find(session: Session, address: Address) -> list[Candidate] | None:
+def find(address: Address) -> Steps[list[Candidate] | None]:
     """Where the two streets of an address meet; None where it speaks of no crossing.
 
     Where they do not meet, or one of them is not known as a line, each that is known is a candidate
@@ -69,39 +69,40 @@ def find(session: Session, address: Address) -> list[Candidate] | None:
     said = crossing_of(address)
     if said is None:
         return None
-    alike = [_alike(session, key) for key in said.streets]
+    one, other = said.streets
+    alike = [(yield from _alike(one)), (yield from _alike(other))]
     asked = Asked(address, Subject())
-    lines = repository.street_lines(session)
+    lines = yield Query("street_lines", ())
     spelled = [
         {name: names[key] for name in lines if (key := name_key(name)) in names} for names in alike
     ]
     out = []
-    for row in repository.meetings(session, sorted(spelled[0]), sorted(spelled[1])):
+    met = yield Query("meetings", (tuple(sorted(spelled[0])), tuple(sorted(spelled[1]))))
+    for row in met:
         # As sure as the less sure of the two: either one, if it is another, is another crossing.
         score = min(spelled[0][row.one], spelled[1][row.other])
         at = asked.candidate(row, score, "crossing", ("street",))
         ignored = tuple(each for each in at.ignored if each not in said.used)
         beside = at.accuracy_m - CORNER_M if ignored else 0.0
         out.append(replace(at, ignored=ignored, accuracy_m=CORNER_M + max(0.0, beside)))
-    return out or _apart(session, asked, said, alike)
+    return out or (yield from _apart(asked, said, alike))
 
 
-def _alike(session: Session, key: str) -> dict[str, float]:
+def _alike(key: str) -> Steps[dict[str, float]]:
     # 和 may be a word or begin a name (和平街): what the gazetteer has decides.
     for each in (key, key[1:] if key[0] in AND else key):
-        if any(row.kind == "street" for row in repository.names(session, [each])):
+        there = yield Query("names", ((each,),))
+        if any(row.kind == "street" for row in there):
             return {each: 1.0}
-    likely = {each: likeness(key, each) for each in repository.like_keys(session, key, ("street",))}
+    likely = {each: likeness(key, each) for each in (yield Query("like_keys", (key, ("street",))))}
     return {each: share for each, share in likely.items() if share >= LEAST_LIKE}
 
 
-def _apart(
-    session: Session, asked: Asked, said: Crossing, alike: list[dict[str, float]]
-) -> list[Candidate]:
+def _apart(asked: Asked, said: Crossing, alike: list[dict[str, float]]) -> Steps[list[Candidate]]:
     """The streets by themselves, the other one told as what was not used."""
     out = []
     for names, other in zip(alike, reversed(said.streets), strict=True):
-        for row in repository.names(session, sorted(names)):
+        for row in (yield Query("names", (tuple(sorted(names)),))):
             if row.kind != "street":
                 continue
             method = "street" if names[row.key] == 1.0 else "trigram"

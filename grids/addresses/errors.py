@@ -1,4 +1,4 @@
-"""What can be wrong with reviews of addresses."""
+"""What can be wrong with reviews of addresses, and with what people said of them."""
 
 from __future__ import annotations
 
@@ -11,3 +11,11 @@ class ReviewNotFound(NotFound):
 
 class ReviewDecided(Conflict):
     """Somebody has decided it already."""
+
+
+class AliasNotFound(NotFound):
+    """There is no such alias, or none in the caller's area."""
+
+
+class AliasEnded(Conflict):
+    """It holds no longer already."""

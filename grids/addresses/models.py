@@ -71,7 +71,7 @@ class AddressName(Base):
 
 
 class AddressAlias(Base):
-    """What a person said that a text means: a point, or another name of a unit."""
+    """What a person said that a text means, until it ends: a point, or a unit's other name."""
 
     __tablename__ = "address_aliases"
     id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
@@ -84,6 +84,8 @@ class AddressAlias(Base):
     geom: Mapped[Any | None] = mapped_column(Geometry("POINT", 4326, spatial_index=False))
     author: Mapped[str] = mapped_column(sa.Text)
     at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True), server_default=sa.func.now())
+    ended_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
+    ended_by: Mapped[str | None] = mapped_column(sa.Text)
 
 
 class AddressReview(Base):

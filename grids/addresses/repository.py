@@ -28,7 +28,7 @@ def units_named(session: Session, stems: Sequence[str], words: Sequence[str]) ->
         "SELECT code, name FROM admin_units "
         "WHERE wangge_unit_stem(name) = ANY(:stems) AND valid @> now() "
         "UNION SELECT unit_code, text FROM address_aliases "
-        "WHERE key = ANY(:words) AND unit_code IS NOT NULL",
+        "WHERE key = ANY(:words) AND unit_code IS NOT NULL AND ended_at IS NULL",
         stems=list(stems), words=list(words),
     ).all()  # fmt: skip
 
@@ -130,9 +130,9 @@ def meetings(session: Session, ones: Sequence[str], others: Sequence[str]) -> Se
     ).all()  # fmt: skip
 
 
-_ADDRESS: Final = """
-    SELECT label, street_key, number, number_tail, number_to, parity, estate_key, building, unit,
-        area_code, ST_X(ST_PointOnSurface(geom)) AS lon, ST_Y(ST_PointOnSurface(geom)) AS lat,
+ADDRESS: Final = """
+    SELECT id, label, street_key, number, number_tail, number_to, parity, estate_key, building,
+        unit, area_code, ST_X(ST_PointOnSurface(geom)) AS lon, ST_Y(ST_PointOnSurface(geom)) AS lat,
         CASE WHEN number_to IS NOT NULL THEN ST_AsGeoJSON(geom, 15) END AS line
     FROM addresses
 """
@@ -146,15 +146,15 @@ def on_streets(session: Session, keys: Sequence[str], number: int | None) -> Seq
         session,
         # The number itself first: nothing of it may fall to the limit.
         f"""
-        ({_ADDRESS} WHERE street_key = ANY(:keys) AND number = :number AND number_to IS NULL
+        ({ADDRESS} WHERE street_key = ANY(:keys) AND number = :number AND number_to IS NULL
          ORDER BY id LIMIT :most)
         UNION ALL
-        ({_ADDRESS} WHERE street_key = ANY(:keys) AND number_to IS NULL
+        ({ADDRESS} WHERE street_key = ANY(:keys) AND number_to IS NULL
             AND number BETWEEN CAST(:number AS int) - :near AND CAST(:number AS int) + :near
             AND number <> :number
          ORDER BY id LIMIT :most)
         UNION ALL
-        ({_ADDRESS} WHERE street_key = ANY(:keys) AND number_to IS NOT NULL
+        ({ADDRESS} WHERE street_key = ANY(:keys) AND number_to IS NOT NULL
             AND :number BETWEEN least(number, number_to) AND greatest(number, number_to)
          ORDER BY id LIMIT :most)
         """,
@@ -166,7 +166,7 @@ def in_estates(session: Session, keys: Sequence[str], building: str | None) -> S
     """Buildings of estates; those of one number when it is given."""
     return execute(
         session,
-        f"{_ADDRESS} WHERE estate_key = ANY(:keys) "
+        f"{ADDRESS} WHERE estate_key = ANY(:keys) "
         "AND (CAST(:building AS text) IS NULL OR building = :building) ORDER BY id LIMIT :most",
         keys=list(keys), building=building, most=MOST_ROWS,
     ).all()  # fmt: skip
@@ -177,7 +177,7 @@ def aliases(session: Session, key: str) -> Sequence[Row[Any]]:
     return execute(
         session,
         "SELECT label, area_code, ST_X(geom) AS lon, ST_Y(geom) AS lat FROM address_aliases "
-        "WHERE key = :key AND geom IS NOT NULL ORDER BY id",
+        "WHERE key = :key AND geom IS NOT NULL AND ended_at IS NULL ORDER BY id",
         key=key,
     ).all()
 

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from boundaries.repository import point
 from gis import audit
-from gis.database import execute
 from gis.errors import BadInput, Problem
+from grids.addresses import aliases
 from grids.addresses.errors import ReviewDecided, ReviewNotFound
 from grids.addresses.models import AddressReview
 from grids.addresses.parsing import whole_key
@@ -154,7 +154,7 @@ def _seen(session: Session, rows: Sequence[AddressReview], action: str) -> None:
 def decide(session: Session, review_id: int, choice: Choice, *, actor: str) -> AddressReview:
     """Settle a review; the same text is found by it from now on. Flushed, not committed.
 
-    Whoever said before what the text means in this county is overruled.
+    What was said before of the text in this county, as far as the caller sees it, ends with that.
 
     Raises
     ------
@@ -184,7 +184,10 @@ def decide(session: Session, review_id: int, choice: Choice, *, actor: str) -> A
     )
     session.refresh(review)
     if place is not None:
-        _remember(session, review, str(label), place, actor)
+        aliases.say_place(
+            session, review.text, label=str(label), lon=place[0], lat=place[1],
+            county_code=review.county_code, area_code=review.area_code, actor=actor,
+        )  # fmt: skip
     audit.record(
         session,
         actor=actor,
@@ -274,59 +277,3 @@ def _meant(
     if choice.lon is not None and choice.lat is not None:
         return "elsewhere", choice.label or review.text, (choice.lon, choice.lat)
     return "nowhere", None, None
-
-
-def _remember(
-    session: Session, review: AddressReview, label: str, place: tuple[float, float], actor: str
-) -> None:
-    execute(
-        session,
-        "INSERT INTO address_aliases (county_code, area_code, key, text, label, geom, author) "
-        "VALUES (:county, :area, :key, :text, :label, "
-        "ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), :actor) "
-        "ON CONFLICT (county_code, key) DO UPDATE SET area_code = EXCLUDED.area_code, "
-        "text = EXCLUDED.text, label = EXCLUDED.label, unit_code = NULL, geom = EXCLUDED.geom, "
-        "author = EXCLUDED.author, at = now()",
-        county=review.county_code, area=review.area_code, key=whole_key(review.text),
-        text=review.text, label=label, lon=place[0], lat=place[1], actor=actor,
-    )  # fmt: skip
-
-
-def name_unit(session: Session, text: str, unit_code: str, *, actor: str) -> None:
-    """Let a text stand for a unit: 土左 for 土默特左旗. Flushed, not committed.
-
-    Raises
-    ------
-    BadInput
-        The text is empty, or the unit is above the county or unknown.
-    """
-    plain = half_width(text)
-    known = execute(
-        session,
-        "SELECT name FROM admin_units WHERE code = :code AND level >= 6 AND valid @> now()",
-        code=unit_code,
-    ).scalar()
-    problems = []
-    if not whole_key(plain):
-        problems.append(Problem("the name is empty", field="text"))
-    if known is None:
-        problems.append(Problem(f"there is no unit {unit_code} of a county or below", field="unit"))
-    if problems:
-        raise BadInput(problems)
-    execute(
-        session,
-        "INSERT INTO address_aliases (county_code, area_code, key, text, label, unit_code, author) "
-        "VALUES (left(:code, 6), :code, :key, :text, :label, :code, :actor) "
-        "ON CONFLICT (county_code, key) DO UPDATE SET area_code = EXCLUDED.area_code, "
-        "text = EXCLUDED.text, label = EXCLUDED.label, unit_code = EXCLUDED.unit_code, "
-        "geom = NULL, author = EXCLUDED.author, at = now()",
-        code=unit_code, key=whole_key(plain), text=plain, label=known, actor=actor,
-    )  # fmt: skip
-    audit.record(
-        session,
-        actor=actor,
-        action="address.alias",
-        object_kind="unit",
-        object_id=unit_code,
-        county_code=unit_code[:6],
-    )

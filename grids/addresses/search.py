@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gis.errors import BadInput
-from grids.addresses import crossings, han, latin, matching, repository
+from grids.addresses import crossings, han, latin, matching, rounds
 from grids.addresses.candidates import Candidate, likeness, ranked
 from grids.addresses.matching import LEAST_LIKE, STREET_ALONE, Asked
 from grids.addresses.parsing import lexicon_of, name_key, parse, unit_stem, whole_key
 from grids.addresses.parts import Address, Lexicon, half_width, is_han, key
+from grids.addresses.rounds import Query
 from grids.addresses.subjects import Subject, subject_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.orm import Session
+
+    from grids.addresses.rounds import Steps
 
 LIMIT: Final = 5
 DIVISION_ALONE: Final = 0.4
@@ -27,7 +32,16 @@ def understand(session: Session, text: str) -> Address:
 
     Empty text has no parts.
     """
-    return parse(text, lexicon(session, text))
+    return rounds.one(session, _understood(text))
+
+
+def understand_many(session: Session, texts: Sequence[str]) -> list[Address]:
+    """The same of many texts, in a few rounds of queries for all of them."""
+    return rounds.many(session, [_understood(each) for each in texts])
+
+
+def _understood(text: str) -> Steps[Address]:
+    return parse(text, (yield from _lexicon(text)))
 
 
 def search(
@@ -69,27 +83,38 @@ def found(
     limit: int = LIMIT,
 ) -> list[Candidate]:
     """The same of an address that was taken apart already."""
+    return ranked(rounds.one(session, _candidates(address)), near=near, limit=limit)
+
+
+def found_many(
+    session: Session, addresses: Sequence[Address], *, limit: int = LIMIT
+) -> list[list[Candidate]]:
+    """The same of many addresses, in a few rounds of queries for all of them."""
+    found = rounds.many(session, [_candidates(each) for each in addresses])
+    return [ranked(each, near=None, limit=limit) for each in found]
+
+
+def _candidates(address: Address) -> Steps[list[Candidate]]:
     whole = whole_key(address.text)
     if not whole:
         return []
-    candidates = (
-        _remembered(session, whole)
-        or crossings.find(session, address)
-        or _of_subject(session, address)
-        or _of_rest(session, address)
-        or _of_divisions(session, address)
+    return (
+        (yield from _remembered(whole))
+        or (yield from crossings.find(address))
+        or (yield from _of_subject(address))
+        or (yield from _of_rest(address))
+        or (yield from _of_divisions(address))
     )
-    return ranked(candidates, near=near, limit=limit)
 
 
-def lexicon(session: Session, text: str) -> Lexicon:
+def _lexicon(text: str) -> Steps[Lexicon]:
     """Names of the gazetteer that stand in a text: units, streets, estates, places."""
     plain = half_width(text)
     if not is_han(plain):
         pieces = plain.replace(";", ",").split(",")
         pieces += [half for each in pieces for half in latin.JOINING.split(latin.folded(each))]
         keys = {name_key(each.strip(" .")) for each in pieces} - {""}
-        kinds = {row.key: row.kind for row in repository.names(session, sorted(keys))}
+        kinds = {row.key: row.kind for row in (yield Query("names", (tuple(sorted(keys)),)))}
         return Lexicon(names=kinds)
     words = {
         plain[first:last]
@@ -99,11 +124,11 @@ def lexicon(session: Session, text: str) -> Lexicon:
     }
     keys = {key(word) for word in words} - {""}
     stems = {unit_stem(word) for word in words} - {""}
-    rows = list(repository.units_named(session, sorted(stems), sorted(keys)))
+    rows = list((yield Query("units_named", (tuple(sorted(stems)), tuple(sorted(keys))))))
     if patterns := _patterns(words):
-        rows += repository.banners_like(session, patterns)
+        rows += yield Query("banners_like", (tuple(patterns),))
     names: dict[str, str] = {}
-    for row in repository.names(session, sorted(keys)):
+    for row in (yield Query("names", (tuple(sorted(keys)),))):
         if row.kind == "street" or row.key not in names:
             names[row.key] = row.kind
     return lexicon_of([(row.code, row.name) for row in rows], names)
@@ -117,70 +142,68 @@ def _patterns(words: set[str]) -> list[str]:
     )
 
 
-def _remembered(session: Session, whole: str) -> list[Candidate]:
+def _remembered(whole: str) -> Steps[list[Candidate]]:
     return [
         Candidate(
             label=row.label, lon=row.lon, lat=row.lat, score=1.0, method="exact",
             matched=("alias",), area_code=row.area_code,
         )
-        for row in repository.aliases(session, whole)
+        for row in (yield Query("aliases", (whole,)))
     ]  # fmt: skip
 
 
-def _of_subject(session: Session, address: Address) -> list[Candidate]:
+def _of_subject(address: Address) -> Steps[list[Candidate]]:
     subject = subject_of(address)
-    asked = _asked(session, address, subject, subject.street_key, subject.estate_key)
+    asked = yield from _asked(address, subject, subject.street_key, subject.estate_key)
     if not asked.streets and not asked.estates:
         # What was taken for one may be the other.
-        asked = _asked(session, address, subject, subject.estate_key, subject.street_key)
+        asked = yield from _asked(address, subject, subject.estate_key, subject.street_key)
     out: list[Candidate] = []
     if asked.streets:
-        rows = repository.on_streets(session, sorted(asked.streets), subject.number)
+        rows = yield Query("on_streets", (tuple(sorted(asked.streets)), subject.number))
         out += matching.at_numbers(asked, rows)
     if asked.estates:
-        rows = repository.in_estates(session, sorted(asked.estates), subject.building)
+        rows = yield Query("in_estates", (tuple(sorted(asked.estates)), subject.building))
         out += matching.in_estates(asked, rows)
-    names = repository.names(session, sorted({*asked.streets, *asked.estates}))
+    names = yield Query("names", (tuple(sorted({*asked.streets, *asked.estates})),))
     return out + matching.by_name(asked, names)
 
 
 def _asked(
-    session: Session, address: Address, subject: Subject, street: str | None, estate: str | None
-) -> Asked:
-    return Asked(
-        address,
-        subject,
-        _names(session, street, ("street",)),
-        _names(session, estate, ("estate", "place")),
-    )
+    address: Address, subject: Subject, street: str | None, estate: str | None
+) -> Steps[Asked]:
+    streets = yield from _names(street, ("street",))
+    estates = yield from _names(estate, ("estate", "place"))
+    return Asked(address, subject, streets, estates)
 
 
-def _names(session: Session, wanted: str | None, kinds: tuple[str, ...]) -> dict[str, float]:
+def _names(wanted: str | None, kinds: tuple[str, ...]) -> Steps[dict[str, float]]:
     """Keys that a name may be, with their likeness; the name itself alone where it is there."""
     if not wanted or not LEAST_CHARACTERS <= len(wanted) <= LONGEST_KEY:
         return {}
-    if any(row.kind in kinds for row in repository.names(session, [wanted])):
+    there = yield Query("names", ((wanted,),))
+    if any(row.kind in kinds for row in there):
         return {wanted: 1.0}
-    likely = {each: likeness(wanted, each) for each in repository.like_keys(session, wanted, kinds)}
+    likely = {each: likeness(wanted, each) for each in (yield Query("like_keys", (wanted, kinds)))}
     return {each: share for each, share in likely.items() if share >= LEAST_LIKE}
 
 
-def _of_rest(session: Session, address: Address) -> list[Candidate]:
+def _of_rest(address: Address) -> Steps[list[Candidate]]:
     """Names like what no rule understood."""
     out = []
     for words in sorted(address.rest, key=len, reverse=True)[:2]:
-        likely = _names(session, name_key(words), ("street", "estate", "place"))
+        likely = yield from _names(name_key(words), ("street", "estate", "place"))
         asked = Asked(address, Subject())
-        for row in repository.names(session, sorted(likely)):
+        for row in (yield Query("names", (tuple(sorted(likely)),))):
             score = likely[row.key] * STREET_ALONE
             out.append(asked.candidate(row, score, "trigram", (), accuracy_m=300.0))
     return out
 
 
-def _of_divisions(session: Session, address: Address) -> list[Candidate]:
+def _of_divisions(address: Address) -> Steps[list[Candidate]]:
     """The units alone: better than nothing to whoever has to ask back."""
     asked = Asked(address, Subject())
     return [
         asked.candidate(row, DIVISION_ALONE, "division", (), accuracy_m=row.reach_m)
-        for row in repository.units(session, address.codes[:MOST_UNITS])
+        for row in (yield Query("units", (tuple(address.codes[:MOST_UNITS]),)))
     ]

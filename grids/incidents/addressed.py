@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from grids.addresses.candidates import Candidate
+    from grids.addresses.parts import Address
 
 CRS: Final = "wgs84"
 METHOD: Final = "address"
+AT_ONCE: Final = 500
+"""Addresses of a bulk intake that are looked up in the same rounds of queries."""
 _AREAS: Final = (6, 9, 12)
 """Digits of codes that an incident can belong to: county, township, village."""
 
@@ -70,11 +73,25 @@ def guess(session: Session, address: str, *, county_code: str | None = None) -> 
     county_code
         The county that the report names: a place in another one is not taken without asking.
     """
-    text = half_width(address)
-    if not whole_key(text):
-        return None
-    parsed = search.understand(session, text)
-    found = search.found(session, parsed)
+    return guess_many(session, [(address, county_code)])[0]
+
+
+def guess_many(session: Session, addresses: Sequence[tuple[str, str | None]]) -> list[Guess | None]:
+    """The same of many addresses and counties, in a few rounds of queries for all of them."""
+    texts = [half_width(address) for address, _ in addresses]
+    asked = list(dict.fromkeys(each for each in texts if whole_key(each)))
+    parsed = search.understand_many(session, asked)
+    known = dict(zip(asked, zip(parsed, search.found_many(session, parsed), strict=True),
+                     strict=True))  # fmt: skip
+    return [
+        _guess(text, *known[text], county_code) if text in known else None
+        for text, (_, county_code) in zip(texts, addresses, strict=True)
+    ]
+
+
+def _guess(
+    text: str, parsed: Address, found: Sequence[Candidate], county_code: str | None
+) -> Guess:
     first = found[0] if found and found[0].is_confident else None
     if first and county_code and not first.area_code.startswith(county_code):
         first = None
@@ -141,16 +158,17 @@ def fill(session: Session, staged: pd.DataFrame) -> dict[str, Guess]:
             ids=unplaced["id"].tolist(),
         ).scalars()
     )  # fmt: skip
+    unplaced = unplaced[~unplaced["id"].isin(stored)]
+    pairs = list(dict.fromkeys(zip(unplaced["address"], unplaced["county_code"], strict=True)))
     known: dict[tuple[str, str], Guess | None] = {}
+    for start in range(0, len(pairs), AT_ONCE):
+        some = pairs[start : start + AT_ONCE]
+        known |= zip(some, guess_many(session, some), strict=True)
     asked: dict[str, Guess] = {}
     for row, number, county, address in zip(
         unplaced.index, *(unplaced[name] for name in ("id", "county_code", "address")), strict=True
     ):
-        if number in stored:
-            continue
-        if (county, address) not in known:
-            known[county, address] = guess(session, address, county_code=county)
-        found = known[county, address]
+        found = known[address, county]
         if found is None:
             continue
         asked[number] = found

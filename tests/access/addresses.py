@@ -101,7 +101,21 @@ def _decide(place: Place, caller: Caller) -> Iterator[Question]:
         yield Question(door, "POST", path, status, body=body)
 
 
+def _aliases(place: Place, caller: Caller) -> Iterator[Question]:
+    marks = marks_of(rules.visible(place, caller, "address alias"))
+    yield Question(f"GET:{API}/aliases", "GET", f"{API}/aliases", 200, marks)
+
+
+def _end(place: Place, caller: Caller) -> Iterator[Question]:
+    """Others' are not there, nor is one that nobody made; to end one's own: test_addresses."""
+    hidden = [area for area in ASKED if not _seen(place, caller, "address alias", area)]
+    for number in (*(place.ids["address alias", area] for area in hidden), 2**63 - 1):
+        yield Question(f"DELETE:{API}/aliases/{{id}}", "DELETE", f"{API}/aliases/{number}", 404)
+
+
 MAKERS: Final = {
+    f"GET:{API}/aliases": _aliases,
+    f"DELETE:{API}/aliases/{{id}}": _end,
     f"POST:{API}/search": _search,
     f"GET:{API}/reverse": _reverse,
     f"GET:{API}/reviews": _reviews,

@@ -355,6 +355,9 @@ def _ground(session: Session, place: Place) -> None:
             session, code, (lon, lat),
             lambda kind, table, code=code: place.add(Row(kind, code, (code,)), table=table),
         )  # fmt: skip
+        place.ids["address alias", code] = execute(
+            session, "SELECT id FROM address_aliases WHERE area_code = :code", code=code
+        ).scalar_one()
         row = Row("camera", code, (code,), (lon, lon), is_in_row=village is not None)
         mark = place.add(row, table="cameras")
         place.ids[row.mark] = execute(

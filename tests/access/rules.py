@@ -95,6 +95,8 @@ GET:/api/v1/accounts/{id}/sessions          -        -           -         -    
 DELETE:/api/v1/accounts/{id}/sessions       -        -           -         -        -          -          -       -             -       -          yes          -              -
 PUT:/api/v1/accounts/{id}/state             -        -           -         -        -          -          -       -             -       -          yes          -              -
 DELETE:/api/v1/accounts/{id}/totp           -        -           -         -        -          -          -       -             -       -          yes          -              -
+GET:/api/v1/addresses/aliases               -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
+DELETE:/api/v1/addresses/aliases/{id}       -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 POST:/api/v1/addresses/search               -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/addresses/reverse               -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/addresses/reviews               -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -

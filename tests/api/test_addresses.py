@@ -86,6 +86,53 @@ def test_a_review_is_decided_and_remembered(filled: Town) -> None:
     assert not [each for each in log if "老裴" in str(each)]
 
 
+def test_what_was_said_is_listed_and_ended(filled: Town) -> None:
+    filled.client.post(f"{API}/reviews/{keep(filled)}", json={"candidate": 0})
+    told = filled.client.get(f"{API}/aliases").json()
+    (said,) = told["items"]
+    assert (said["text"], said["unit_code"], said["ended_at"], told["next"]) == (
+        TEXT, None, None, None,
+    )  # fmt: skip
+    other = headers(filled, "community", place.EAST_VILLAGE)
+    assert filled.client.get(f"{API}/aliases", headers=other).json()["items"] == []
+    one = f"{API}/aliases/{said['id']}"
+    assert filled.client.delete(one, headers=other).status_code == 404
+    done = filled.client.delete(one)
+    assert done.status_code == 200
+    assert done.json()["ended_by"]
+    assert filled.client.delete(one).status_code == 409
+    assert filled.client.get(f"{API}/aliases").json()["items"] == []
+    (kept,) = filled.client.get(f"{API}/aliases", params={"with_ended": True}).json()["items"]
+    assert (kept["author"], kept["ended_by"]) == (said["author"], done.json()["ended_by"])
+    asked = filled.client.post(f"{API}/search", json={"text": TEXT}).json()
+    assert not asked["confident"]
+    log = [(each.action, each.object_kind) for each in entries(filled)]
+    assert log.count(("address.alias_end", "address_alias")) == 1
+    assert log.count(("search", "address_alias")) == 4
+    assert not [each for each in entries(filled) if "老裴" in str(each)]
+
+
+def test_two_villages_may_mean_two_places_by_the_same_words(filled: Town) -> None:
+    """Neither sees what the other said, and neither is kept from saying it."""
+    for area, lon in ((place.WEST_VILLAGE, 117.03), (place.EAST_VILLAGE, 117.06)):
+        with filled.database.transaction() as session:
+            number = review.enqueue(
+                session, "小区门口", [], county_code=factories.COUNTY, actor="caller",
+                area_code=area,
+            ).id  # fmt: skip
+        by = headers(filled, "community", area)
+        body = {"lon": lon, "lat": 45.01}
+        done = filled.client.post(f"{API}/reviews/{number}", json=body, headers=by)
+        assert done.status_code == 200
+        told = filled.client.post(f"{API}/search", json={"text": "小区门口"}, headers=by).json()
+        assert [each["lon"] for each in told["candidates"]] == [lon]
+        assert told["confident"]
+    # Who sees both is asked.
+    told = filled.client.post(f"{API}/search", json={"text": "小区门口"}).json()
+    assert len(told["candidates"]) == 2
+    assert not told["confident"]
+
+
 def test_reviews_of_another_village_are_not_there(filled: Town) -> None:
     number = keep(filled)
     with filled.database.transaction() as session:

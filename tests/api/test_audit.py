@@ -88,6 +88,7 @@ ELSEWHERE = set(changes.LOGGED) - set(LOGGED) | {
     "POST /api/v1/editions/{edition_id}/publish", "POST /api/v1/editions/{edition_id}/rollback",
     # Reviews of addresses, and what people said of them: test_addresses.
     "POST /api/v1/addresses/search", "GET /api/v1/addresses/reverse",
+    "GET /api/v1/addresses/aliases", "DELETE /api/v1/addresses/aliases/{alias_id}",
     "GET /api/v1/addresses/reviews", "GET /api/v1/addresses/reviews/{review_id}",
     "POST /api/v1/addresses/reviews/{review_id}",
     # Plans, which name nobody but in a comparison: test_plans.

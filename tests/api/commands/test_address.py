@@ -52,6 +52,20 @@ def test_others_of_the_same_text(wangge: Callable[..., Any]) -> None:
 
 
 @pytest.mark.usefixtures("place")
+def test_what_was_said_is_listed_and_ended(wangge: Callable[..., Any]) -> None:
+    assert wangge("address", "alias", "老二村", town.EAST_VILLAGE).code == 0
+    (said,) = wangge("address", "aliases", "--json").document
+    assert "老二村" in wangge("address", "aliases").out
+    done = wangge("address", "end-alias", said["id"])
+    assert done.code == 0, done.err
+    assert "老二村 no longer means" in done.out
+    assert wangge("address", "end-alias", said["id"]).code == 1
+    assert wangge("address", "aliases", "--json").document == []
+    (kept,) = wangge("address", "aliases", "--ended", "--json").document
+    assert kept["ended_by"]
+
+
+@pytest.mark.usefixtures("place")
 def test_parts_points_and_names(wangge: Callable[..., Any]) -> None:
     told = wangge("address", "parse", "老二村人民路二号老李家", "--json").document
     assert told["ignored"] == ["老李家"]

@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from data.bulk import cluster
-from gis.errors import BadInput, Missing
+from data.bulk import cluster, pieces, work
+from gis.errors import BadInput, Missing, Unavailable
 from tests.data.bulk.conftest import ROWS, located
 
 if TYPE_CHECKING:
@@ -105,6 +105,28 @@ def test_a_worker_that_dies_is_made_up_for(
     located(points, tmp_path / "alone.csv", locator)
     assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "alone.csv").read_bytes()
     assert totals.rows == ROWS
+
+
+def test_a_scheduler_of_somebody_else(
+    client: Any, locator: Locator, points: Path, tmp_path: Path
+) -> None:
+    left = cluster.Index("wangge-index-left", locator.version, str(tmp_path / "gone"), None)
+    client.register_plugin(cluster._plugin(left))  # by a run that was killed
+    with cluster.connected(client.scheduler.address) as connected:
+        spread = cluster.Workers(connected, locator)
+        located(points, tmp_path / "out.csv", locator, spread=spread)
+    located(points, tmp_path / "alone.csv", locator)
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "alone.csv").read_bytes()
+    client.unregister_worker_plugin(left.name)
+
+
+def test_a_worker_without_the_index_says_so(client: Any, locator: Locator, points: Path) -> None:
+    source = pieces.Source(points)
+    where, piece = work.describe(source, lon=None, lat=None, crs="auto")
+    task = work.Task(source.shape, where, "code", ".csv", keeps_geometry=False, keeps_folders=False)
+    future = client.submit(cluster._work, piece, None, task, "of nobody")
+    with pytest.raises(Unavailable, match="does not see the grids' index"):
+        future.result()
 
 
 def test_what_is_wrong_with_the_input_is_told_as_here(

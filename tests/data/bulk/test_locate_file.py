@@ -127,8 +127,13 @@ def test_blocks_of_csv_are_whole_rows(  # noqa: PLR0917
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_blocks, "BLOCK", block)
         cut = list(csv_blocks.blocks(checked, form))
-    assert b"".join(each for _, each in cut) == path.read_bytes()[form.starts :]
-    read = [row for _, each in cut for row in csv_blocks.table_of(each, form).to_pylist()]
+    assert [each for _, _, each in cut] == [None] * len(cut)
+    assert [start for start, _, _ in cut] == [form.starts, *(stop for _, stop, _ in cut)][
+        : len(cut)
+    ]
+    blocks = [csv_blocks.read_block(path, start, stop) for start, stop, _ in cut]
+    assert b"".join(blocks) == path.read_bytes()[form.starts :]
+    read = [row for each in blocks for row in csv_blocks.table_of(each, form).to_pylist()]
     assert [[row["p"] or "", row["q"] or ""] for row in read] == rows
 
 

@@ -6,10 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 from gis.errors import BadInput
-from grids.addresses import review
-from grids.addresses.errors import ReviewDecided, ReviewNotFound
+from grids.addresses import aliases, review
+from grids.addresses.errors import AliasEnded, AliasNotFound, ReviewDecided, ReviewNotFound
 from grids.addresses.review import Choice
 from grids.addresses.search import search, understand
 from tests import factories
@@ -110,9 +111,45 @@ def test_nothing_cannot_be_asked(session: Session) -> None:
 
 def test_a_unit_has_another_name(place: Session) -> None:
     assert understand(place, "老二村人民路2号").codes == ()
-    review.name_unit(place, "老二村", town.EAST_VILLAGE, actor="clerk")
+    aliases.say_unit(place, "老二村", town.EAST_VILLAGE, actor="clerk")
     assert understand(place, "老二村人民路2号").codes == (town.EAST_VILLAGE,)
-    review.name_unit(place, "老二村", town.WEST_VILLAGE, actor="clerk")
+    aliases.say_unit(place, "老二村", town.WEST_VILLAGE, actor="clerk")
     assert understand(place, "老二村人民路2号").codes == (town.WEST_VILLAGE,)
     with pytest.raises(BadInput, match=r"the name is empty.*\n.*no unit 99 of a county"):
-        review.name_unit(place, "?", "99", actor="clerk")
+        aliases.say_unit(place, "?", "99", actor="clerk")
+
+
+def test_what_was_said_is_listed_and_ended(place: Session) -> None:
+    for lon, actor in ((117.03, "clerk"), (117.05, "chief")):
+        again = review.enqueue(place, TEXT, [], county_code=factories.COUNTY, actor="caller")
+        review.decide(place, again.id, Choice(lon=lon, lat=45.005), actor=actor)
+    aliases.say_unit(place, "老镇", factories.TOWNSHIP, actor="clerk")
+    held = aliases.listed(place)
+    assert [(each.text, each.author) for each in held.rows] == [(TEXT, "chief"), ("老镇", "clerk")]
+    first, *rest = aliases.listed(place, with_ended=True).rows
+    # What was overruled stays, with both names.
+    assert (first.author, first.ended_by, len(rest)) == ("clerk", "chief", 2)
+    for each in held.rows:
+        done = aliases.end(place, each.id, actor="admin")
+        assert (done.ended_by, done.author) == ("admin", each.author)
+        with pytest.raises(AliasEnded, match="ended by admin"):
+            aliases.end(place, each.id, actor="other")
+    assert search(place, TEXT)[0].method != "exact"
+    assert understand(place, "老镇人民路3号").codes == ()
+    with pytest.raises(AliasNotFound):
+        aliases.end(place, 2**40, actor="admin")
+    page = aliases.listed(place, limit=1, with_ended=True)
+    assert page.next is not None
+    assert len(aliases.listed(place, after=page.next, with_ended=True).rows) == 2
+
+
+def test_what_has_ended_stays_as_it_was(place: Session) -> None:
+    aliases.say_unit(place, "老镇", factories.TOWNSHIP, actor="clerk")
+    (said,) = aliases.listed(place).rows
+    aliases.end(place, said.id, actor="admin")
+    with pytest.raises(sa.exc.IntegrityError, match="has ended already"), place.begin_nested():
+        place.execute(sa.text("UPDATE address_aliases SET ended_at = NULL, ended_by = NULL"))
+    place.execute(sa.text("SET LOCAL ROLE wangge_app"))
+    for column in ("text", "author", "geom", "at"):
+        with pytest.raises(sa.exc.ProgrammingError, match="permission"), place.begin_nested():
+            place.execute(sa.text(f"UPDATE address_aliases SET {column} = NULL"))

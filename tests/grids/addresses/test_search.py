@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis.errors import BadInput
 from grids.addresses import gazetteer
 from grids.addresses.candidates import Candidate, distance_m, likeness, ranked, similarity
-from grids.addresses.search import search, understand
+from grids.addresses.search import found_many, search, understand, understand_many
 from tests import factories
 from tests.grids.addresses import town
 
@@ -121,6 +121,28 @@ def test_what_agrees_and_what_is_left_is_told(place: Session) -> None:
     found = first(place, "和平小区2栋3单元501室")
     assert found.matched == ("estate", "building")
     assert found.ignored == ("3单元", "501室")
+
+
+PARTS = [
+    "示范旗", "示范镇", "示范村1二组", "人民路", "人名路", "市场街", "长青路", "和平小区",
+    "示范一中", "3号", "5号", "10号", "99号", "2栋", "2单元", "老李家", "与", "交叉口", "１", "é",
+]  # fmt: skip
+
+
+@given(texts=st.lists(st.lists(st.sampled_from(PARTS), max_size=4).map("".join), max_size=12))
+@settings(max_examples=40)
+def test_many_come_to_what_each_does_alone(place: Session, texts: list[str]) -> None:
+    parsed = understand_many(place, texts)
+    assert parsed == [understand(place, each) for each in texts]
+    assert found_many(place, parsed) == [search(place, each) for each in texts]
+
+
+def test_many_take_as_many_queries_as_the_longest(place: Session) -> None:
+    asked: list[str] = []
+    connection = place.connection()
+    sa.event.listen(connection, "before_cursor_execute", lambda *a: asked.append(a[2]))
+    found_many(place, understand_many(place, [f"示范镇人民路{n}号" for n in range(50)]))
+    assert len(asked) < 20
 
 
 def test_a_number_of_a_stretch_lies_where_it_should(place: Session) -> None:

@@ -24,6 +24,9 @@ from grids.redistricting.compiled import (
 )
 from grids.redistricting.division import Division, Network, Scratch
 
+STEPS = 16
+"""Temperatures of one call."""
+
 STRETCH = 2048
 """Cells that are moved by turns before the next as many."""
 
@@ -133,7 +136,7 @@ def anneal(
     pool
         Cells that may move.
     hot, cooling
-        First temperature, in the units of the price, and its factor 64 times along the way.
+        First temperature, in the units of the price, and its factor `STEPS` times along the way.
     second, weight
         Another measure of each cell, in parts of what a grid should have, and the price of its
         squared deviation; empty for none.
@@ -151,26 +154,54 @@ def anneal(
     for cell in range(len(second)):
         other_load[label[cell]] += second[cell]
     gained = 0.0
-    steps = 64
     temperature = hot
     # One stretch of the list at a time: what cells near to one another need stays in the cache.
     stretches = max(1, len(pool) // STRETCH)
-    stride = max(1, moves // (steps * stretches))
-    low_end, width = 0, len(pool)
-    for turn in range(moves):
-        if turn % stride == 0:
-            step = turn // stride
+    stride = max(1, moves // (STEPS * stretches))
+    room = 0
+    for cell in pool:
+        room += starts[cell + 1] - starts[cell]
+    room += room // 4
+    rim_cell = np.empty(room, dtype=np.int32)
+    rim_other = np.empty(room, dtype=np.int32)
+    is_whole = len(pool) == len(label)
+    edges, rim, changed = 0, 0, -1
+    step, until, tried = -1, 0, 0.0
+    while True:
+        if tried >= until:
+            step += 1
+            until = min((step + 1) * stride, moves)
+            if step * stride >= moves:
+                break
             if step > 0 and step % stretches == 0:
                 temperature *= cooling
-            low_end = len(pool) * (step % stretches) // stretches
-            width = len(pool) * (step % stretches + 1) // stretches - low_end
-        cell = pool[low_end + below(state, width)]
-        begin, end = starts[cell], starts[cell + 1]
-        if begin == end:
+            if stretches > 1:
+                changed = -1
+        if changed < 0 or changed * 4 > rim:
+            # Most edges lie inside a grid: those that do not are listed, and anew before long.
+            edges, rim, changed = 0, 0, 0
+            begin = len(pool) * (step % stretches) // stretches
+            for i in range(begin, len(pool) * (step % stretches + 1) // stretches):
+                cell = pool[i]
+                edges += starts[cell + 1] - starts[cell]
+                for e in range(starts[cell], starts[cell + 1]):
+                    if walk[e] and label[ends[e]] != label[cell]:
+                        rim_cell[rim], rim_other[rim] = cell, ends[e]
+                        rim += 1
+        if rim == 0:
+            tried = until
             continue
-        e = begin + below(state, end - begin)
-        source, sink = label[cell], label[ends[e]]
-        if source == sink or not walk[e] or members[source] == 1:
+        # Counts for the edges that were passed over, too.
+        tried += edges / rim
+        at = below(state, rim)
+        cell = rim_cell[at]
+        begin, end = starts[cell], starts[cell + 1]
+        source, sink = label[cell], label[rim_other[at]]
+        if source == sink:
+            rim -= 1
+            rim_cell[at], rim_other[at] = rim_cell[rim], rim_other[rim]
+            continue
+        if members[source] == 1:
             continue
         change = 0.0
         if home[cell] == source:
@@ -196,7 +227,9 @@ def anneal(
             share = second[cell]
             off, lack = other_load[source] - 1.0, other_load[sink] - 1.0
             change += weight * share * (2.0 * share + 2.0 * lack - 2.0 * off)
-        if change > 0.0 and uniform(state) >= decay(change / temperature):
+        if change > 16.0 * temperature or (
+            change > 0.0 and uniform(state) >= decay(change / temperature)
+        ):
             continue
         mark += 3
         if not stays_whole(cell, starts, ends, walk, label, stamp, queue, mark):
@@ -210,5 +243,18 @@ def anneal(
             other_load[source] -= second[cell]
             other_load[sink] += second[cell]
         gained += change
+        changed += 1
+        if rim + 2 * (end - begin) > room:
+            changed = -1
+            continue
+        for k in range(begin, end):
+            other = ends[k]
+            if walk[k] and label[other] == source:
+                rim_cell[rim], rim_other[rim] = cell, other
+                rim += 1
+                # Cells outside the pool stay where they are.
+                if is_whole:
+                    rim_cell[rim], rim_other[rim] = other, cell
+                    rim += 1
     marks[0] = mark + 2
     return gained

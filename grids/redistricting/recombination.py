@@ -82,6 +82,27 @@ def _find(parent: Labels, item: int) -> int:
 
 
 @kernel
+def _by_key(keys: Floats) -> Labels:
+    """Places of random keys from the smallest to the largest, but for the last few bits."""
+    most = 0.0
+    for key in keys:
+        most = max(most, key)
+    bins = len(keys)
+    scale = (bins - 1) / max(most, 1e-9)
+    fill = np.zeros(bins + 1, dtype=np.int32)
+    for key in keys:
+        fill[int(key * scale) + 1] += 1
+    for i in range(bins):
+        fill[i + 1] += fill[i]
+    order = np.empty(len(keys), dtype=np.int32)
+    for i in range(len(keys)):
+        at = int(keys[i] * scale)
+        order[fill[at]] = i
+        fill[at] += 1
+    return order
+
+
+@kernel
 def _random_tree(
     n: int,
     left: Labels,
@@ -100,7 +121,7 @@ def _random_tree(
     degree = np.zeros(n + 1, dtype=np.int32)
     kept = np.empty(n, dtype=np.int32)
     number = 0
-    for e in np.argsort(keys, kind="mergesort"):
+    for e in _by_key(keys):
         a, b = _find(parent, left[e]), _find(parent, right[e])
         if a != b:
             parent[a] = b

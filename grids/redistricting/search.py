@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from grids.redistricting.annealing import anneal
+from grids.redistricting.annealing import STEPS, anneal
 from grids.redistricting.chains import exchange
 from grids.redistricting.compiled import Flags, Floats, Ints, Labels, State, random_state
 from grids.redistricting.continuing import continued, with_counts
@@ -179,7 +179,7 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
                 everywhere,
                 sweeps * graph.size // SLICES,
                 hot * factor**turn,
-                factor ** (1 / 64),
+                factor ** (1 / STEPS),
                 weight,
                 second_weight * prices.balance,
                 scratch,
@@ -187,7 +187,7 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
             )
 
     if before is None:
-        polish(effort.sweeps, 0.6, 0.02)
+        polish(effort.sweeps, 0.3, 0.02)
     steep[2] *= INSIST
     reluctance = wiring.priced(_reluctance(graph, steps), 0.0)
     is_elastic = counts is None
@@ -240,7 +240,7 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
             # Now and then more grids at once, whose number may change where a few cannot.
             8 if turn % 4 == 3 else 3,
             hot,
-            (0.02 / max(hot, 0.021)) ** (1 / 64),
+            (0.02 / max(hot, 0.021)) ** (1 / STEPS),
             0.05,
             is_elastic,
             scratch,
@@ -270,7 +270,7 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
             effort.polish // 4,
             2,
             hot := max(0.03, 0.25 * 0.9**turn),
-            (0.02 / hot) ** (1 / 64),
+            (0.02 / hot) ** (1 / STEPS),
             0.05,
             is_elastic,
             scratch,

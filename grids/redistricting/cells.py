@@ -243,10 +243,14 @@ def _assemble(
     tally = tally.iloc[rank].drop_duplicates("site")
     cell_of_site[tally["site"]] = tally["cell"]
     first = np.array([members[0] for members in groups])
-    for number in np.flatnonzero(cell_of_site < 0).tolist():
-        of_unit = np.flatnonzero(unit[first] == sites.unit[number])
-        away = shapely.distance(polygons[of_unit], middle[number])
-        cell_of_site[number] = of_unit[np.argmin(away)]
+    lost = np.flatnonzero(cell_of_site < 0)
+    for number in np.unique(sites.unit[lost]):
+        of_unit = np.flatnonzero(unit[first] == number)
+        mine = lost[sites.unit[lost] == number]
+        spot, near = shapely.STRtree(polygons[of_unit]).query_nearest(middle[mine])
+        nearest = np.full(len(mine), count)
+        np.minimum.at(nearest, spot, of_unit[near])
+        cell_of_site[mine] = nearest
     pairs, metres, bridged = _borders(town, segments, cell, unit)
     return Cells(
         polygons=polygons,

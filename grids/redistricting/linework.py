@@ -164,7 +164,7 @@ def faces_in_tiles(layers: list[Geometries], blocks: Geometries, across: int) ->
         between.append(lines[low != high])
         for number in np.unique(low[low == high]):
             tiles[number].append(lines[(low == number) & (high == number)])
-    del lines
+        del lines  # the tiles have them now
     loose = shapely.STRtree(np.concatenate(between))
     inside = []
     for members in tiles:

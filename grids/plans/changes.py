@@ -6,18 +6,17 @@ of four thousand grids as in one of ten.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import sqlalchemy as sa
-from geoalchemy2 import WKBElement
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from gis import audit
 from gis.database import execute
 from gis.errors import Problem
-from grids.models import Grid, GridShape
 from grids.plans.errors import (
     GridLocked,
     MoveRefused,
@@ -61,6 +60,42 @@ NOTHING: Final = {
 """What to say where a move of a kind changes nothing; other kinds as ``move``."""
 
 
+# Statements are built once: putting one together takes longer than the database needs for it.
+_LOCKED_PLAN: Final = (
+    sa.select(PlanRow)
+    .where(PlanRow.edition_id == sa.bindparam("edition"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_LOCKS: Final = sa.select(PlanLock.__table__.c.grid_id, PlanLock.__table__.c.author).where(
+    PlanLock.__table__.c.edition_id == sa.bindparam("edition"),
+    PlanLock.__table__.c.grid_id == sa.any_(sa.bindparam("grids", type_=ARRAY(sa.BigInteger))),
+)
+_NEW_MOVE: Final = sa.insert(cast("sa.Table", PlanMove.__table__))
+_NEW_STEP: Final = sa.insert(cast("sa.Table", PlanStep.__table__))
+_NEW_GRIDS: Final = sa.text(
+    "INSERT INTO grids (county_code) SELECT :county FROM generate_series(1, :count) RETURNING id"
+)
+# All of it is ours: names of columns.
+_WRITTEN: Final = f"""
+WITH kept AS (
+    INSERT INTO grid_shapes (edition_id, county_code, grid_id, {", ".join(FIGURES)}, geom)
+    SELECT :edition, :county, grid_id, {", ".join(FIGURES)},
+        ST_GeomFromWKB(decode(geom, 'hex'), 4326)
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS (
+        grid_id bigint, code text, unit_code text, name text, area_type text, households int,
+        buildings int, target int, compactness double precision, area_m2 double precision,
+        geom text
+    )
+    ON CONFLICT (edition_id, grid_id) DO UPDATE
+    SET {", ".join(f"{name} = excluded.{name}" for name in (*FIGURES, "geom"))}
+)
+UPDATE cells SET grid_id = nullif(m.grid, 0)
+FROM unnest(CAST(:cells AS int[]), CAST(:grids AS bigint[])) AS m (cell, grid)
+WHERE edition_id = :edition AND cell_id = m.cell
+"""  # noqa: S608
+
+
 @dataclass(frozen=True)
 class Change:
     """Which cells go to which grid.
@@ -76,6 +111,8 @@ class Change:
     seen, whole
         Cells that were read on the way, under the plan's lock, and the grids that all cells were
         read of: they are not read again.
+    rows
+        Rows of grids that were read so.
     """
 
     kind: str
@@ -84,6 +121,7 @@ class Change:
     grown_from: Mapping[int, int] = field(default_factory=dict)
     seen: Mapping[int, Member] = field(default_factory=dict, repr=False)
     whole: Collection[int] = ()
+    rows: Mapping[int, Row] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -104,12 +142,7 @@ def plan_for_change(session: Session, edition_id: int) -> PlanRow:
     PlanNotFound, PlanClosed
         There is none, or it takes no moves any more.
     """
-    plan = session.scalars(
-        sa.select(PlanRow)
-        .where(PlanRow.edition_id == edition_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    plan = session.scalars(_LOCKED_PLAN, {"edition": edition_id}).one_or_none()
     if plan is None:
         raise PlanNotFound(f"there is no plan {edition_id}")
     if plan.state != "open":
@@ -155,7 +188,9 @@ def carry_out(
     } | set(change.grown_from.values())  # fmt: skip
     touched.discard(NONE)
     check_version(session, plan, version, touched)
-    before = grid_rows(session, edition, touched)
+    before = {grid: change.rows[grid] for grid in touched if grid in change.rows}
+    if len(before) < len(touched):
+        before |= grid_rows(session, edition, touched - before.keys())
     unknown = sorted(touched - set(before))
     if unknown:
         raise MoveRefused(
@@ -188,24 +223,44 @@ def carry_out(
             after[grid] = row | figures(mine)
     if problems:
         raise MoveRefused(problems)
+    whole = {grid: before.get(grid) for grid in after}
+    return _enter(
+        session, plan, change, author=author, going=going, place=place, before=whole, after=after
+    )
+
+
+def _enter(
+    session: Session,
+    plan: PlanRow,
+    change: Change,
+    *,
+    author: str,
+    going: Mapping[int, Member],
+    place: Mapping[int, int],
+    before: Mapping[int, Row | None],
+    after: Mapping[int, Row | None],
+) -> Done:
+    """Write a move down: in the plan, in its history, and what it changed."""
     cells = sorted(going)
     old = [going[cell].grid_id for cell in cells]
     new = [place[cell] for cell in cells]
-    whole: dict[int, Row | None] = {grid: before.get(grid) for grid in after}
-    write(session, plan, dict(zip(cells, new, strict=True)), whole, after)
+    write(session, plan, dict(zip(cells, new, strict=True)), before, after)
     plan.unassigned += new.count(NONE) - old.count(NONE)
     plan.moves += 1
-    move = PlanMove(
-        edition_id=edition, seq=plan.moves, parent=plan.head, county_code=plan.county_code,
-        area_code=plan.area_code, author=author, kind=change.kind, detail=dict(change.detail),
-        cells=cells, grids_before=old, grids_after=new,
-        before={str(grid): row for grid, row in whole.items()},
-        after={str(grid): row for grid, row in after.items()},
+    seq = plan.moves
+    session.execute(
+        _NEW_MOVE,
+        {
+            "edition_id": plan.edition_id, "seq": seq, "parent": plan.head, "author": author,
+            "county_code": plan.county_code, "area_code": plan.area_code, "kind": change.kind,
+            "detail": dict(change.detail), "cells": cells, "grids_before": old, "grids_after": new,
+            "before": {str(grid): row for grid, row in before.items()},
+            "after": {str(grid): row for grid, row in after.items()},
+        },
     )  # fmt: skip
-    session.add(move)
-    plan.head = move.seq
-    step(session, plan, "do", author=author, seq=move.seq, grids=after)
-    return done(plan, whole, after, move.seq)
+    plan.head = seq
+    step(session, plan, "do", author=author, seq=seq, grids=after)
+    return done(plan, before, after, seq)
 
 
 def check_version(session: Session, plan: PlanRow, version: int, grids: Collection[int]) -> None:
@@ -250,11 +305,7 @@ def check_locks(session: Session, plan: PlanRow, grids: Mapping[int, Row]) -> No
     GridLocked
         Names the grids and who locked them.
     """
-    locks = session.scalars(
-        sa.select(PlanLock).where(
-            PlanLock.edition_id == plan.edition_id, PlanLock.grid_id.in_(list(grids))
-        )
-    ).all()
+    locks = session.execute(_LOCKS, {"edition": plan.edition_id, "grids": list(grids)}).all()
     if locks:
         told = ", ".join(f"{grids[each.grid_id]['code']} ({each.author})" for each in locks)
         raise GridLocked(f"locked: {told}. Unlock them first")
@@ -273,11 +324,13 @@ def step(
     """Enter a step in the plan's history and in the audit log; the version grows."""
     plan.version += 1
     touched = sorted(grids)
-    session.add(
-        PlanStep(
-            edition_id=plan.edition_id, version=plan.version, county_code=plan.county_code,
-            area_code=plan.area_code, author=author, kind=kind, seq=seq, grids=touched, note=note,
-        )
+    session.execute(
+        _NEW_STEP,
+        {
+            "edition_id": plan.edition_id, "version": plan.version, "author": author,
+            "county_code": plan.county_code, "area_code": plan.area_code, "kind": kind, "seq": seq,
+            "grids": touched, "note": note,
+        },
     )  # fmt: skip
     audit.record(
         session,
@@ -303,7 +356,7 @@ def write(
     """Put cells and rows as they are to be; the plan's figures follow by the difference."""
     edition = plan.edition_id
     gone = [grid for grid, row in after.items() if row is None]
-    kept = [(grid, row) for grid, row in after.items() if row is not None]
+    kept = [{"grid_id": grid, **row} for grid, row in after.items() if row is not None]
     if gone:
         # The key of the cells would take them along.
         execute(
@@ -318,26 +371,11 @@ def write(
             "AND grid_id = ANY(CAST(:gone AS bigint[]))",
             edition=edition, gone=gone,
         )  # fmt: skip
-    if kept:
-        fresh = insert(GridShape)
-        session.execute(
-            fresh.on_conflict_do_update(
-                index_elements=["edition_id", "grid_id"],
-                set_={name: fresh.excluded[name] for name in (*FIGURES, "geom")},
-            ),
-            [
-                {"edition_id": edition, "grid_id": grid, "county_code": plan.county_code}
-                | row
-                | {"geom": WKBElement(bytes.fromhex(row["geom"]), srid=4326)}
-                for grid, row in kept
-            ],
-        )
     execute(
         session,
-        "UPDATE cells SET grid_id = nullif(m.grid, 0) "
-        "FROM unnest(CAST(:cells AS int[]), CAST(:grids AS bigint[])) AS m (cell, grid) "
-        "WHERE edition_id = :edition AND cell_id = m.cell",
-        edition=edition, cells=list(place), grids=list(place.values()),
+        _WRITTEN,
+        edition=edition, county=plan.county_code, cells=list(place), grids=list(place.values()),
+        rows=json.dumps(kept),
     )  # fmt: skip
     for sign, rows in ((-1, before), (1, after)):
         for row in rows.values():
@@ -405,8 +443,5 @@ def _new_grids(session: Session, plan: PlanRow, place: Mapping[int, int]) -> dic
     wanted = sorted({grid for grid in place.values() if grid < 0}, reverse=True)
     if not wanted:
         return {}
-    ids = session.scalars(
-        sa.insert(Grid).returning(Grid.id, sort_by_parameter_order=True),
-        [{"county_code": plan.county_code} for _ in wanted],
-    ).all()
-    return dict(zip(wanted, ids, strict=True))
+    ids = session.scalars(_NEW_GRIDS, {"county": plan.county_code, "count": len(wanted)})
+    return dict(zip(wanted, sorted(ids), strict=True))

@@ -15,7 +15,7 @@ from grids.models import Cell, GridShape
 from grids.plans.changes import Change
 from grids.plans.errors import MoveRefused
 from grids.plans.halving import divided
-from grids.plans.members import NONE, Member, members, members_by_id, pieces
+from grids.plans.members import NONE, Member, Row, grid_rows, members, members_by_id, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -66,10 +66,10 @@ def merge(session: Session, plan: PlanRow, grids: Sequence[int]) -> Change:
         raise MoveRefused(Problem("one grid is no merge", "Name two or more", field="grids"))
     mine = members(session, plan.edition_id, wanted)
     people = _people(mine)
-    _known(session, plan, wanted)
+    rows = _known(session, plan, wanted)
     kept = max(wanted, key=lambda grid: (people[grid], -grid))
     to = {cell: kept for cell, each in mine.items() if each.grid_id != kept}
-    return Change("merge", to, {"grids": wanted, "kept": kept}, seen=mine, whole=wanted)
+    return Change("merge", to, {"grids": wanted, "kept": kept}, seen=mine, whole=wanted, rows=rows)
 
 
 def split(session: Session, plan: PlanRow, grid: int, parts: int) -> Change:
@@ -80,7 +80,7 @@ def split(session: Session, plan: PlanRow, grid: int, parts: int) -> Change:
     MoveRefused
         It has too few cells, or they cannot be divided.
     """
-    _known(session, plan, [grid])
+    rows = _known(session, plan, [grid])
     mine = members(session, plan.edition_id, [grid])
     if len(mine) == 1:
         raise MoveRefused(
@@ -98,7 +98,8 @@ def split(session: Session, plan: PlanRow, grid: int, parts: int) -> Change:
                 field="parts",
             )
         )
-    return _into("split", {"grid": grid, "parts": parts}, grid, divided(mine, parts), mine)
+    detail = {"grid": grid, "parts": parts}
+    return _into("split", detail, grid, divided(mine, parts), mine=mine, rows=rows)
 
 
 def split_by_line(session: Session, plan: PlanRow, grid: int, line: shapely.LineString) -> Change:
@@ -114,7 +115,7 @@ def split_by_line(session: Session, plan: PlanRow, grid: int, line: shapely.Line
     MoveRefused
         The line does not cut the grid, or all its cells lie on one side.
     """
-    _known(session, plan, [grid])
+    rows = _known(session, plan, [grid])
     mine = members(session, plan.edition_id, [grid])
     whole = shapely.coverage_union_all(np.array([each.geom for each in mine.values()]))
     sides = list(shapely.ops.split(whole, line).geoms)
@@ -131,7 +132,8 @@ def split_by_line(session: Session, plan: PlanRow, grid: int, line: shapely.Line
                 field="line",
             )
         )
-    return _into("split", {"grid": grid, "line": shapely.to_wkt(line)}, grid, found, mine)
+    detail = {"grid": grid, "line": shapely.to_wkt(line)}
+    return _into("split", detail, grid, found, mine=mine, rows=rows)
 
 
 def border(session: Session, plan: PlanRow, ground: shapely.Polygon, to: int | None) -> Change:
@@ -165,7 +167,7 @@ def border(session: Session, plan: PlanRow, ground: shapely.Polygon, to: int | N
             weight[each.unit_code] += each.households + 1
         unit = max(sorted(weight), key=lambda code: weight[code], default="")
     else:
-        unit = _known(session, plan, [to])[to].unit_code
+        unit = _known(session, plan, [to])[to]["unit_code"]
     mine = {cell: each for cell, each in inside.items() if each.unit_code == unit}
     if not mine:
         raise MoveRefused(Problem("no cell lies in the polygon", "Draw it larger", field="polygon"))
@@ -191,9 +193,9 @@ def rebalance(session: Session, plan: PlanRow, grids: Sequence[int]) -> Change:
         They are one grid, or do not touch.
     """
     wanted = sorted(set(grids))
-    shapes = _known(session, plan, wanted)
+    rows = _known(session, plan, wanted)
     mine = members(session, plan.edition_id, wanted)
-    if len(wanted) < 2 or len({shapes[grid].unit_code for grid in wanted}) > 1:
+    if len(wanted) < 2 or len({rows[grid]["unit_code"] for grid in wanted}) > 1:
         raise MoveRefused(
             Problem("rebalancing takes two or more grids of one unit", "Choose others",
                     field="grids")
@@ -218,7 +220,7 @@ def rebalance(session: Session, plan: PlanRow, grids: Sequence[int]) -> Change:
             taken.add(number)
             free.discard(grid)
             to |= dict.fromkeys(sorted(parts[number]), grid)
-    return Change("rebalance", to, {"grids": wanted}, seen=mine, whole=wanted)
+    return Change("rebalance", to, {"grids": wanted}, seen=mine, whole=wanted, rows=rows)
 
 
 def repair(session: Session, plan: PlanRow, grids: Sequence[int] | None = None) -> Change:
@@ -311,13 +313,8 @@ def _taker(
     return None
 
 
-def _known(session: Session, plan: PlanRow, grids: Collection[int]) -> dict[int, Any]:
-    rows = session.execute(
-        sa.select(GridShape.grid_id, GridShape.code, GridShape.unit_code).where(
-            GridShape.edition_id == plan.edition_id, GridShape.grid_id.in_(list(grids))
-        )
-    ).all()
-    found = {row.grid_id: row for row in rows}
+def _known(session: Session, plan: PlanRow, grids: Collection[int]) -> dict[int, Row]:
+    found = grid_rows(session, plan.edition_id, grids)
     missing = sorted(set(grids) - set(found))
     if missing:
         raise MoveRefused(
@@ -365,11 +362,13 @@ def _into(
     detail: dict[str, Any],
     grid: int,
     parts: Sequence[Collection[int]],
+    *,
     mine: Mapping[int, Member],
+    rows: Mapping[int, Row],
 ) -> Change:
     ordered = sorted(parts, key=lambda part: (-sum(mine[c].households for c in part), min(part)))
     to: dict[int, int] = {}
     for number, part in enumerate(ordered[1:], start=1):
         to |= dict.fromkeys(sorted(part), -number)
     parents = {-n: grid for n in range(1, len(ordered))}
-    return Change(kind, to, detail, parents, seen=mine, whole=[grid])
+    return Change(kind, to, detail, parents, seen=mine, whole=[grid], rows=rows)

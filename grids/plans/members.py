@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import shapely
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from gis.crs import from_wgs84_geometry, metric_crs
 from gis.errors import Problem
@@ -30,8 +30,7 @@ NONE: Final = 0
 """Stands for no grid where cells are given a number."""
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """A cell with its grid, as a move sees it."""
 
     cell_id: int
@@ -45,39 +44,61 @@ class Member:
     geom: shapely.Polygon
 
 
+def _cells_where(column: sa.ColumnElement[int], kind: type[sa.Integer]) -> sa.Select[Any]:
+    """Fields of a `Member` of an edition's cells, chosen by one of their numbers."""
+    cell = Cell.__table__.c
+    return (
+        sa.select(
+            cell.cell_id,
+            sa.func.coalesce(cell.grid_id, NONE),
+            cell.unit_code,
+            cell.block,
+            cell.households,
+            sa.func.cardinality(cell.building_ids),
+            cell.neighbours,
+            cell.doors,
+            sa.func.ST_AsBinary(cell.geom),
+        )
+        .where(
+            cell.edition_id == sa.bindparam("edition"),
+            column == sa.any_(sa.bindparam("numbers", type_=ARRAY(kind))),
+        )
+        .order_by(cell.cell_id)
+    )
+
+
+# Built once: putting a statement together takes as long as the database takes to answer it.
+_OF_GRIDS: Final = _cells_where(Cell.__table__.c.grid_id, sa.BigInteger)
+_BY_ID: Final = _cells_where(Cell.__table__.c.cell_id, sa.Integer)
+_ROWS: Final = sa.select(
+    GridShape.__table__.c.grid_id,
+    *(GridShape.__table__.c[name] for name in FIGURES),
+    sa.func.encode(sa.func.ST_AsBinary(GridShape.__table__.c.geom), "hex").label("geom"),
+).where(
+    GridShape.__table__.c.edition_id == sa.bindparam("edition"),
+    GridShape.__table__.c.grid_id == sa.any_(sa.bindparam("grids", type_=ARRAY(sa.BigInteger))),
+)
+
+
 def members(session: Session, edition_id: int, grids: Iterable[int]) -> dict[int, Member]:
     """Cells of some grids, by id."""
-    return _members(session, edition_id, Cell.grid_id.in_(sorted(set(grids))))
+    return _members(session, edition_id, _OF_GRIDS, grids)
 
 
 def members_by_id(session: Session, edition_id: int, cells: Iterable[int]) -> dict[int, Member]:
     """Cells by id; those that are not there are left out."""
-    return _members(session, edition_id, Cell.cell_id.in_(sorted(set(cells))))
+    return _members(session, edition_id, _BY_ID, cells)
 
 
 def _members(
-    session: Session, edition_id: int, condition: sa.ColumnElement[bool]
+    session: Session, edition_id: int, wanted: sa.Select[Any], numbers: Iterable[int]
 ) -> dict[int, Member]:
-    rows = session.execute(
-        sa.select(
-            Cell.cell_id,
-            sa.func.coalesce(Cell.grid_id, NONE).label("grid_id"),
-            Cell.unit_code,
-            Cell.block,
-            Cell.households,
-            sa.func.cardinality(Cell.building_ids).label("buildings"),
-            Cell.neighbours,
-            Cell.doors,
-            sa.func.ST_AsBinary(Cell.geom).label("wkb"),
-        )
-        .where(Cell.edition_id == edition_id, condition)
-        .order_by(Cell.cell_id)
-    ).all()
-    shapes = shapely.from_wkb([bytes(row.wkb) for row in rows])
+    rows = session.execute(wanted, {"edition": edition_id, "numbers": sorted(set(numbers))}).all()
+    shapes = shapely.from_wkb([bytes(row[-1]) for row in rows])
     return {
-        row.cell_id: Member(
-            row.cell_id, row.grid_id, row.unit_code, row.block, row.households, row.buildings,
-            frozenset(row.neighbours or ()), frozenset(row.doors or ()), shape,
+        row[0]: Member(
+            row[0], row[1], row[2], row[3], row[4], row[5],
+            frozenset(row[6] or ()), frozenset(row[7] or ()), shape,
         )
         for row, shape in zip(rows, shapes, strict=True)
     }  # fmt: skip
@@ -85,13 +106,7 @@ def _members(
 
 def grid_rows(session: Session, edition_id: int, grids: Collection[int]) -> dict[int, Row]:
     """Figures and shape of some grids, as the history keeps them."""
-    rows = session.execute(
-        sa.select(
-            GridShape.grid_id,
-            *(getattr(GridShape, name) for name in FIGURES),
-            sa.func.encode(sa.func.ST_AsBinary(GridShape.geom), "hex").label("geom"),
-        ).where(GridShape.edition_id == edition_id, GridShape.grid_id.in_(sorted(grids)))
-    ).mappings()
+    rows = session.execute(_ROWS, {"edition": edition_id, "grids": sorted(grids)}).mappings()
     return {row["grid_id"]: {k: v for k, v in row.items() if k != "grid_id"} for row in rows}
 
 

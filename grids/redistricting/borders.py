@@ -7,8 +7,8 @@ cover the area to the last square millimetre instead of to the noding grid.
 
 from __future__ import annotations
 
-import geopandas as gpd
 import numpy as np
+import pyproj
 import shapely
 
 from gis.errors import WanggeError
@@ -20,6 +20,7 @@ from grids.redistricting.inputs import (
     point_array,
     straight_pieces,
 )
+from grids.redistricting.memory import AT_ONCE, give_back
 from grids.redistricting.rules import NODE_M
 
 
@@ -52,23 +53,37 @@ def compactness(polygons: Geometries) -> Floats:
 
 
 def to_area_crs(town: Town, polygons: Geometries, unit: Ints) -> Geometries:
-    """Polygons in the CRS of the area, their shared vertices still shared."""
+    """Polygons in the CRS of the area, their shared vertices still shared.
+
+    The array is overwritten and is what comes back: the polygons of a city are not held twice.
+
+    Raises
+    ------
+    TilingBroken
+        They do not tile the area there; a defect of the planner.
+    """
     xy = shapely.get_coordinates(polygons)
     key = _place_keys(xy)
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     distinct = xy[first]
-    given = gpd.GeoSeries(gpd.points_from_xy(*distinct.T), crs=town.metres).to_crs(town.crs)
-    moved = np.column_stack([given.x.to_numpy(), given.y.to_numpy()])
+    moved = _in_crs(distinct, town.metres, town.crs)
     exact = _onto_unit_lines(town, distinct, moved, np.isin(key[first], _outer(polygons, unit)))
-    index = shapely.get_coordinates(polygons, return_index=True)[1]
     inverse = inverse.ravel()
+    ends = np.cumsum(shapely.get_num_coordinates(polygons))
+    index = np.repeat(np.arange(len(polygons)), np.diff(ends, prepend=0))
+    del xy, key, first, distinct
+    give_back()
     for _ in range(8):
-        result = shapely.set_coordinates(polygons.copy(), exact[inverse])
-        bad = ~shapely.is_valid(result)
+        for begin in range(0, len(polygons), AT_ONCE):
+            some = slice(begin, min(begin + AT_ONCE, len(polygons)))
+            rows = slice(ends[begin - 1] if begin else 0, ends[some.stop - 1])
+            polygons[some] = shapely.set_coordinates(polygons[some].copy(), exact[inverse[rows]])
+        bad = ~shapely.is_valid(polygons)
         if not bad.any():
-            if shapely.coverage_is_valid(result):
-                return result
-            bad = ~shapely.is_empty(shapely.coverage_invalid_edges(result))
+            if shapely.coverage_is_valid(polygons):
+                give_back()
+                return polygons
+            bad = ~shapely.is_empty(shapely.coverage_invalid_edges(polygons))
         # Where a cell is thinner than the correction its vertices stay on the noding grid.
         back = inverse[bad[index]]
         exact[back] = moved[back]
@@ -81,12 +96,23 @@ def _place_keys(xy: Floats) -> Ints:
     return np.asarray((place[:, 0] << 32) ^ (place[:, 1] & 0xFFFFFFFF))
 
 
+def _in_crs(xy: Floats, given: pyproj.CRS, wanted: pyproj.CRS) -> Floats:
+    """Places (n, 2) in another CRS; x is east, or the longitude, in both."""
+    change = pyproj.Transformer.from_crs(given, wanted, always_xy=True)
+    return np.column_stack(change.transform(xy[:, 0], xy[:, 1]))
+
+
 def _outer(polygons: Geometries, unit: Ints) -> Ints:
     """Keys of the vertices on the outlines of the units, as the polygons make them up."""
-    outlines = [
-        shapely.boundary(shapely.coverage_union_all(polygons[unit == number]))
-        for number in np.unique(unit)
-    ]
+    outlines = []
+    for number in np.unique(unit):
+        mine = polygons[unit == number]
+        # In two steps, which takes less room: neighbours have numbers near each other, mostly.
+        parts = [
+            shapely.coverage_union_all(mine[begin : begin + AT_ONCE])
+            for begin in range(0, len(mine), AT_ONCE)
+        ]
+        outlines.append(shapely.boundary(shapely.coverage_union_all(parts)))
     return np.unique(_place_keys(shapely.get_coordinates(outlines)))
 
 
@@ -96,8 +122,7 @@ def _onto_unit_lines(town: Town, metres: Floats, moved: Floats, outer: Flags) ->
     moved = moved.copy()
     lines = shapely.get_parts(town.unit_lines)
     corners = np.unique(shapely.get_coordinates(lines), axis=0)
-    in_metres = gpd.GeoSeries(gpd.points_from_xy(*corners.T), crs=town.crs).to_crs(town.metres)
-    snapped = np.column_stack([in_metres.x.to_numpy(), in_metres.y.to_numpy()])
+    snapped = _in_crs(corners, town.crs, town.metres)
     keys, which = np.unique(_place_keys(snapped), return_index=True)
     mine = _place_keys(metres[on_line])
     at = np.minimum(np.searchsorted(keys, mine), len(keys) - 1)

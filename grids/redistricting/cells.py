@@ -24,6 +24,7 @@ from grids.redistricting.linework import (
     draw_faces,
     segments_between,
 )
+from grids.redistricting.memory import give_back
 from grids.redistricting.rules import BARRIER_KINDS, BRIDGE_REACH_M
 from grids.redistricting.sites import Sites, gather_sites, outline_samples
 
@@ -72,6 +73,7 @@ def draw_cells(town: Town) -> Cells:
     lines, blocks = draw_blocks(town)
     site_block = _within(shapely.get_coordinates(sites.middle), blocks)
     faces = draw_faces(town, sites, site_block, blocks, lines)
+    give_back()
     middles = shapely.get_coordinates(shapely.point_on_surface(faces))
     unit = _within(middles, town.units, nearest=False)
     faces, middles, unit = faces[unit >= 0], middles[unit >= 0], unit[unit >= 0]
@@ -83,6 +85,7 @@ def draw_cells(town: Town) -> Cells:
     core = _cores(faces, sites, site, piece)
     piece = _join_loose_pieces(segments, piece, core, block, unit)
     _, cell = np.unique(piece, return_inverse=True)
+    give_back()
     return _assemble(town, sites, faces, segments, cell=cell, site=site, unit=unit, block=block)
 
 
@@ -243,10 +246,14 @@ def _assemble(
     tally = tally.iloc[rank].drop_duplicates("site")
     cell_of_site[tally["site"]] = tally["cell"]
     first = np.array([members[0] for members in groups])
-    for number in np.flatnonzero(cell_of_site < 0).tolist():
-        of_unit = np.flatnonzero(unit[first] == sites.unit[number])
-        away = shapely.distance(polygons[of_unit], middle[number])
-        cell_of_site[number] = of_unit[np.argmin(away)]
+    lost = np.flatnonzero(cell_of_site < 0)
+    for number in np.unique(sites.unit[lost]):
+        of_unit = np.flatnonzero(unit[first] == number)
+        mine = lost[sites.unit[lost] == number]
+        spot, near = shapely.STRtree(polygons[of_unit]).query_nearest(middle[mine])
+        nearest = np.full(len(mine), count)
+        np.minimum.at(nearest, spot, of_unit[near])
+        cell_of_site[mine] = nearest
     pairs, metres, bridged = _borders(town, segments, cell, unit)
     return Cells(
         polygons=polygons,

@@ -175,11 +175,18 @@ def line_array(start: npt.NDArray[np.float64], end: npt.NDArray[np.float64]) -> 
     return np.asarray(shapely.linestrings(ends), dtype=object).reshape(-1)
 
 
-def straight_pieces(lines: Geometries) -> tuple[Geometries, Ints]:
-    """Two-point lines that lines or rings are made of, and the index of the line of each."""
+def straight_ends(lines: Geometries) -> tuple[Floats, Ints]:
+    """Ends (n, 2, 2) of the straight pieces that lines or rings are made of, and whose each is."""
     xy, line = shapely.get_coordinates(lines, return_index=True)
     joined = np.flatnonzero(line[1:] == line[:-1])
-    return line_array(xy[joined], xy[joined + 1]), np.asarray(line[joined], dtype=np.int64)
+    ends = np.stack([xy[joined], xy[joined + 1]], axis=1)
+    return ends, np.asarray(line[joined], dtype=np.int64)
+
+
+def straight_pieces(lines: Geometries) -> tuple[Geometries, Ints]:
+    """Two-point lines that lines or rings are made of, and the index of the line of each."""
+    ends, line = straight_ends(lines)
+    return line_array(ends[:, 0], ends[:, 1]), line
 
 
 def _norms(area: gpd.GeoDataFrame, name: str, default: float) -> Floats:

@@ -22,6 +22,7 @@ from grids.redistricting.ground import prepare_ground
 from grids.redistricting.inputs import Town, read_town
 from grids.redistricting.limits import Limits, counts_for
 from grids.redistricting.lineage import older_grids
+from grids.redistricting.memory import give_back, pack
 from grids.redistricting.pins import Pins, pin_problems, place_pins
 from grids.redistricting.plan import Plan
 from grids.redistricting.rules import Effort, Prices, Speeds
@@ -105,6 +106,7 @@ def lay_ready(
         town, held = settle(town, camps)
     tell("drawing cells", 0.05)
     cells = draw_cells(town)
+    pack(cells.polygons)
     travel = None
     if speeds is not None or np.isfinite(travel_min):
         tell("measuring ways", 0.25)
@@ -115,6 +117,7 @@ def lay_ready(
     if layer is not None:
         older, older_codes = older_grids(town, cells, layer)
     graph = graph_of(cells)
+    give_back()
     if is_locked is None:
         is_locked = np.zeros(len(town.units), dtype=bool)
     pins = None

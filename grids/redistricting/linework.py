@@ -14,7 +14,14 @@ import shapely
 from scipy.spatial import Voronoi
 
 from grids.redistricting.compiled import Flags, Floats, Ints
-from grids.redistricting.inputs import Geometries, Town, line_array, point_array, straight_pieces
+from grids.redistricting.inputs import (
+    Geometries,
+    Town,
+    line_array,
+    point_array,
+    straight_ends,
+    straight_pieces,
+)
 from grids.redistricting.rules import BARRIER_KINDS, CLOSED_KINDS, NODE_M
 from grids.redistricting.sites import Sites, outline_samples
 
@@ -90,29 +97,38 @@ def draw_faces(
     layers = [lines, edges, shapely.boundary(footprints)]
     across = int(np.ceil(np.sqrt(sum(map(len, layers)) / TILE_LINES)))
     if across > 1:
-        reaching = _reaching_over(edges, lines)
-        faces = faces_in_tiles([lines, reaching, layers[2]], blocks, across)
+        # A city has a million edges, which as geometries take ten times the room of their ends.
+        ends, _ = straight_ends(edges)
+        del edges
+        layers[1] = _reaching_over(ends, lines)
+        faces = faces_in_tiles(layers, blocks, across)
         if shapely.coverage_is_valid(faces):
             return faces
+        layers = [lines, line_array(ends[:, 0], ends[:, 1]), shapely.boundary(footprints)]
     # A small place, or tiles that do not meet to the centimetre: all is noded at once.
     return polygonize(node(np.concatenate(layers)))
 
 
-def _reaching_over(edges: Geometries, lines: Geometries) -> Geometries:
-    """Edges that end on a line, drawn a little over it.
+def _reaching_over(ends: Floats, lines: Geometries) -> Geometries:
+    """Straight edges, those that end on a line drawn a little over it.
 
     What is noded in two turns is rounded twice, and an end may come to lie beside its line; a
     crossing stays one. The stubs close no face.
+
+    Parameters
+    ----------
+    ends
+        (n, 2, 2) where each edge begins and ends.
     """
-    ends = shapely.get_coordinates(straight_pieces(edges)[0]).reshape(-1, 2, 2)
+    reach = ends.copy()
     way = ends[:, 1] - ends[:, 0]
     way *= OVER_M / np.maximum(np.hypot(*way.T), 1e-9)[:, None]
     tree = shapely.STRtree(lines)
     for side, sign in ((0, -1.0), (1, 1.0)):
         spots = point_array(ends[:, side])
         on_line = np.unique(tree.query(spots, predicate="dwithin", distance=NODE_M / 10)[0])
-        ends[on_line, side] += sign * way[on_line]
-    return line_array(ends[:, 0], ends[:, 1])
+        reach[on_line, side] += sign * way[on_line]
+    return line_array(reach[:, 0], reach[:, 1])
 
 
 def faces_in_tiles(layers: list[Geometries], blocks: Geometries, across: int) -> Geometries:
@@ -124,7 +140,8 @@ def faces_in_tiles(layers: list[Geometries], blocks: Geometries, across: int) ->
     Parameters
     ----------
     layers
-        Lines; each layer is noded against itself and all others.
+        Lines; each layer is noded against itself and all others. The list is emptied, so that
+        lines go as soon as they are noded.
     blocks
         Polygons that the lines run along or inside.
     across
@@ -138,7 +155,8 @@ def faces_in_tiles(layers: list[Geometries], blocks: Geometries, across: int) ->
     tree = shapely.STRtree(blocks)
     tiles: list[list[Geometries]] = [[] for _ in range(across**2)]
     between = []
-    for lines in layers:
+    while layers:
+        lines = layers.pop(0)
         line, block = tree.query(lines, predicate="dwithin", distance=NEAR_M)
         low, high = np.full(len(lines), across**2), np.full(len(lines), -1)
         np.minimum.at(low, line, tile[block])
@@ -146,6 +164,7 @@ def faces_in_tiles(layers: list[Geometries], blocks: Geometries, across: int) ->
         between.append(lines[low != high])
         for number in np.unique(low[low == high]):
             tiles[number].append(lines[(low == number) & (high == number)])
+        del lines  # the tiles have them now
     loose = shapely.STRtree(np.concatenate(between))
     inside = []
     for members in tiles:
@@ -240,11 +259,12 @@ def segments_between(faces: Geometries, town: Town) -> Segments:
     place = np.round(xy / NODE_M).astype(np.int64)
     key = (place[:, 0] << 32) ^ (place[:, 1] & 0xFFFFFFFF)
     a, b = key[following], key[following + 1]
-    swap = a > b
-    low, high = np.where(swap, b, a), np.where(swap, a, b)
+    low, high = np.minimum(a, b), np.maximum(a, b)
     owner = face[ring[following]]
+    del polygon_rings, ring, place, key, a, b
     order = np.lexsort((owner, high, low))
     low, high, owner, following = low[order], high[order], owner[order], following[order]
+    del order
     new = np.ones(len(low), dtype=bool)
     new[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
     first = np.flatnonzero(new)
@@ -252,6 +272,7 @@ def segments_between(faces: Geometries, town: Town) -> Segments:
     other = np.full(len(first), -1)
     other[twice] = owner[first[twice] + 1]
     start, end = xy[following[first]], xy[following[first] + 1]
+    del low, high, new, following, xy
     kind = _kinds((start + end) / 2, town)
     return Segments(
         np.column_stack([owner[first], other]),

@@ -28,6 +28,7 @@ from grids.redistricting.limits import (
     prices_of,
 )
 from grids.redistricting.lineage import heirs, lineage
+from grids.redistricting.memory import give_back
 from grids.redistricting.numbering import number_around, number_grids
 from grids.redistricting.pins import explain_pins, pinned_heirs, pinned_households
 from grids.redistricting.plan import RULES, Plan
@@ -323,6 +324,7 @@ def _plan(
     second: str | None,
 ) -> Plan:
     town, cells, graph = ground.town, ground.cells, ground.graph
+    give_back()
     outlines = dissolve(cells.polygons, label)
     count = len(outlines)
     first = np.full(count, len(label))
@@ -330,6 +332,41 @@ def _plan(
     unit = cells.unit[first]
     parents = np.array(ground.parents, dtype=object)
     codes, _, digits = _codes(ground, label, unit, outlines)
+    findings = explain(
+        town,
+        cells,
+        graph,
+        label,
+        codes=codes,
+        outlines=outlines,
+        is_locked=ground.is_locked,
+        pinned=pinned_households(cells, ground.pins, label),
+        weighing=weighing,
+    )
+    findings += explain_shapes(
+        town, limits, codes=codes, outlines=outlines, ways=ways_m(graph, label)
+    )
+    if ground.travel is not None and np.isfinite(limits.travel_min):
+        findings += explain_travel(town, cells, ground.travel, label, codes=codes)
+    if ground.camps is not None:
+        findings += explain_camps(
+            town, cells, graph, ground.camps, label=label, codes=codes, is_locked=ground.is_locked
+        )
+        settings |= _camp_figures(ground, ground.camps, label)
+    if ground.pins is not None and ground.older is not None:
+        findings += explain_pins(
+            town,
+            cells,
+            graph,
+            ground.pins,
+            label=label,
+            codes=codes,
+            older=ground.older,
+            older_codes=ground.older_codes,
+            is_locked=ground.is_locked,
+        )
+    findings += explain_locks(town, cells, ground.is_locked, ground.parents)
+    # From here on the cells' polygons are no longer in metres.
     given = to_area_crs(town, cells.polygons, cells.unit)
     drawn = dissolve(given, label)
     if not shapely.coverage_is_valid(drawn):
@@ -382,40 +419,6 @@ def _plan(
     )
     if second is not None and ground.second is not None:
         grids.insert(4, second, np.bincount(label, ground.second, count)[rows])
-    findings = explain(
-        town,
-        cells,
-        graph,
-        label,
-        codes=codes,
-        outlines=outlines,
-        is_locked=ground.is_locked,
-        pinned=pinned_households(cells, ground.pins, label),
-        weighing=weighing,
-    )
-    findings += explain_shapes(
-        town, limits, codes=codes, outlines=outlines, ways=ways_m(graph, label)
-    )
-    if ground.travel is not None and np.isfinite(limits.travel_min):
-        findings += explain_travel(town, cells, ground.travel, label, codes=codes)
-    if ground.camps is not None:
-        findings += explain_camps(
-            town, cells, graph, ground.camps, label=label, codes=codes, is_locked=ground.is_locked
-        )
-        settings |= _camp_figures(ground, ground.camps, label)
-    if ground.pins is not None and ground.older is not None:
-        findings += explain_pins(
-            town,
-            cells,
-            graph,
-            ground.pins,
-            label=label,
-            codes=codes,
-            older=ground.older,
-            older_codes=ground.older_codes,
-            is_locked=ground.is_locked,
-        )
-    findings += explain_locks(town, cells, ground.is_locked, ground.parents)
     order = list(RULES)
     findings.sort(key=lambda f: (order.index(f.rule), -abs(f.value), f.place, f.text))
     settings |= {"digits": digits, "metres": town.metres.name}

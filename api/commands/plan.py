@@ -202,7 +202,7 @@ def _tell_published(done: service.Published, followed: int, *, as_json: bool) ->
         out.print(
             f"{counted(done.unassigned, 'grid has', 'grids have')} nobody to answer for "
             f"{verb(done.unassigned, 'it', 'them')}: "
-            "'wangge people unassigned' lists them"
+            f"'wangge people unassigned' lists {verb(done.unassigned, 'it', 'them')}"
         )
     if done.unnested:
         out.print(

@@ -57,7 +57,7 @@ def test_the_one_before_goes_on(session: Session, tmp_path: Path) -> None:
     ]
     assert number not in changeover.change_over(session, author="t")
     audit.flush(session)
-    log = "SELECT actor, details ->> 'going_on' FROM audit_log WHERE action = 'edition.withdraw'"
+    log = "SELECT actor, detail ->> 'going_on' FROM audit_log WHERE action = 'edition.withdraw'"
     assert [tuple(row) for row in execute(session, log)] == [("c", f"[{county.edition}]")]
 
 

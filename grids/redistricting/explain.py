@@ -143,7 +143,7 @@ def _on_parts(town: Town, graph: CellGraph, is_locked: Flags) -> list[Finding]:
             best = counts[np.argmin(np.abs(total / counts - target))]
             text = (
                 f"{counted(round(total), 'household')}: {counted(best, 'grid')} would have "
-                f"{total / best:,.0f}{' each' * (best > 1)}; no "
+                f"{total / best:,.0f}{' each' if best > 1 else ''}; no "
                 f"number of grids comes within {tolerance:.0%} of {target:.12g}"
             )
             text_zh = (

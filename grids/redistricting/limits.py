@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gis.errors import BadInput, Problem, WanggeError
-from gis.wording import counted
+from gis.wording import counted, verb
 from grids.redistricting.compiled import Floats, Ints
 from grids.redistricting.graph import CellGraph
 from grids.redistricting.rules import EFFORTS, PRICES, Effort, Prices
@@ -148,8 +148,8 @@ def counts_for(graph: CellGraph, demand: Floats, number: int) -> Ints:
     if number > graph.size:
         raise BadInput(
             Problem(
-                f"{counted(number, 'grid was', 'grids were')} asked for, but there are only "
-                f"{counted(graph.size, 'cell')} that are never "
+                f"{counted(number, 'grid was', 'grids were')} asked for, but there "
+                f"{verb(graph.size, 'is', 'are')} {counted(graph.size, 'cell')}, never "
                 "cut (buildings with their ground, and blocks where nobody lives)",
                 f"Ask for at most {graph.size}",
                 field="count",

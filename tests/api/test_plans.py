@@ -252,7 +252,7 @@ def test_a_branch_beside_what_it_came_from(desk: Desk) -> None:
         ({"kind": "border", "version": 0,
           "polygon": [[117, 45], [117.1, 45.1], [117.1, 45], [117, 45.1]]}, "crosses itself"),
         ({"kind": "repair", "version": 0}, "nothing to mend"),
-        ({"kind": "move", "version": 0, "cells": [10**6], "to": 1}, "no cells 1000000"),
+        ({"kind": "move", "version": 0, "cells": [10**6], "to": 1}, "no cell 1000000"),
         ({"kind": "fly", "version": 0}, "should be"),
         ({"kind": "repair", "version": -1}, "greater than"),
     ],

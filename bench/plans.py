@@ -4,7 +4,8 @@ Plans of 400 and of 4,000 grids, each of 36 cells of about eight households; thr
 application but for the network, with an API key, row-level security, history and audit log. Median
 and 95th percentile of a move of one cell, a split and a merge, each taken back in between: by the
 clock, and in CPU time of this process and of the database's together, which other work on the
-machine hardly changes.
+machine hardly changes. Then the comparison of a plan with its branch, which differs by some moves:
+what `GET .../comparison` asks, the letters, and the ground that changes hands.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import tempfile
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,7 @@ from data import schema
 from gis import hardening
 from gis.database import Database
 from gis.settings import DatabaseSettings
-from grids.plans import opening
+from grids.plans import changes, comparison, kinds, opening
 from tests import factories
 from tests.access.conftest import Asker
 
@@ -34,6 +36,7 @@ SIZES = (20, 63)  # grids on a side: 400 and 3,969
 CELLS = 6  # on a side of a grid
 STEP = 0.0005
 ROUNDS = 60
+COMPARISONS = 5
 
 FILL = """
 INSERT INTO editions (area_code, title, author) VALUES ('990121', 'bench', 'bench');
@@ -79,6 +82,52 @@ def fill(database: Database, side: int) -> tuple[int, str]:
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("VACUUM ANALYZE"))
     return edition, key
+
+
+BUILDINGS = """
+INSERT INTO buildings (county_code, unit_code, households_resident, geom, source, external_id)
+SELECT county_code, unit_code, households, ST_Centroid(geom), 'bench', cell_id::text
+FROM cells WHERE edition_id = :edition
+"""
+
+
+def compared(database: Database, edition: int, side: int) -> dict[str, list[float]]:
+    """Seconds of each part of a comparison of a plan with a branch of it that has other borders."""
+    width = side * CELLS
+    with database.transaction(timeout_s=0) as session:
+        session.execute(sa.text(BUILDINGS), {"edition": edition})
+        plan = opening.branch(session, edition, title="other", author="bench")
+        other = plan.edition_id
+        grid = dict(
+            session.execute(
+                sa.text("SELECT cell_id, grid_id FROM cells WHERE edition_id = :e"), {"e": other}
+            ).all()  # type: ignore[arg-type]
+        )
+        for row in range(0, side, max(1, side // 20)):
+            for column in range(0, side - 1, max(1, side // 5)):
+                cell = (row * CELLS + 2) * width + column * CELLS + CELLS - 1
+                change = kinds.move(session, plan, [cell], grid[cell + 1])
+                changes.carry_out(session, plan, change, author="bench", version=plan.version)
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("VACUUM ANALYZE"))
+    taken: dict[str, list[float]] = {}
+    now = datetime.now(UTC)
+    with database.transaction(timeout_s=0) as session:
+        for turn in range(COMPARISONS + 1):
+            marks = [time.perf_counter()]
+            found = comparison.compare(session, edition, other, at=now)
+            marks.append(time.perf_counter())
+            letters = comparison.letters(session, found, at=now)
+            marks.append(time.perf_counter())
+            ground = comparison.difference(session, found)
+            marks.append(time.perf_counter())
+            assert len(letters) == found.buildings_moved
+            assert ground
+            names = ("comparison", "letters", "changed ground")
+            for name, seconds in zip(names, np.diff(marks).tolist(), strict=True):
+                if turn:  # the first loads what a process loads once
+                    taken.setdefault(name, []).append(seconds)
+    return taken
 
 
 class Planner:
@@ -147,7 +196,7 @@ async def measure(
         await planner.do("undo of a split", "/undo")
         await planner.do("merge", "/moves", kind="merge", grids=[mine, right])
         await planner.do("undo of a merge", "/undo")
-    return planner.taken
+    return planner.taken | compared(database, edition, side)
 
 
 def main(rounds: int = ROUNDS) -> None:

@@ -52,27 +52,37 @@ def overlapping(session: Session, area_code: str, kind: str, at: datetime) -> Se
     return session.scalars(statement).all()
 
 
+def _way_out(old: Edition, edition: Edition) -> str:
+    """How grids of a part of an area can come into force where an edition of the whole is."""
+    if edition.kind != "base":
+        return f"publish an edition of {old.area_code}"
+    return (
+        f"put it into one of {old.area_code}, whose other grids stay as they are, and publish "
+        f"that: wangge plan branch {old.id} --part {edition.id}"
+    )
+
+
 def activate(session: Session, edition: Edition, *, approver: str, at: datetime) -> list[Edition]:
     """Put a draft in force from ``at`` on and close the edition it replaces.
 
     Returns
     -------
     list of Edition
-        What it replaced: none the first time, else one of the same area.
+        What it replaced: none the first time, else one of the same area, or those of its parts.
 
     Raises
     ------
     EditionConflict
-        It is no draft, or an edition of another but overlapping area is in force.
+        It is no draft, or an edition of a larger area is in force.
     """
     if edition.status != "draft":
         raise EditionConflict(f"edition {edition.id} is {edition.status}, not a draft")
     replaced = list(overlapping(session, edition.area_code, edition.kind, at))
     for old in replaced:
-        if old.area_code != edition.area_code:
+        if not old.area_code.startswith(edition.area_code):
             raise EditionConflict(
                 f"edition {old.id} of area {old.area_code} is in force and shares ground with "
-                f"{edition.area_code}: publish an edition of {old.area_code}"
+                f"{edition.area_code}: {_way_out(old, edition)}"
             )
         begins = old.valid.lower if old.valid else None
         if begins is not None and begins >= at:

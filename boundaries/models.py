@@ -60,7 +60,7 @@ class BorderLine(Base):
 
 
 class Edition(Base):
-    """A dated, complete set of grids of one area: draft, active or superseded."""
+    """A dated, complete set of grids of one area: draft, active, superseded or withdrawn."""
 
     __tablename__ = "editions"
     id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(always=True), primary_key=True)
@@ -81,3 +81,7 @@ class Edition(Base):
     published_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
     # When open incidents went over to it; None: not yet, or before there was such a thing.
     changed_over_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
+    # Published for a later day and taken back before it; ``valid`` is empty then.
+    withdrawn_at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
+    withdrawn_by: Mapped[str | None] = mapped_column(sa.Text)
+    withdrawn_note: Mapped[str] = mapped_column(sa.Text, server_default="")

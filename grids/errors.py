@@ -17,6 +17,10 @@ class RollbackRefused(Conflict):
     """There is nothing to go back to."""
 
 
+class WithdrawalRefused(Conflict):
+    """The edition is not one that is still to come."""
+
+
 class AssignmentConflict(Conflict):
     """The person or the grid is already taken for that time."""
 

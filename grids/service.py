@@ -395,7 +395,7 @@ def rollback(session: Session, edition_id: int, *, actor: str, note: str = "") -
     if edition.status != "draft" and first is not None and first > now:
         raise RollbackRefused(
             f"edition {edition.id} is in force from {first.isoformat()} on: before that there is "
-            "nothing to roll back"
+            f"nothing to roll back, but it can be withdrawn: wangge plan withdraw {edition.id}"
         )
     if edition.status == "superseded" and last is not None and last > now:
         raise RollbackRefused(

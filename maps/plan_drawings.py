@@ -213,11 +213,10 @@ def legend() -> str:
 
 
 def colour_of(deviation: float) -> str:
-    """Colour of a deviation's class; what lies on the tolerance is within it."""
-    inner = [low for low, *_ in CLASSES]
-    if abs(deviation) <= inner[3] + 1e-9:
-        return CLASSES[2][1]
-    return next(colour for low, colour, *_ in reversed(CLASSES) if deviation >= low - 1e-9)
+    """Colour of a deviation's class; what lies on a line between two is in the one nearer to 0."""
+    if deviation < 0:
+        return next(colour for low, colour, *_ in reversed(CLASSES[:3]) if deviation >= low - 1e-9)
+    return next(colour for low, colour, *_ in reversed(CLASSES[2:]) if deviation > low + 1e-9)
 
 
 def path_of(shape: Any) -> str:

@@ -6,6 +6,7 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from gis.wording import counted, verb
 from grids.redistricting.plan import RULES
 from maps import plan_drawings as drawings
 from maps.heatmap_text import MADE_BY
@@ -132,9 +133,11 @@ def write_comparison(
     )  # fmt: skip
     moved = (
         f"<p>{found.households_moved:,} 户、{found.buildings_moved:,} 栋楼更换网格，"
-        f"涉及 {found.workers_concerned:,} 名网格员。<span lang='en'>{found.households_moved:,} "
-        f"households in {found.buildings_moved:,} buildings get another grid; "
-        f"{found.workers_concerned:,} workers are concerned.</span></p>"
+        f"涉及 {found.workers_concerned:,} 名网格员。<span lang='en'>"
+        f"{counted(found.households_moved, 'household')} in "
+        f"{counted(found.buildings_moved, 'building')} "
+        f"{verb(found.households_moved, 'gets', 'get')} another grid; "
+        f"{counted(found.workers_concerned, 'worker is', 'workers are')} concerned.</span></p>"
     )
     flows = "".join(
         f"<tr><td class='number'>{escape(flow.from_code or '—')}</td>"
@@ -221,7 +224,8 @@ def _lineage(lineage: pd.DataFrame) -> str:
     )  # fmt: skip
     return (
         f"{_h2('与原方案的关系', 'Beside the plan before')}"
-        f"<p>{still:,} 个网格没有住户迁出。<span lang='en'>{still:,} grids keep all of their "
+        f"<p>{still:,} 个网格没有住户迁出。<span lang='en'>"
+        f"{counted(still, 'grid keeps all of its', 'grids keep all of their')} "
         f"households.</span></p><table><tr>{head}</tr>{rows}</table>"
     )
 
@@ -266,7 +270,8 @@ def _all_grids(grids: gpd.GeoDataFrame, share: NDArray[np.float64]) -> str:
         )
     )  # fmt: skip
     return (
-        f"<details><summary>全部网格 <span lang='en'>All {len(grids):,} grids</span></summary>"
+        f"<details><summary>全部网格 <span lang='en'>All {counted(len(grids), 'grid')}</span>"
+        "</summary>"
         f"<table><tr>{head}</tr>{rows}</table></details>"
     )
 

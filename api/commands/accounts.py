@@ -21,6 +21,7 @@ from api.commands.shared import (
 from api.schemas.accounts import AccountOut, DeviceOut, NewAccountOut
 from boundaries.accounts import repository, service
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 from grids.people import service as people
 
 if TYPE_CHECKING:
@@ -267,7 +268,7 @@ def sign_out(
     if as_json:
         print_json({"login": account.login, "ended": ended})
     else:
-        out.print(f"{account.login}: {ended} sessions ended")
+        out.print(f"{account.login}: {counted(ended, 'session')} ended")
 
 
 def _tell(account: Account, shown: AccountOut, *, as_json: bool) -> None:

@@ -19,6 +19,7 @@ from api.commands.shared import (
 from api.schemas.addresses import AliasOut, PartOut, ReverseOut, ReviewOut, SearchOut
 from gis.database import execute
 from gis.errors import BadInput
+from gis.wording import counted
 from grids.addresses import aliases as said
 from grids.addresses import gazetteer, review, search
 from grids.addresses.parts import Address
@@ -194,9 +195,12 @@ def decide(
         text, outcome, meant = done.text, done.outcome, done.label
     out.print(f"{text}: {meant or outcome}", markup=False)
     if all_same:
-        out.print(f"and {settled:,} others of this text and area")
+        out.print(f"and {counted(settled, 'other')} of this text and area")
     if left:
-        out.print(f"{left:,} others of this text and area wait (--all-same decides them, too)")
+        out.print(
+            f"{counted(left, 'other')} of this text and area still waiting "
+            "(--all-same decides them, too)"
+        )
 
 
 @app.command(epilog="Example: wangge address alias 土左 150121")

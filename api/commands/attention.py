@@ -29,8 +29,8 @@ from api.commands.shared import (
     server_settings,
 )
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 from grids.incidents.repository import Filter
-from maps.counted import counted
 from maps.hotspots import backtest, neighbours_of, texts
 from maps.hotspots.layer import list_layer
 from maps.hotspots.page import Page, html, page_of
@@ -90,7 +90,8 @@ def _attention(
     time: Annotated[str | None, typer.Option(help="Column: when it was reported")] = None,
     crs: Annotated[str, typer.Option(help="auto, wgs84, cgcs2000, gcj02, bd09, EPSG:n")] = "auto",
     timezone: Annotated[
-        str | None, typer.Option(help="Of the points: zone of times without one")
+        str | None,
+        typer.Option(help="With files: zone of times without one, of --from and --to as well"),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -108,7 +109,7 @@ def _attention(
                 Problem("--points goes with --backtest", "The list of files: 'wangge hotspots'",
                         field="--points")
             )  # fmt: skip
-        period = moment(since, "--from"), moment(until, "--to")
+        period = moment(since, "--from", timezone), moment(until, "--to", timezone)
         found = reports(points, (lon, lat, time), crs, timezone, period)
         page = _of_files(
             found, grids, squares_m, households=households, weeks=weeks, place=place or points.stem

@@ -25,6 +25,7 @@ from api.commands.shared import (
 from gis.audit import anchors as anchoring
 from gis.audit import keys, listing, proof, unusual, verify
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 
 if TYPE_CHECKING:
     from gis.audit.entries import AuditEntry
@@ -85,7 +86,8 @@ def _verify(
             out.print(f"BROKEN {each}", markup=False)
         rate = report.rows / report.seconds if report.seconds else 0
         out.print(
-            f"{report.rows:,} entries of {report.streams} streams, {report.anchored} anchors, "
+            f"{counted(report.rows, 'entry', 'entries')} of {counted(report.streams, 'stream')}, "
+            f"{counted(report.anchored, 'anchor')}, "
             f"{report.seconds:.1f} s ({rate:,.0f} entries a second): "
             + ("[bold red]not whole[/]" if report.breaches else "[green]whole[/]")
         )

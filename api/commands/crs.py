@@ -11,6 +11,7 @@ import typer
 from api.commands.layers import read_layer
 from api.commands.shared import AsJson, out, print_json, print_table
 from gis.crs_check import check as check_layer
+from gis.wording import counted
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -38,4 +39,6 @@ def check(
     print_table(
         ["taken as", "remaining m"], ((name, f"{m:.1f}") for name, m in found.residual_m.items())
     )
-    out.print(f"confidence {found.confidence:.0%}, {found.n:,} vertices compared")
+    out.print(
+        f"confidence {found.confidence:.0%}, {counted(found.n, 'vertex', 'vertices')} compared"
+    )

@@ -28,6 +28,7 @@ from gis import audit
 from gis.cluster import find_bin
 from gis.database import Database
 from gis.errors import BadInput, Missing, Problem
+from gis.wording import counted
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -79,8 +80,9 @@ def backup(file: Path, data_dir: DataDir = None) -> None:
         _enter(database, "database.backup")
         manifest = backups.backup(database, file)
     out.print(
-        f"{file}: {file.stat().st_size / 1e6:.1f} MB, {sum(manifest.rows.values()):,} rows of "
-        f"{len(manifest.rows)} tables, checked"
+        f"{file}: {file.stat().st_size / 1e6:.1f} MB, "
+        f"{counted(sum(manifest.rows.values()), 'row')} of "
+        f"{counted(len(manifest.rows), 'table')}, checked"
     )
 
 
@@ -100,7 +102,7 @@ def restore(
                 raise typer.Exit(1)
         backups.restore(database, settings, file, say=progress.print)
         _enter(database, "database.restore", backup=manifest.dump_sha256)
-    out.print(f"restored {sum(manifest.rows.values()):,} rows of {manifest.made_at}")
+    out.print(f"restored {counted(sum(manifest.rows.values()), 'row')} of {manifest.made_at}")
     out.print(
         "The audit log is that of the backup. Where anchors know more: wangge audit anchor "
         "--after-restore REASON"

@@ -18,6 +18,7 @@ from api.commands.shared import (
     print_json,
     print_table,
 )
+from gis.wording import counted
 from grids.people import duty, service
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ def matters(
     with open_database(data_dir) as database, database.transaction() as session:
         chosen = duty.department(session, number)
         _matters(session, chosen, matter, joint, actor_name(actor))
-    out.print(f"{chosen.name} has {len(matter or ()) + len(joint or ())} matters", markup=False)
+    out.print(
+        f"{chosen.name} has {counted(len(matter or ()) + len(joint or ()), 'matter')}", markup=False
+    )
 
 
 def _matters(

@@ -14,9 +14,9 @@ from api.commands.layers import read_layer, read_points, read_times, write_layer
 from api.commands.shared import DataDir, moment, open_database, out, server_settings
 from data.importers import columns
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 from grids.incidents.repository import Filter
 from maps import sharing
-from maps.counted import counted
 from maps.gridmaps import words
 from maps.gridmaps.classes import USUAL
 from maps.gridmaps.gridmap import About, GridMap, Grids, build, count_points, hidden_of
@@ -81,7 +81,9 @@ def _gridmap(
     time: Annotated[str | None, typer.Option(help="Column of the points")] = None,
     kind: Annotated[str | None, typer.Option(help="Column of the points' category")] = None,
     crs: Annotated[str, typer.Option(help="auto, wgs84, cgcs2000, gcj02, bd09, EPSG:n")] = "auto",
-    timezone: Annotated[str | None, typer.Option(help="Zone of times without one")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Zone of times without one, of --from and --to as well")
+    ] = None,
     shared: Annotated[
         bool,
         typer.Option("--share", help="Leaves the case team: a whole quarter, small counts hidden"),
@@ -89,7 +91,7 @@ def _gridmap(
     data_dir: DataDir = None,
 ) -> None:
     """Incidents by grid: counts, or rates per 1,000 households per 30 days, in classes."""
-    period = moment(since, "--from"), moment(until, "--to")
+    period = moment(since, "--from", timezone), moment(until, "--to", timezone)
     zone = timezone or server_settings().timezone
     if (points is None) != (grids is None):
         raise BadInput(

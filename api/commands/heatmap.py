@@ -105,7 +105,9 @@ def _heatmap(
     lat: Annotated[str | None, typer.Option(help="Column of the points")] = None,
     time: Annotated[str | None, typer.Option(help="Column of the points")] = None,
     crs: Annotated[str, typer.Option(help="auto, wgs84, cgcs2000, gcj02, bd09, EPSG:n")] = "auto",
-    timezone: Annotated[str | None, typer.Option(help="Zone of times without one")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Zone of times without one, of --from and --to as well")
+    ] = None,
     shared: Annotated[
         bool,
         typer.Option(
@@ -119,7 +121,7 @@ def _heatmap(
     sheet = cast("Paper", paper)
     if shared and along is None:
         metres = _check_shared(metres, by or animate)
-    period = moment(since, "--from"), moment(until, "--to")
+    period = moment(since, "--from", timezone), moment(until, "--to", timezone)
     if along is not None:
         heatmap_along.run(
             heatmap_along.Wanted(

@@ -28,8 +28,8 @@ from api.commands.shared import (
     server_settings,
 )
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 from grids.incidents.repository import Filter
-from maps.counted import counted
 from maps.hotspots import (
     Kind,
     Neighbours,
@@ -96,7 +96,7 @@ def _hotspots(
     time: Annotated[str | None, typer.Option(help="Column: when it was reported")] = None,
     crs: Annotated[str, typer.Option(help="auto, wgs84, cgcs2000, gcj02, bd09, EPSG:n")] = "auto",
     timezone: Annotated[
-        str | None, typer.Option(help="Of the points: zone of times without one")
+        str | None, typer.Option(help="Zone of times without one, of --from and --to as well")
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -107,13 +107,13 @@ def _hotspots(
     """
     if shared:
         refuse_shared("--share")
-    period = moment(since, "--from"), moment(until, "--to")
+    period = moment(since, "--from", timezone), moment(until, "--to", timezone)
     if grids is None and points is None:
         _of_database(
             Asked(
                 wanted=Filter(start=period[0], end=period[1], categories=tuple(category or ())),
                 unit=unit,
-                timezone=server_settings().timezone,
+                timezone=timezone or server_settings().timezone,
             ),
             _way(method), level=level, weekly=weekly, out_file=out_file, data_dir=data_dir,
         )  # fmt: skip

@@ -22,9 +22,9 @@ from api.commands.shared import (
 from data.importers.columns import parse_map
 from data.importers.report import check_rejected_name
 from data.importers.run import KINDS, run_import
-from data.importers.wording import counted
 from gis.cluster import Cluster
 from gis.database import Database
+from gis.wording import counted
 
 app = typer.Typer(rich_markup_mode=None)
 

@@ -23,6 +23,7 @@ from api.commands.shared import (
     print_table,
     progress,
 )
+from gis.wording import counted
 from grids.incidents.relocating import Outcome, Wanted, relocate
 from maps.output import replacing
 
@@ -110,17 +111,19 @@ def _rows(outcome: Outcome) -> Iterator[tuple[str, str, int, int]]:
 def _tell(outcome: Outcome, *, is_committed: bool) -> None:
     editions = ", ".join(map(str, outcome.editions)) or "none"
     out.print(
-        f"{outcome.looked_at:,} incidents by edition {editions} of {outcome.at.isoformat()}: "
-        f"{outcome.unchanged:,} stay, {outcome.moved.total():,} lie in another grid, "
+        f"{counted(outcome.looked_at, 'incident')} by edition {editions} of "
+        f"{outcome.at.isoformat()}: "
+        f"{counted(outcome.unchanged, 'stays', 'stay')}, "
+        f"{counted(outcome.moved.total(), 'lies', 'lie')} in another grid, "
         f"{outcome.outside:,} in none, {outcome.without_place:,} without a place"
     )
     rows = list(_rows(outcome))
     if rows:
         print_table(COLUMNS, rows[:SHOWN])
     if len(rows) > SHOWN:
-        out.print(f"... and {len(rows) - SHOWN:,} more pairs; --csv FILE has all")
+        out.print(f"... and {counted(len(rows) - SHOWN, 'more pair')}; --csv FILE has all")
     if is_committed:
-        out.print(f"{outcome.written:,} events were written")
+        out.print(counted(outcome.written, "event was written", "events were written"))
     else:
         out.print("Nothing was changed. Add --commit --reason '...' to write events.")
 

@@ -11,6 +11,7 @@ import typer
 from api.commands.locate_files import locate_files
 from api.commands.shared import AsJson, DataDir, moment, open_database, out, print_json
 from api.schemas.places import LocateOut
+from gis.wording import counted
 from grids.incidents import asking
 from grids.incidents.categories import check_category
 from grids.incidents.responsibility import REASONS, Answer, Nearest, answer, position, told
@@ -116,7 +117,7 @@ def _tell(found: Answer, category: str | None) -> None:
     else:
         grid = found.grid
         out.print(
-            f"grid [bold]{grid.code}[/] {grid.name}: {grid.households} households, "
+            f"grid [bold]{grid.code}[/] {grid.name}: {counted(grid.households, 'household')}, "
             f"{found.distance_to_border_m:,.0f} m to the border"
         )
         for over, words in ((found.exclusive, ", which has priority"), (found.micro, " (micro)")):

@@ -26,6 +26,7 @@ from data.bulk import cluster
 from data.bulk.run import locate_file
 from gis.errors import BadInput, Problem
 from gis.locator import Locator
+from gis.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +122,7 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         rows, seconds = task.fields["rows"], task.elapsed or 0
         rate = f", {rows / seconds:,.0f}/s" if seconds > 0 else ""
-        return Text(f"{rows:,} points{rate}")
+        return Text(f"{counted(rows, 'point')}{rate}")
 
 
 def _index(grids: Path, id_column: str) -> Locator:
@@ -159,8 +160,8 @@ def _tell(totals: Totals, path: Path) -> None:
     faults = totals.faults
     wrong = f", {faults.wrong:,} that are no positions" if faults.wrong else ""
     out.print(
-        f"{totals.rows:,} points: {totals.inside:,} in a grid, {totals.outside:,} outside all "
-        f"grids, {faults.missing:,} without coordinates{wrong}; written to {escape(str(path))}"
+        f"{counted(totals.rows, 'point')}: {totals.inside:,} in a grid, {totals.outside:,} outside "
+        f"all grids, {faults.missing:,} without coordinates{wrong}; written to {escape(str(path))}"
     )
     for line in _rows(faults):
         progress.print(line, markup=False, soft_wrap=True)

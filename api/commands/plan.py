@@ -27,7 +27,8 @@ from api.commands.shared import (
 )
 from boundaries import editions
 from boundaries.models import Edition
-from grids import planning, service
+from gis.wording import counted, verb
+from grids import planning, service, withdrawal
 from grids.models import GridShape
 from grids.plans import approval, changeover
 from grids.redistricting import score as score_grids
@@ -145,6 +146,30 @@ def rollback(
     _tell_published(done, followed, as_json=as_json)
 
 
+@app.command(epilog="Example: wangge plan withdraw 4 --note 'not before the new year'")
+def withdraw(
+    edition: Annotated[int, typer.Argument(help="Number of an edition for a later day")],
+    note: Annotated[str, typer.Option(help="Why")] = "",
+    data_dir: DataDir = None,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take back an edition before the day it was published for; the one before goes on."""
+    with open_database(data_dir) as database, database.transaction() as session:
+        done = withdrawal.withdraw(session, edition, actor=actor_name(actor), note=note.strip())
+        going_on = [old.id for old in done.going_on]
+        area = done.edition.area_code
+    if as_json:
+        print_json({"edition": edition, "effective": done.effective, "going_on": going_on})
+        return
+    out.print(
+        f"edition {edition} of {area} is withdrawn: it will not be in force from "
+        f"{_to_the_second(done.effective)}"
+    )
+    for old in going_on:
+        out.print(f"edition {old} goes on")
+
+
 def _tell_published(done: service.Published, followed: int, *, as_json: bool) -> None:
     edition = done.edition
     if as_json:
@@ -164,20 +189,25 @@ def _tell_published(done: service.Published, followed: int, *, as_json: bool) ->
     since = _to_the_second(edition.valid.lower if edition.valid else None)
     out.print(
         f"edition {edition.id} of {edition.area_code} is in force from {since}: "
-        f"{done.grids:,} grids, {done.kept:,} keep their identity"
+        f"{counted(done.grids, 'grid')}, {done.kept:,} "
+        f"{verb(done.kept, 'keeps its', 'keep their')} identity"
     )
     for old in done.replaced:
         out.print(f"edition {old.id} is superseded from then on")
     if followed:
-        out.print(f"{followed:,} open incidents have another grid or person to answer for them now")
+        have = counted(followed, "open incident has", "open incidents have")
+        it = verb(followed, "it", "them")
+        out.print(f"{have} another grid or person to answer for {it} now")
     if done.unassigned:
         out.print(
-            f"{done.unassigned:,} grids have nobody to answer for them: "
-            "'wangge people unassigned' lists them"
+            f"{counted(done.unassigned, 'grid has', 'grids have')} nobody to answer for "
+            f"{verb(done.unassigned, 'it', 'them')}: "
+            f"'wangge people unassigned' lists {verb(done.unassigned, 'it', 'them')}"
         )
     if done.unnested:
         out.print(
-            f"{len(done.unnested):,} places where micro grids do not nest in these base grids: "
+            f"{counted(len(done.unnested), 'place')} where micro grids do not nest in these base "
+            "grids: "
             "they stay as they are until they are redrawn; 'wangge db check' lists them"
         )
         for each in done.unnested[:SHOWN]:
@@ -210,7 +240,7 @@ def export(
     for frame, path, layer in ((grids, out_file, "grids"), (pieces, cells, "cells")):
         if frame is not None and path is not None:
             write_layer(frame, path, layer=layer)
-            out.print(f"{len(frame):,} {layer} written to {path}")
+            out.print(f"{counted(len(frame), layer.removesuffix('s'))} written to {path}")
 
 
 app.command(

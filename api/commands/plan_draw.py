@@ -25,6 +25,7 @@ from api.commands.shared import (
     progress,
 )
 from gis.errors import BadInput, Problem
+from gis.wording import counted, verb
 from grids import planning
 from grids.redistricting import draw as draw_plan
 from grids.redistricting import moved_curve
@@ -275,7 +276,7 @@ def _on_the_database(
 
 def _tell(done: Drawn, path: Path | None, report: Path | None, *, as_json: bool) -> None:
     plan = done.plan
-    about = {
+    about: dict[str, Any] = {
         "grids": len(plan.grids),
         "households": int(plan.grids["households"].sum()),
         "within_tolerance": round(plan.within_tolerance, 4),
@@ -295,9 +296,8 @@ def _tell(done: Drawn, path: Path | None, report: Path | None, *, as_json: bool)
         findings = [asdict(each) for each in plan.findings]
         print_json({**about, "lineage": lineage, "curve": curve, "findings": findings})
         return
-    grids = "1 grid" if len(plan.grids) == 1 else f"{len(plan.grids):,} grids"
     out.print(
-        f"{grids} of {about['households']:,} households; "
+        f"{counted(len(plan.grids), 'grid')}, {counted(about['households'], 'household')} in all; "
         f"{plan.within_tolerance:.1%} within tolerance, mean deviation "
         f"{about['mean_deviation']:.1%}, mean compactness {about['mean_compactness']:.2f}"
     )
@@ -306,11 +306,15 @@ def _tell(done: Drawn, path: Path | None, report: Path | None, *, as_json: bool)
         told = ", ".join(
             f"{counts[fate]:,} {text}" for fate, text in FATES.items() if fate in counts
         )
-        out.print(f"{about['households_moved']:,} households change their grid; grids: {told}")
+        moved = counted(
+            about["households_moved"], "household changes its grid", "households change their grid"
+        )
+        out.print(f"{moved}; grids: {told}")
     if "households_apart" in about:
         out.print(
-            f"{about['households_apart']:,} of {about['households_with_camp']:,} households with a "
-            "camp have it in another grid than their home"
+            f"{about['households_apart']:,} of "
+            f"{counted(about['households_with_camp'], 'household')} with a camp "
+            f"{verb(about['households_apart'], 'has', 'have')} it in another grid than their home"
         )
     if done.curve is not None:
         print_table(

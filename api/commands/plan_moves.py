@@ -23,6 +23,7 @@ from api.commands.shared import (
 from api.schemas.plans import CommentOut, PlanOut, StepOut
 from boundaries import editions
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 from grids.models import GridShape
 from grids.plans import (
     changes,
@@ -50,7 +51,11 @@ def register(app: typer.Typer) -> None:
     """Add the commands to those of ``wangge plan``."""
     for name, command, example in (
         ("open", open_, "wangge plan open 3"),
-        ("branch", branch, "wangge plan branch 3 --title 'north of the river'"),
+        (
+            "branch",
+            branch,
+            "wangge plan branch 3 --title 'north'    or: wangge plan branch 3 --part 7",
+        ),
         ("grids", grids, "wangge plan grids 4"),
         ("move", move, "wangge plan move 4 990121001001003 --cells 17,18 --take-along"),
         ("split", split, "wangge plan split 4 990121001001003 --parts 2"),
@@ -82,13 +87,19 @@ def open_(
 def branch(
     edition: Annotated[int, typer.Argument(help="Number of an edition")],
     title: Annotated[str, typer.Option(help="Of the plan; that of the edition when left out")] = "",
+    part: Annotated[
+        int | None,
+        typer.Option(
+            help="A township or village of it as drawn in this draft, the rest as in the edition"
+        ),
+    ] = None,
     data_dir: DataDir = None,
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a plan that begins as an edition is; its grids keep their identity."""
     with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
-        row = opening.branch(session, edition, title=title, author=actor_name(actor))
+        row = opening.branch(session, edition, title=title, author=actor_name(actor), part=part)
         _tell_plan(session, row, as_json=as_json)
 
 
@@ -319,7 +330,7 @@ def lock(plan: Plan, codes: Codes = None, data_dir: DataDir = None, actor: Actor
         row = changes.plan_for_change(session, plan)
         wanted = _grids(session, plan, codes) if codes else None
         made = locks.lock(session, row, wanted, author=actor_name(actor))
-        out.print(f"{len(made)} grids locked")
+        out.print(f"{counted(len(made), 'grid')} locked")
 
 
 def unlock(plan: Plan, codes: Codes = None, data_dir: DataDir = None, actor: Actor = None) -> None:
@@ -328,7 +339,7 @@ def unlock(plan: Plan, codes: Codes = None, data_dir: DataDir = None, actor: Act
         row = changes.plan_for_change(session, plan)
         wanted = _grids(session, plan, codes) if codes else None
         freed = locks.unlock(session, row, wanted, author=actor_name(actor))
-        out.print(f"{len(freed)} grids unlocked")
+        out.print(f"{counted(len(freed), 'grid')} unlocked")
 
 
 @contextmanager
@@ -360,10 +371,11 @@ def _tell_step(told: StepOut, *, as_json: bool) -> None:
     if told.gone:
         out.print(f"gone: {', '.join(told.gone)}", markup=False)
     whole = told.figures
+    state = f"after move {told.head}" if told.head else "as it began"
     out.print(
-        f"move {told.move}; the plan: {whole.grids:,} grids, "
+        f"the plan {state}: {counted(whole.grids, 'grid')}, "
         f"{whole.within_tolerance or 0:.1%} within tolerance, mean deviation "
-        f"{whole.mean_deviation or 0:.1%}, {whole.unassigned:,} cells without a grid"
+        f"{whole.mean_deviation or 0:.1%}, {counted(whole.unassigned, 'cell')} without a grid"
     )
 
 
@@ -373,7 +385,8 @@ def _tell_plan(session: Session, row: PlanRow, *, as_json: bool) -> None:
         print_json(shown.model_dump(mode="json"))
         return
     out.print(
-        f"plan {shown.id} '{shown.title}' of {shown.area_code}: {shown.figures.grids:,} grids, "
+        f"plan {shown.id} '{shown.title}' of {shown.area_code}: "
+        f"{counted(shown.figures.grids, 'grid')}, "
         f"{shown.figures.within_tolerance or 0:.1%} within tolerance",
         markup=False,
     )

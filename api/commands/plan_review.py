@@ -27,6 +27,7 @@ from api.commands.shared import (
 )
 from boundaries import editions
 from gis.errors import BadInput, Problem
+from gis.wording import counted, verb
 from grids import planning, succession
 from grids.plans import approval, changeover, comparison
 from maps.output import replacing
@@ -109,16 +110,19 @@ def _tell_comparison(found: comparison.Comparison) -> None:
         ((name.replace("_", " "), figure(before[name]), figure(after[name])) for name in before),
     )
     out.print(
-        f"{found.households_moved:,} households in {found.buildings_moved:,} buildings get another "
-        f"grid; {found.incidents_moved or 0:,} open incidents, {found.cameras_moved or 0:,} "
-        f"cameras and {found.places_moved:,} key places lie there; {found.workers_concerned:,} "
-        "workers are concerned"
+        f"{counted(found.households_moved, 'household')} in "
+        f"{counted(found.buildings_moved, 'building')} "
+        f"{verb(found.households_moved, 'gets', 'get')} another grid; "
+        f"{counted(found.incidents_moved or 0, 'open incident')}, "
+        f"{counted(found.cameras_moved or 0, 'camera')} and "
+        f"{counted(found.places_moved, 'key place')} there; "
+        f"{counted(found.workers_concerned, 'worker')} concerned"
     )
     for flow in found.flows[:SHOWN]:
         who = f" ({flow.worker_before or 'nobody'} -> {flow.worker_after or 'nobody'})"
         out.print(
             f"  {flow.from_code or 'no grid'} -> {flow.to_code or 'no grid'}: "
-            f"{flow.households:,} households, {flow.buildings:,} buildings{who}",
+            f"{counted(flow.households, 'household')}, {counted(flow.buildings, 'building')}{who}",
             markup=False,
         )
     if len(found.flows) > SHOWN:
@@ -209,7 +213,7 @@ def lineage(
             ),
         )  # fmt: skip
         kept = sum(each.fate == "kept" for each in found)
-        out.print(f"{kept:,} grids go on as they were called")
+        out.print(counted(kept, "grid goes on as it was called", "grids go on as they were called"))
 
 
 def _check_ending(path: Path | None, option: str, endings: Sequence[str]) -> None:

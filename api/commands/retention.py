@@ -17,6 +17,7 @@ from api.commands.shared import (
     print_table,
 )
 from data import retention
+from gis.wording import counted
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -54,7 +55,7 @@ def set_days(
     """Change how long something is kept."""
     with open_database(data_dir) as database, database.transaction() as session:
         retention.set_days(session, entity, days, actor=actor_name(actor))
-    out.print(f"{entity} is kept for {days} days")
+    out.print(f"{entity} is kept for {counted(days, 'day')}")
 
 
 @app.command(epilog="Example: wangge retention run --commit")

@@ -19,6 +19,7 @@ from api.commands.shared import (
 )
 from data import rotation
 from gis.secrets import Keyring
+from gis.wording import counted
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -58,7 +59,7 @@ def rotate(
             path,
             actor=actor_name(actor),
             drop_old=drop_old,
-            say=lambda n: shown.update(f"encrypting: {n} values"),
+            say=lambda n: shown.update(f"encrypting: {counted(n, 'value')}"),
         )
     out.print(f"{done.values} values are encrypted with a new key in {path}", markup=False)
     out.print("Keep a copy of that file apart from the backups: without it they cannot be read.")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 from pydantic import ValidationError
@@ -100,8 +100,14 @@ def actor_name(given: str | None) -> str:
     return given or getpass.getuser()
 
 
-def moment(text: str | None, name: str) -> datetime | None:
-    """A time of the command line; without a zone it is the installation's local time."""
+def moment(text: str | None, name: str, zone: str | None = None) -> datetime | None:
+    """A time of the command line; without a zone of its own it is local time of `zone`.
+
+    Parameters
+    ----------
+    zone
+        What the command's ``--timezone`` says; the installation's when None.
+    """
     if text is None:
         return None
     try:
@@ -114,7 +120,14 @@ def moment(text: str | None, name: str) -> datetime | None:
                 field=name,
             )
         ) from None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=ZoneInfo(server_settings().timezone))
+    if parsed.tzinfo:
+        return parsed
+    try:
+        return parsed.replace(tzinfo=ZoneInfo(zone or server_settings().timezone))
+    except (ValueError, ZoneInfoNotFoundError):
+        raise BadInput(
+            Problem(f"'{zone}' is no time zone", "Write it as Asia/Shanghai", field="--timezone")
+        ) from None
 
 
 def print_json(document: Any) -> None:

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from api.auth import Access, needs
-from api.schemas.editions import BreachOut, EditionOut, EditionsOut, Kind, RollbackIn
+from api.schemas.editions import BreachOut, EditionOut, EditionsOut, Kind, RollbackIn, WithdrawnOut
 from api.schemas.plan_reviews import PublishedOut, PublishIn, TaskOut
 from boundaries import editions
 from boundaries.models import Edition
 from gis import audit
 from gis.errors import BadInput, Problem
-from grids import service, succession
+from grids import service, succession, withdrawal
 from grids.checking import check
 from grids.models import GridShape
 from grids.plans import approval, changeover
@@ -106,6 +106,24 @@ def rollback(edition_id: EditionId, body: RollbackIn, access: Approver) -> Publi
     editions.get(access.session, edition_id)
     done = service.rollback(access.session, edition_id, actor=access.actor, note=body.note)
     return published(access, done)
+
+
+@router.post(
+    "/{edition_id}/withdraw",
+    summary="Take back an edition that is still to come",
+    responses={**NOT_THERE, 409: {"description": "It is a draft, in force, or was so already"}},
+)
+def withdraw(edition_id: EditionId, body: RollbackIn, access: Approver) -> WithdrawnOut:
+    """Before the day for which it was published; the edition that it was to replace goes on."""
+    editions.get(access.session, edition_id)
+    done = withdrawal.withdraw(
+        access.session, edition_id, actor=access.actor, note=body.note.strip()
+    )
+    return WithdrawnOut(
+        edition=edition_id,
+        effective=done.effective,
+        going_on=[each.id for each in done.going_on],
+    )
 
 
 def published(access: Access, done: Published) -> PublishedOut:

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter
 
 from api.auth import Access, needs
-from api.schemas.plan_drawings import DrawIn, DrawnOut, FateOut, FindingOut
+from api.schemas.plan_drawings import CurvePointOut, DrawIn, DrawnOut, FateOut, FindingOut
 from api.schemas.plans import PlanOut
 from boundaries.errors import UnitNotFound
 from gis.database import execute
@@ -58,6 +58,19 @@ def draw(body: DrawIn, access: Annotated[Access, needs("drafts.write", heavy=Tru
             most_buildings=MOST_BUILDINGS,
             **body.wishes(),
         )
+        curve = (
+            planning.change_curve(
+                access.session,
+                body.area,
+                before=body.before,
+                target=body.target,
+                tolerance=body.tolerance,
+                seed=body.seed,
+                **body.wishes(),
+            )
+            if body.curve
+            else None
+        )
     except BadInput as error:
         raise BadInput(map(body.placed, error.problems)) from None
     finally:
@@ -69,6 +82,9 @@ def draw(body: DrawIn, access: Annotated[Access, needs("drafts.write", heavy=Tru
         households_moved=plan.settings.get("households_moved"),
         households_with_camp=plan.settings.get("households_with_camp"),
         households_apart=plan.settings.get("households_apart"),
+        curve=None
+        if curve is None
+        else [CurvePointOut.model_validate(each) for each in curve.to_dict("records")],
         lineage=[FateOut.model_validate(each) for each in fates],
         findings=[
             FindingOut(

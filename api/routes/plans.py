@@ -86,7 +86,9 @@ def index(access: Reader) -> PlansOut:
 def begin(body: BranchIn, access: Thinker) -> PlanOut:
     """Of a draft that was drawn, or as a branch of any edition, whose grids keep their identity."""
     plan = (
-        opening.branch(access.session, body.edition, title=body.title, author=access.actor)
+        opening.branch(
+            access.session, body.edition, title=body.title, author=access.actor, part=body.part
+        )
         if body.branch
         else opening.open_draft(access.session, body.edition, author=access.actor)
     )

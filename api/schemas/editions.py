@@ -20,13 +20,18 @@ class EditionOut(BaseModel):
     id: int
     area_code: str
     kind: Kind
-    status: Literal["draft", "active", "superseded"]
+    status: Literal["draft", "active", "superseded", "withdrawn"]
     title: str
     note: str
     valid_from: datetime | None
     valid_until: datetime | None
     based_on: int | None
     grids: int
+    withdrawn_at: datetime | None = Field(
+        description="When it was taken back, before it came into force; it never was in force"
+    )
+    withdrawn_by: str | None
+    withdrawn_note: str
 
     @classmethod
     def of(cls, edition: Edition, grids: int) -> Self:
@@ -43,6 +48,9 @@ class EditionOut(BaseModel):
                 "valid_until": edition.valid.upper if edition.valid else None,
                 "based_on": edition.based_on_id,
                 "grids": grids,
+                "withdrawn_at": edition.withdrawn_at,
+                "withdrawn_by": edition.withdrawn_by,
+                "withdrawn_note": edition.withdrawn_note or "",
             }
         )
 
@@ -64,6 +72,14 @@ class BreachOut(BaseModel):
     def of(cls, each: Problem) -> Self:
         """From what was found."""
         return cls(reason=each.reason, remedy=each.remedy)
+
+
+class WithdrawnOut(BaseModel):
+    """An edition that was taken back before its day."""
+
+    edition: int
+    effective: datetime = Field(description="From when on it would have been in force")
+    going_on: list[int] = Field(description="Editions that go on, which it was to replace")
 
 
 class RollbackIn(BaseModel):

@@ -82,6 +82,10 @@ class DrawIn(BaseModel):
         description="Edition to change as little as possible; what is locked in it stays",
     )
     keep: Weight = Field(default=KEEP, description="Price of a household that changes its grid")
+    curve: bool = Field(
+        default=False,
+        description="Also what less change would cost, at six prices: takes several times as long",
+    )
     count: Grids = Field(default=None, description="Exactly so many grids")
     minimum: Grids = None
     maximum: Grids = None
@@ -108,6 +112,12 @@ class DrawIn(BaseModel):
     camps: list[CampIn] = Field(
         default=[], max_length=MOST_ROWS, description="Where herders live part of the year"
     )
+
+    @model_validator(mode="after")
+    def _of_a_plan_before(self) -> Self:
+        if self.curve and self.before is None:
+            raise ValueError("a curve compares with an older plan: give before as well")
+        return self
 
     def pins(self) -> pd.DataFrame | None:
         """The pins as the planner takes them."""
@@ -175,6 +185,16 @@ class FateOut(BaseModel):
     moved: int = Field(description="Households of it that have another grid now")
 
 
+class CurvePointOut(BaseModel):
+    """What a price of households moved brings, and what it costs."""
+
+    keep: float = Field(description="The price of each household that changes its grid")
+    grids: int
+    within: float = Field(description="Share of grids within tolerance")
+    moved: int = Field(description="Households whose grid has another code")
+    moved_share: float
+
+
 class DrawnOut(BaseModel):
     """The plan that was drawn, which is a draft under work now."""
 
@@ -183,4 +203,5 @@ class DrawnOut(BaseModel):
     households_with_camp: int | None = Field(description="In the area; null without camps")
     households_apart: int | None = Field(description="Of them, whose camp lies in another grid")
     lineage: list[FateOut]
+    curve: list[CurvePointOut] | None = Field(description="By price; null when it was not asked")
     findings: list[FindingOut] = Field(description="By rule, the worst first")

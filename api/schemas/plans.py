@@ -105,6 +105,19 @@ class BranchIn(BaseModel):
     edition: int = Field(ge=1, le=2**53, description="Draft, or edition to make a branch of")
     branch: bool = Field(default=True, description="false: the draft itself is worked on")
     title: Text = Field(default="", max_length=200)
+    part: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**53,
+        description="With a branch: draft of a township or village within the edition, whose grids "
+        "take the place of those there; the rest stays as it is",
+    )
+
+    @model_validator(mode="after")
+    def _of_a_branch(self) -> Self:
+        if self.part is not None and not self.branch:
+            raise ValueError("part goes with branch: true")
+        return self
 
 
 class PlanGridOut(BaseModel):

@@ -11,9 +11,9 @@ import shapely
 
 from data.importers import osm, values, writing
 from data.importers.lines import crossings
-from data.importers.wording import counted, verb
 from data.importers.work import Kind, Work, county_of, stable_ids
 from gis.database import execute
+from gis.wording import counted, verb
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -10,9 +10,9 @@ import shapely
 
 from data.importers import geometry_checks, moments, osm, values, writing
 from data.importers.columns import nearest_text
-from data.importers.wording import counted
 from data.importers.work import Kind, Work, county_of, put_together, stable_ids
 from gis.database import execute
+from gis.wording import counted
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from data.importers import osm, values, writing
-from data.importers.wording import counted, verb
 from data.importers.work import Kind, Work, county_of, own_ids
+from gis.wording import counted, verb
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -16,8 +16,8 @@ import numpy as np
 
 from data.importers import moments, values
 from data.importers.columns import nearest_text, plain
-from data.importers.wording import counted, verb
 from gis.errors import BadInput, Problem
+from gis.wording import counted, verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

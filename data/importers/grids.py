@@ -10,10 +10,10 @@ import pandas as pd
 import shapely
 
 from data.importers import units, values, writing
-from data.importers.wording import counted
 from data.importers.work import Kind, Work, county_of
 from gis.database import execute
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 from grids import service
 from grids.checking import check
 from grids.redistricting import AREA_TYPES

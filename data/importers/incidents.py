@@ -11,11 +11,11 @@ import shapely
 
 from data.importers import moments, values
 from data.importers.columns import nearest_text
-from data.importers.wording import counted
 from data.importers.work import Kind, Work, county_of
 from gis import crs as gis_crs
 from gis.database import execute
 from gis.errors import BadInput
+from gis.wording import counted
 from grids.incidents.service import SEVERITIES, record_many
 
 if TYPE_CHECKING:
@@ -246,7 +246,11 @@ def store(work: Work, session: Session) -> None:
         )  # fmt: skip
     if recorded.closed:
         report.note(
-            f"{recorded.closed} incidents stored before are closed now",
+            counted(
+                recorded.closed,
+                "incident stored before is closed now",
+                "incidents stored before are closed now",
+            ),
             field=work.field("closed_at"),
         )
     if recorded.not_closed:

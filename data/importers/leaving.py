@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from data.importers.history import enter, names_of
-from data.importers.wording import counted
 from gis.database import execute
+from gis.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,12 +28,15 @@ _USES_OF_UNITS: Final = (
         "grids",
         (
             "SELECT FROM grid_shapes AS s JOIN editions AS e ON e.id = s.edition_id "
-            "WHERE e.status <> 'superseded' AND s.unit_code = t.code"
+            "WHERE e.status NOT IN ('superseded', 'withdrawn') AND s.unit_code = t.code"
         ),
     ),
     (
         "editions",
-        "SELECT FROM editions AS e WHERE e.status <> 'superseded' AND e.area_code = t.code",
+        (
+            "SELECT FROM editions AS e "
+            "WHERE e.status NOT IN ('superseded', 'withdrawn') AND e.area_code = t.code"
+        ),
     ),
 )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from data.importers.wording import counted
+from gis.wording import counted
 
 if TYPE_CHECKING:
     from data.importers.work import Geometries, Work

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from data.importers import values
-from data.importers.wording import counted, verb
 from gis.errors import BadInput
+from gis.wording import counted, verb
 
 if TYPE_CHECKING:
     from data.importers.report import Report

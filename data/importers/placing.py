@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from data.importers import values
 from data.importers.geometry_checks import check, check_positions
 from data.importers.reading import read
-from data.importers.wording import counted
 from gis import crs as gis_crs
 from gis import crs_check, guards
 from gis.database import execute
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

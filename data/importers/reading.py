@@ -189,7 +189,10 @@ def _gdal(
     notes: list[str] = []
     if checked.format in ("shapefile", "zip") and encoding is None:
         encoding, notes = tables.dbf_encoding(checked)
-    answer = ask_gdal(checked, layer, preferred=preferred, encoding=encoding)
+    is_cut = encoding == "UTF-8" and tables.has_cut_names(checked)
+    answer = ask_gdal(
+        checked, layer, preferred=preferred, encoding="ISO-8859-1" if is_cut else encoding
+    )
     names = [name for name, _ in answer.layers]
     if answer.table is None:
         layers.choose(names, layer, preferred, file=checked.path.name)
@@ -204,6 +207,9 @@ def _gdal(
     )
     if answer.fid and answer.fid in table.frame and answer.fid not in ("id", "code"):
         table.frame = table.frame.drop(columns=answer.fid)
+    if is_cut:
+        table.frame = tables.whole_characters(table.frame)
+        notes = [*notes, "names of columns are cut after ten bytes: --map NAME=COLUMN says which"]
     table.notes = notes
     return table
 

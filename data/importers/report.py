@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from data.importers.wording import counted, verb
 from gis.errors import BadInput, Problem
+from gis.wording import counted, verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -335,6 +335,42 @@ def dbf_encoding(checked: Checked) -> tuple[str | None, list[str]]:
     return declared, []
 
 
+def has_cut_names(checked: Checked) -> bool:
+    """Whether a Shapefile's field names, of ten bytes at most, end within a UTF-8 character.
+
+    GDAL writes such names and does not read them.
+    """
+    data, _ = _dbf_and_cpg(checked)
+    if data is None or len(data) < 32:
+        return False
+    names = []
+    offset = 32
+    while offset + 32 <= len(data) and data[offset] != 0x0D:
+        names.append(data[offset : offset + 11].partition(b"\x00")[0])
+        offset += 32
+    try:
+        b"\n".join(names).decode("utf-8")
+    except UnicodeDecodeError:
+        return all(_decodes(name, "utf-8") for name in names)
+    return False
+
+
+def whole_characters(frame: pd.DataFrame) -> pd.DataFrame:
+    """Names and texts of UTF-8 that were read as Latin-1, without a character that was cut."""
+
+    def text(value: Any) -> Any:
+        return (
+            value.encode("latin-1").decode("utf-8", "ignore") if isinstance(value, str) else value
+        )
+
+    frame = frame.rename(columns=text)
+    for name in frame.columns[
+        [kind in ("object", "string", "str") for kind in map(str, frame.dtypes)]
+    ]:
+        frame[name] = frame[name].map(text)
+    return frame
+
+
 def _normal_encoding(declared: str | None) -> str | None:
     if declared is None:
         return None

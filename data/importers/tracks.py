@@ -11,9 +11,9 @@ import shapely
 from data.importers import moments, values, writing
 from data.importers.geometry_checks import METRES_PER_DEGREE
 from data.importers.routes import find_targets, known_routes
-from data.importers.wording import counted
 from data.importers.work import Kind, Work, county_of
 from gis.database import execute
+from gis.wording import counted
 
 if TYPE_CHECKING:
     import uuid

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from data.importers import values
-from data.importers.wording import counted
+from gis.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd

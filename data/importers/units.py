@@ -12,10 +12,10 @@ import shapely
 from data.importers import geometry_checks, history, leaving, values, writing
 from data.importers.columns import missing
 from data.importers.unit_codes import LEVELS, check_level, own_codes, trimmed
-from data.importers.wording import counted
 from data.importers.work import Kind, Work, put_together
 from gis.database import execute
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 from grids.redistricting import AREA_TYPES
 
 if TYPE_CHECKING:

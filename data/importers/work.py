@@ -13,9 +13,9 @@ import shapely
 from numpy.typing import NDArray
 
 from data.importers.values import texts
-from data.importers.wording import counted
 from gis.database import execute
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 
 if TYPE_CHECKING:
     from pathlib import Path

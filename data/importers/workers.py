@@ -14,11 +14,11 @@ from sqlalchemy.orm import undefer
 
 from data.importers import history, moments, values, writing
 from data.importers.routes import find_targets, known_routes
-from data.importers.wording import counted
 from data.importers.work import Kind, Work, county_of, stable_ids
 from gis.database import execute
 from gis.errors import BadInput
 from gis.secrets import Keyring
+from gis.wording import counted
 from grids.people import personal
 from grids.people.models import Person
 

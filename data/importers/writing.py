@@ -16,9 +16,9 @@ import shapely
 
 from data.importers import history, leaving
 from data.importers.values import texts
-from data.importers.wording import counted
 from gis.database import execute
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

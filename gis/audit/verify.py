@@ -13,6 +13,7 @@ from gis.audit.reading import Breach, Claim, cut_back, read_log
 from gis.audit.roots import NOTHING, Root, read_folder, standing
 from gis.database import Database, execute
 from gis.errors import BadInput
+from gis.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence, Set
@@ -142,7 +143,9 @@ def _compare(
         for stream, (last, _) in ends.items()
     )
     if unanchored > 0:
-        report.notes.append(f"{unanchored} entries are not anchored yet")
+        report.notes.append(
+            counted(unanchored, "entry is not anchored yet", "entries are not anchored yet")
+        )
 
 
 def _purposes(session: Session) -> list[Breach]:

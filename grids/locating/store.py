@@ -33,7 +33,7 @@ SELECT e.id, e.area_code, e.kind, e.title,
     concat_ws('|', e.id, e.published_at, count(*), sum(s.area_m2), min(s.grid_id), max(s.grid_id),
               min(s.code), max(s.code)) AS signature
 FROM editions AS e JOIN grid_shapes AS s ON s.edition_id = e.id
-WHERE e.status <> 'draft' AND e.valid IS NOT NULL
+WHERE e.status NOT IN ('draft', 'withdrawn')
 GROUP BY e.id ORDER BY e.id
 """
 _GRIDS: Final = """

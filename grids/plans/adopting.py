@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from geoalchemy2 import WKBElement
 
 from gis.errors import Problem
+from gis.wording import counted
 from grids import service
 from grids.models import Cell, GridShape
 from grids.plans.errors import MoveRefused
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 # A cell has a grid when at least this share of it lies in one.
 LEAST_SHARE: Final = 0.5
-MOST_REMARKS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def give_cells(session: Session, source: Edition, copy: Edition) -> list[Remark]
     graph = graph_of(cells)
     polygons = to_area_crs(town, cells.polygons, cells.unit)
     units = np.array(town.unit_codes, dtype=object)[cells.unit]
-    grid, remarks = _grid_of_each(session, copy, polygons, units, cells.households)
+    grid, remarks = grid_of_each(session, copy, polygons, units, cells.households)
     near = np.split(graph.ends, graph.starts[1:-1])
     walk = np.split(graph.walk, graph.starts[1:-1])
     ids = pd.Series(town.ids).groupby(cells.of_building).agg(list)
@@ -97,10 +97,13 @@ def give_cells(session: Session, source: Edition, copy: Edition) -> list[Remark]
         crs=4326,
     )
     service.save_cells(session, copy, frame)
-    return (remarks + _whole_grids(session, copy))[:MOST_REMARKS]
+    known = session.scalars(
+        sa.select(GridShape.grid_id).where(GridShape.edition_id == copy.id)
+    ).all()
+    return remarks + whole_grids(session, copy, known)
 
 
-def _grid_of_each(
+def grid_of_each(
     session: Session,
     copy: Edition,
     polygons: NDArray[np.object_],
@@ -134,18 +137,15 @@ def _grid_of_each(
         for c in range(len(polygons))
     ]
     gaps = [
-        _remark(polygons[c], f"no grid: {households[c]} households")
+        _remark(polygons[c], f"no grid: {counted(households[c], 'household')}")
         for c, grid in enumerate(found)
         if grid is None
     ]
     return found, gaps
 
 
-def _whole_grids(session: Session, copy: Edition) -> list[Remark]:
+def whole_grids(session: Session, copy: Edition, known: Sequence[int]) -> list[Remark]:
     """Shapes and figures of the grids from their cells; what is cut off loses its grid."""
-    known = session.scalars(
-        sa.select(GridShape.grid_id).where(GridShape.edition_id == copy.id)
-    ).all()
     rows = grid_rows(session, copy.id, known)
     of_grid = defaultdict(list)
     for each in members(session, copy.id, known).values():
@@ -168,14 +168,16 @@ def _whole_grids(session: Session, copy: Edition) -> list[Remark]:
             _release(session, copy, part)
             lost = sum(mine[cell].households for cell in part)
             remarks.append(
-                _remark(mine[part[0]].geom, f"{code}: a part of {lost} households is cut off")
+                _remark(
+                    mine[part[0]].geom, f"{code}: a part of {counted(lost, 'household')} is cut off"
+                )
             )
         fresh = figures([mine[cell] for cell in kept])
         if fresh["households"] != before:
             shape = shapely.from_wkb(fresh["geom"])
             remarks.append(
-                _remark(shape, f"{code}: {fresh['households']} households stand in it, "
-                               f"{before} were named")
+                _remark(shape, f"{code}: {counted(fresh['households'], 'household')} in it, "
+                               f"{before:,} named")
             )  # fmt: skip
         shape = WKBElement(bytes.fromhex(fresh.pop("geom")), srid=4326)
         session.execute(

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from boundaries import editions
 from gis.errors import Conflict, Forbidden, Problem
+from gis.wording import counted
 from grids import service
 from grids.checking import check
 from grids.errors import TilingBroken
@@ -44,8 +45,8 @@ def submit(session: Session, edition_id: int, *, author: str, at: datetime) -> P
         problems.insert(
             0,
             Problem(
-                f"{plan.unassigned} cells have no grid",
-                "Give them to one: move them, or 'repair'",
+                counted(plan.unassigned, "cell has no grid", "cells have no grid"),
+                "Move what has none to a grid, or 'repair'",
                 field="plan",
             ),
         )

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from gis import audit
 from gis.database import execute
 from gis.errors import Problem
+from gis.wording import verb
 from grids.plans.errors import (
     GridLocked,
     MoveRefused,
@@ -178,7 +179,11 @@ def carry_out(
     missing = sorted(set(change.to) - set(going))
     if missing:
         raise MoveRefused(
-            Problem(f"there are no cells {some(missing)}", "Look at the plan anew", field="cells")
+            Problem(
+                f"there {verb(len(missing), 'is no cell', 'are no cells')} {some(missing)}",
+                "Look at the plan anew",
+                field="cells",
+            )
         )
     going = {cell: each for cell, each in going.items() if each.grid_id != change.to[cell]}
     if not going:
@@ -194,7 +199,11 @@ def carry_out(
     unknown = sorted(touched - set(before))
     if unknown:
         raise MoveRefused(
-            Problem(f"there are no grids {some(unknown)}", "Look at the plan anew", field="grid")
+            Problem(
+                f"there {verb(len(unknown), 'is no grid', 'are no grids')} {some(unknown)}",
+                "Look at the plan anew",
+                field="grid",
+            )
         )
     check_locks(session, plan, before)
     inside = {c: each for c, each in change.seen.items() if each.grid_id in change.whole} | going
@@ -430,7 +439,8 @@ def _breaches(row: Row, mine: Sequence[Member]) -> list[Problem]:
         cut = [cell for part in parts[1:] for cell in part]
         return [
             Problem(
-                f"grid {code} would be in {len(parts)} pieces: cells {some(cut)} would be cut off",
+                f"grid {code} would be in {len(parts)} pieces: "
+                f"{verb(len(cut), 'cell', 'cells')} {some(cut)} would be cut off",
                 "Take the piece along, or choose cells at its edge",
                 field="cells",
             )

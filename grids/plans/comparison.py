@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
+import shapely
 import sqlalchemy as sa
 
 from boundaries import editions
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from numpy.typing import NDArray
     from sqlalchemy.orm import Session
 
 Kind = Literal["kept", "split", "merged", "new", "gone"]
@@ -122,8 +124,9 @@ def compare(session: Session, first: int, second: int, *, at: datetime) -> Compa
     """
     old, new = editions.get(session, first), editions.get(session, second)
     shapes = {each: _shapes(session, each) for each in (old.id, new.id)}
+    grounds = (_Ground(session, old.id), _Ground(session, new.id))
     buildings = _joined(
-        session, old.id, new.id,
+        session, grounds,
         "SELECT point AS geom, households AS weight FROM buildings "
         "WHERE county_code = :county", old.county_code,
     )  # fmt: skip
@@ -138,7 +141,7 @@ def compare(session: Session, first: int, second: int, *, at: datetime) -> Compa
     }
     if seen["incidents"]:
         for a, b, rows, _ in _joined(
-            session, old.id, new.id,
+            session, grounds,
             "SELECT geom, 1 AS weight FROM incidents WHERE county_code = :county "
             "AND geom IS NOT NULL AND state NOT IN ('closed', 'rejected', 'merged', 'evaluated')",
             old.county_code,
@@ -146,12 +149,12 @@ def compare(session: Session, first: int, second: int, *, at: datetime) -> Compa
             counted[a, b]["incidents"] += rows
     if seen["cameras"]:
         for a, b, rows, _ in _joined(
-            session, old.id, new.id,
+            session, grounds,
             "SELECT geom, 1 AS weight FROM cameras WHERE county_code = :county", old.county_code,
         ):  # fmt: skip
             counted[a, b]["cameras"] += rows
     for a, b, rows, _ in _joined(
-        session, old.id, new.id,
+        session, grounds,
         "SELECT geom, 1 AS weight FROM places WHERE county_code = :county", old.county_code,
     ):  # fmt: skip
         counted[a, b]["places"] += rows
@@ -199,33 +202,42 @@ def letters(session: Session, found: Comparison, *, at: datetime) -> list[dict[s
     """
     workers = _workers(session, at)
     heir = {b: a for a, b in found.grid_of.items()}
+    first, second = _Ground(session, found.first), _Ground(session, found.second)
+    homes = execute(
+        session,
+        "SELECT id, ST_X(point) AS lon, ST_Y(point) AS lat FROM buildings "
+        "WHERE county_code = (SELECT county_code FROM editions WHERE id = :first)",
+        first=found.first,
+    ).all()
+    points = shapely.points([(row.lon, row.lat) for row in homes] or np.empty((0, 2)))
+    moving = {
+        row.id: (a, b)
+        for row, a, b in zip(
+            homes, first.at(points).tolist(), second.at(points).tolist(), strict=True
+        )
+        if (a or b) and not (a and found.grid_of.get(a) == b)
+    }
     rows = execute(
         session,
-        "SELECT b.id, b.name, b.address, b.households, a.grid_id AS old, a.code AS from_code, "
-        "z.grid_id AS new, z.code AS to_code FROM buildings AS b "
-        "LEFT JOIN LATERAL (SELECT grid_id, code FROM grid_shapes AS g WHERE g.edition_id = :first "
-        "AND g.geom && b.point AND ST_Covers(g.geom, b.point) ORDER BY code LIMIT 1) AS a ON true "
-        "LEFT JOIN LATERAL (SELECT grid_id, code FROM grid_shapes AS g "
-        "WHERE g.edition_id = :second AND g.geom && b.point AND ST_Covers(g.geom, b.point) "
-        "ORDER BY code LIMIT 1) AS z ON true "
-        "WHERE b.county_code = (SELECT county_code FROM editions WHERE id = :first)",
-        first=found.first,
-        second=found.second,
+        "SELECT id, name, address, households FROM buildings "
+        "WHERE id = ANY(CAST(:ids AS bigint[]))",
+        ids=list(moving),
     )
-    out = [
-        {
-            "building": row.id,
-            "name": row.name,
-            "address": row.address,
-            "households": row.households,
-            "from_grid": row.from_code,
-            "from_worker": workers.get(row.old),
-            "to_grid": row.to_code,
-            "to_worker": workers.get(heir.get(row.new, 0)),
-        }
-        for row in rows
-        if (row.old or row.new) and not (row.old and found.grid_of.get(row.old) == row.new)
-    ]
+    out = []
+    for row in rows:
+        a, b = moving[row.id]
+        out.append(
+            {
+                "building": row.id,
+                "name": row.name,
+                "address": row.address,
+                "households": row.households,
+                "from_grid": first.codes.get(a),
+                "from_worker": workers.get(a),
+                "to_grid": second.codes.get(b),
+                "to_worker": workers.get(heir.get(b, 0)),
+            }
+        )
     return sorted(
         out, key=lambda row: (row["from_worker"] or "", row["to_worker"] or "", row["building"])
     )
@@ -308,25 +320,52 @@ def _shapes(session: Session, edition_id: int) -> dict[int, Any]:
     return {row.grid_id: row for row in rows}
 
 
+class _Ground:
+    """Grids of an edition by place: on a shared border that with the lowest code answers.
+
+    Here and not by the database: a look-up for each building of a county takes seconds there.
+    """
+
+    def __init__(self, session: Session, edition_id: int) -> None:
+        rows = execute(
+            session,
+            "SELECT grid_id, code, ST_AsBinary(geom) AS wkb FROM grid_shapes "
+            "WHERE edition_id = :edition ORDER BY code",
+            edition=edition_id,
+        ).all()
+        self.tree = shapely.STRtree(shapely.from_wkb([bytes(row.wkb) for row in rows]))
+        self.ids = np.array([*(row.grid_id for row in rows), 0], dtype=np.int64)
+        self.codes = {row.grid_id: row.code for row in rows}
+
+    def at(self, points: NDArray[np.object_]) -> NDArray[np.int64]:
+        """Grid of each point, 0 where there is none."""
+        first = np.full(len(points), len(self.ids) - 1)
+        point, place = self.tree.query(points, predicate="covered_by")
+        np.minimum.at(first, point, place)
+        return self.ids[first]
+
+
 def _joined(
-    session: Session, first: int, second: int, places: str, county: str
+    session: Session, grounds: tuple[_Ground, _Ground], places: str, county: str
 ) -> list[tuple[int, int, int, int]]:
     """Grid in the first, grid in the second (0: none), number of places, their weight."""
     rows = execute(
         session,
-        f"WITH p AS MATERIALIZED ({places}) "  # noqa: S608 - texts of this module
-        "SELECT coalesce(a.grid_id, 0) AS a, coalesce(z.grid_id, 0) AS b, count(*) AS rows, "
-        "coalesce(sum(p.weight), 0) AS weight FROM p "
-        "LEFT JOIN LATERAL (SELECT grid_id FROM grid_shapes AS g WHERE g.edition_id = :first "
-        "AND g.geom && p.geom AND ST_Covers(g.geom, p.geom) ORDER BY code LIMIT 1) AS a ON true "
-        "LEFT JOIN LATERAL (SELECT grid_id FROM grid_shapes AS g WHERE g.edition_id = :second "
-        "AND g.geom && p.geom AND ST_Covers(g.geom, p.geom) ORDER BY code LIMIT 1) AS z ON true "
-        "GROUP BY 1, 2",
-        first=first,
-        second=second,
+        f"SELECT ST_X(p.geom) AS lon, ST_Y(p.geom) AS lat, p.weight FROM ({places}) AS p "  # noqa: S608 - texts of this module
+        "WHERE NOT ST_IsEmpty(p.geom)",
         county=county,
-    )
-    return [(row.a, row.b, int(row.rows), int(row.weight)) for row in rows]
+    ).all()
+    if not rows:
+        return []
+    table = np.array([tuple(row) for row in rows], dtype=np.float64)
+    points = shapely.points(table[:, :2])
+    pairs = np.column_stack([ground.at(points) for ground in grounds])
+    found, pair = np.unique(pairs, axis=0, return_inverse=True)
+    counts, weights = np.bincount(pair), np.bincount(pair, table[:, 2])
+    return [
+        (int(a), int(b), int(count), int(weight))
+        for (a, b), count, weight in zip(found, counts, weights, strict=True)
+    ]
 
 
 def _identities(

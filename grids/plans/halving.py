@@ -9,6 +9,7 @@ import shapely
 
 from gis.crs import from_wgs84_geometry, metric_crs
 from gis.errors import Problem
+from gis.wording import counted
 from grids.plans.errors import MoveRefused
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ def divided(mine: Mapping[int, Member], parts: int) -> list[set[int]]:
     if len(found) != parts:
         raise MoveRefused(
             Problem(
-                f"it divides into {len(found)} parts, not into {parts}: a building has more "
-                "households than a part of that size",
+                f"it divides into {counted(len(found), 'part')}, not into {parts}: a building "
+                "has more households than a part of that size",
                 f"Ask for {len(found)}, draw a line, or move cells",
                 field="parts",
             )

@@ -11,6 +11,7 @@ import shapely.ops
 import sqlalchemy as sa
 
 from gis.errors import Problem
+from gis.wording import counted
 from grids.models import Cell, GridShape
 from grids.plans.changes import Change
 from grids.plans.errors import MoveRefused
@@ -286,7 +287,11 @@ def repair(session: Session, plan: PlanRow, grids: Sequence[int] | None = None) 
             Problem(
                 "there is nothing to mend"
                 if not stray
-                else f"{len(stray)} parts have no neighbour that could take them",
+                else counted(
+                    len(stray),
+                    "part has no neighbour that could take it",
+                    "parts have no neighbour that could take them",
+                ),
                 "See the findings of the plan",
                 field="grids",
             )

@@ -44,13 +44,21 @@ def comment(
     Raises
     ------
     BadInput
-        It says nothing, or too much.
+        It says nothing, or too much, or its place is none.
     """
     text = words.strip()
     if not 0 < len(text) <= LONGEST_WORDS:
         raise BadInput(
             Problem(
                 f"a comment has 1 to {LONGEST_WORDS} characters", "Say it shorter", field="words"
+            )
+        )
+    if place is not None and not (abs(place[0]) <= 180 and abs(place[1]) <= 90):
+        raise BadInput(
+            Problem(
+                f"{place[0]:g}, {place[1]:g} is no place",
+                "Give longitude and latitude in degrees, WGS 84",
+                field="lon",
             )
         )
     made = PlanComment(

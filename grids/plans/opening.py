@@ -17,6 +17,7 @@ from grids.plans.changes import count
 from grids.plans.errors import MoveRefused, PlanClosed, PlanNotFound
 from grids.plans.members import FIGURES
 from grids.plans.models import PlanRow
+from grids.plans.parts import put_part
 from grids.service import copy_rows
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 LEAST_TOLERANCE = 1e-9
 """Stands for 0: no more than the slack with which grids are counted."""
+MOST_REMARKS = 200
 CLEANER = "wangge"
 """Who leaves the comments on grids that were drawn elsewhere."""
 
@@ -114,15 +116,24 @@ def open_draft(session: Session, edition_id: int, *, author: str) -> PlanRow:
     return plan
 
 
-def branch(session: Session, edition_id: int, *, title: str, author: str) -> PlanRow:
+def branch(
+    session: Session, edition_id: int, *, title: str, author: str, part: int | None = None
+) -> PlanRow:
     """A plan that begins as an edition is; its grids keep their identities.
 
     Grids that were not drawn here are given cells (`adopting`), with what was found as comments.
 
+    Parameters
+    ----------
+    part
+        Edition or draft of a township or village within it: its grids take the place of those
+        there (`parts`), and everything else stays as it is.
+
     Raises
     ------
     MoveRefused
-        There are no buildings to draw cells of, or it is one of micro or exclusive grids.
+        There are no buildings to draw cells of, or it is one of micro or exclusive grids. Or the
+        part lies elsewhere, or was drawn with other buildings.
     """
     edition = editions.get(session, edition_id)
     if edition.kind != "base":
@@ -139,7 +150,7 @@ def branch(session: Session, edition_id: int, *, title: str, author: str) -> Pla
         kind=edition.kind,
         title=title.strip() or edition.title,
         rules=edition.rules,
-        note=f"branch of edition {edition.id}",
+        note=f"branch of edition {edition.id}" + (f" with {part}" if part else ""),
         based_on_id=edition.id,
         author=author,
     )
@@ -150,8 +161,10 @@ def branch(session: Session, edition_id: int, *, title: str, author: str) -> Pla
     if not _has_cells(session, copy.id):
         session.execute(sa.delete(Cell).where(Cell.edition_id == copy.id))
         remarks = give_cells(session, edition, copy)
+    if part is not None:
+        remarks += put_part(session, copy, part)
     plan = open_draft(session, copy.id, author=author)
-    for each in remarks:
+    for each in remarks[:MOST_REMARKS]:
         notes.comment(session, plan, each.words, author=CLEANER, place=(each.lon, each.lat))
     return plan
 

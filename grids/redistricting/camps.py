@@ -15,6 +15,7 @@ import numpy.typing as npt
 import shapely
 
 from gis.errors import Problem
+from gis.wording import counted
 from grids.redistricting import checks
 from grids.redistricting.cells import Cells
 from grids.redistricting.compiled import Flags, Ints, Labels
@@ -88,7 +89,9 @@ def settle(town: Town, camps: gpd.GeoDataFrame) -> tuple[Town, Camps]:
     lonlat = to_lonlat(places, town.metres)
     for row in np.flatnonzero((unit < 0) & (home >= 0)):
         people = int(town.households[home[row]])
-        text = f"the {seasons[row]} of its {people} households lies outside the area"
+        text = (
+            f"the {_camp(seasons[row])} of its {counted(people, 'household')} lies outside the area"
+        )
         text_zh = f"其 {people} 户的季节营地（{seasons[row]}）位于区域之外"
         town.findings.append(
             Finding("camp_apart", names[row], text, text_zh, float(people), *lonlat[row])
@@ -168,8 +171,8 @@ def explain_camps(
             cause_zh = "划入同一网格会使户数或形状失当"
         season = camps.season[number]
         text = (
-            f"{people} households live in {codes[label[home]]}, their {season} lies in "
-            f"{codes[label[camp]]}: {cause}"
+            f"{counted(people, 'household lives', 'households live')} in "
+            f"{codes[label[home]]}, their {_camp(season)} lies in {codes[label[camp]]}: {cause}"
         )
         text_zh = (
             f"{people} 户定居在 {codes[label[home]]}，季节营地（{season}）在 "
@@ -177,3 +180,8 @@ def explain_camps(
         )
         identity = str(town.ids[camps.home[number]])
         yield Finding("camp_apart", identity, text, text_zh, float(people), *lonlat[number])
+
+
+def _camp(season: str) -> str:
+    """Summer camp; camp where no season is named."""
+    return season if season == SEASON else f"{season} camp"

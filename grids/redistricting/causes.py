@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from gis.wording import counted
 from grids.redistricting.annealing import load_cost
 from grids.redistricting.compiled import Ints
 from grids.redistricting.rules import INSIST, Prices
@@ -155,6 +156,6 @@ def _of_number(place: Place, here: int, weighing: Weighing) -> Cause:
 
 def _grids(count: int, households: float) -> Cause:
     return (
-        f"{count} {'grid' if count == 1 else 'grids'} of {households:.0f}",
+        f"{counted(count, 'grid')} of {households:.0f}",
         f"{count} 个网格各约 {households:.0f} 户",
     )

@@ -6,6 +6,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
+from gis.wording import counted, verb
 from grids.redistricting.borders import compactness
 from grids.redistricting.causes import Place, Weighing, misfit
 from grids.redistricting.cells import Cells
@@ -101,18 +102,19 @@ def _on_grids(
             cause_zh = "区域的这一部分无人居住"
         elif alone[grid]:
             rule = "building_above_tolerance"
-            cause = f"one building has {largest[grid]} households and is never cut"
+            cause = f"one building has {counted(largest[grid], 'household')} and is never cut"
             cause_zh = f"其中一栋建筑有 {largest[grid]} 户，建筑不拆分"
         elif is_locked[unit[grid]]:
             cause, cause_zh = "it is locked as it is", "该网格已锁定"
         elif pinned[grid] > target * (1 + tolerance):
-            cause = f"the buildings pinned to it have {pinned[grid]} households; unpin some of them"
+            homes = counted(pinned[grid], "household")
+            cause = f"the buildings pinned to it have {homes}; unpin some of them"
             cause_zh = f"固定于此网格的建筑共 {pinned[grid]} 户，请解除部分固定"
         else:
             mine = ~alone & (part == part[grid])
             place = Place(load[mine], int(settled[part[grid]]), target, tolerance)
             cause, cause_zh = misfit(place, weighing)
-        text = f"{load[grid]:.0f} households, {off:+.1%} from {target:.12g}: {cause}"
+        text = f"{counted(round(load[grid]), 'household')}, {off:+.1%} from {target:.12g}: {cause}"
         text_zh = f"{load[grid]:.0f} 户，与标准 {target:.12g} 户相差 {off:+.1%}：{cause_zh}"
         found.append(Finding(rule, code, text, text_zh, float(off), lon, lat))
     return found
@@ -140,8 +142,8 @@ def _on_parts(town: Town, graph: CellGraph, is_locked: Flags) -> list[Finding]:
         if total and not _divides(total, target, tolerance):
             best = counts[np.argmin(np.abs(total / counts - target))]
             text = (
-                f"{total:.0f} households: {best} {'grid' if best == 1 else 'grids'} would have "
-                f"{total / best:.0f} each; no "
+                f"{counted(round(total), 'household')}: {counted(best, 'grid')} would have "
+                f"{total / best:,.0f}{' each' if best > 1 else ''}; no "
                 f"number of grids comes within {tolerance:.0%} of {target:.12g}"
             )
             text_zh = (
@@ -160,8 +162,9 @@ def _on_parts(town: Town, graph: CellGraph, is_locked: Flags) -> list[Finding]:
                 continue
             lon, lat = lonlat[part]
             text = (
-                f"{people[part]:.0f} households on {area[part] / 1e4:.1f} ha cannot be reached on "
-                f"foot from the rest of the unit and were divided on their own; {cause}"
+                f"{counted(round(people[part]), 'household')} on {area[part] / 1e4:.1f} ha cannot "
+                "be reached on foot from the rest of the unit and "
+                f"{verb(round(people[part]), 'was', 'were')} divided on their own; {cause}"
             )
             text_zh = (
                 f"{area[part] / 1e4:.1f} 公顷上的 {people[part]:.0f} 户从本单元其余部分步行"
@@ -336,8 +339,9 @@ def explain_locks(town: Town, cells: Cells, is_locked: Flags, parents: list[str]
         opening = f"unlocking {helps[0]} would do" if helps else "no single lock opened would do"
         opening_zh = f"解锁 {helps[0]} 即可" if helps else "只解锁一个网格不够"
         text = (
-            f"{people[row]:.0f} households are left beside {len(locks)} locked grids, which do "
-            f"not make grids of {target:.12g} within {tolerance:.0%}; {opening}"
+            f"{counted(round(people[row]), 'household is', 'households are')} left beside "
+            f"{counted(len(locks), 'locked grid')}, which do not make grids of "
+            f"{target:.12g} within {tolerance:.0%}; {opening}"
         )
         text_zh = (
             f"除 {len(locks)} 个锁定网格外剩 {people[row]:.0f} 户，"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gis.errors import BadInput, Problem, WanggeError
+from gis.wording import counted, verb
 from grids.redistricting.compiled import Floats, Ints
 from grids.redistricting.graph import CellGraph
 from grids.redistricting.rules import EFFORTS, PRICES, Effort, Prices
@@ -137,7 +138,8 @@ def counts_for(graph: CellGraph, demand: Floats, number: int) -> Ints:
     if number < len(parts):
         raise BadInput(
             Problem(
-                f"{number} grids were asked for, but the area falls into {len(parts)} parts that "
+                f"{counted(number, 'grid was', 'grids were')} asked for, but the area falls into "
+                f"{counted(len(parts), 'part')} that "
                 "no grid can join: units, and ground that cannot be reached on foot",
                 f"Ask for at least {len(parts)}, or add the bridges that are missing",
                 field="count",
@@ -146,7 +148,8 @@ def counts_for(graph: CellGraph, demand: Floats, number: int) -> Ints:
     if number > graph.size:
         raise BadInput(
             Problem(
-                f"{number} grids were asked for, but there are {graph.size} cells that are never "
+                f"{counted(number, 'grid was', 'grids were')} asked for, but there "
+                f"{verb(graph.size, 'is', 'are')} {counted(graph.size, 'cell')}, never "
                 "cut (buildings with their ground, and blocks where nobody lives)",
                 f"Ask for at most {graph.size}",
                 field="count",

@@ -18,6 +18,7 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra
 
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 from grids.redistricting import checks
 from grids.redistricting.cells import Cells
 from grids.redistricting.compiled import Flags, Ints, Labels
@@ -288,7 +289,9 @@ def explain_pins(
             cause_zh = "通路被其他固定的建筑或所要求的网格数阻断"
         people = int(cells.households[cell])
         where = codes[label[cell]]
-        text = f"is pinned to {code} with {people} households but lies in {where}: {cause}"
+        text = (
+            f"is pinned to {code} with {counted(people, 'household')} but lies in {where}: {cause}"
+        )
         text_zh = f"固定于 {code}（{people} 户），却落在 {where}：{cause_zh}"
         name = pins.names[number]
         yield Finding("pin_not_kept", name, text, text_zh, float(people), *middles[number])

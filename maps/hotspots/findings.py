@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from gis.errors import BadInput, Problem
-from maps.counted import counted
+from gis.wording import counted
 from maps.hotspots.checks import Floats, Ints, fraction, refuse
 from maps.hotspots.discovery import adjusted, hot_grids
 from maps.hotspots.emerging import MIN_BLOCKS, emerging

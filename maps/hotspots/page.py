@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from maps.counted import counted
+from gis.wording import counted
 from maps.heatmap_text import MADE_BY
 from maps.hotspots import texts
 from maps.hotspots.backtest import METHODS, Method

@@ -20,8 +20,8 @@ from boundaries.errors import UnitNotFound
 from boundaries.models import AdminUnit
 from boundaries.service import INVENTED_SOURCE
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 from grids.incidents.repository import Filter, categories
-from maps.counted import counted
 from maps.hotspots import repository
 from maps.hotspots.checks import Ints, refuse
 from maps.hotspots.forecast import MIN_WEEKS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from gis.wording import counted
 from maps.hotspots.attention import LOOK_BACK_WEEKS
 from maps.hotspots.backtest import METHODS, Method, Verdict
 from maps.hotspots.forecast import Part
@@ -52,7 +53,7 @@ def reason(why: Reason, language: Language) -> str:
             f"本周预计{why.expected:.1f}件（{why.low}至{why.high}件），"
             f"全域每网格平均{why.average:.2f}件{homes}。"
         )
-    homes = "" if why.households is None else f"; {why.households:,.0f} households"
+    homes = "" if why.households is None else f"; {counted(round(why.households), 'household')}"
     return (
         f"{key[0].upper()}{key[1:]}: {why.last_weeks} in the last {LOOK_BACK_WEEKS} weeks "
         f"(usually {why.usual:.1f}), {why.nearby_last_weeks} next door. "

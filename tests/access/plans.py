@@ -158,6 +158,7 @@ MAKERS: Final = {
     f"GET:{EDITIONS}/{{id}}/breaches": _breaches,
     f"POST:{EDITIONS}/{{id}}/publish": _in_force("/publish"),
     f"POST:{EDITIONS}/{{id}}/rollback": _in_force("/rollback"),
+    f"POST:{EDITIONS}/{{id}}/withdraw": _in_force("/withdraw"),
     f"POST:{API}/drawings": _draw,
     f"POST:{API}/{{id}}/comments/{{id}}/close": _close,
     **{f"GET:{API}/{{id}}{path}": _read(path) for path in SHOWN},

@@ -144,6 +144,7 @@ GET:/api/v1/editions                        -        yes         yes       yes  
 GET:/api/v1/editions/{id}/breaches          -        -           -         -        -          -          yes     -             -       -          -            -              -
 POST:/api/v1/editions/{id}/publish          -        -           -         -        -          -          yes     -             -       -          -            -              -
 POST:/api/v1/editions/{id}/rollback         -        -           -         -        -          -          yes     -             -       -          -            -              -
+POST:/api/v1/editions/{id}/withdraw         -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/editions/{id}/lineage           -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/locate                          -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 POST:/api/v1/locate                         -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -

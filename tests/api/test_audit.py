@@ -86,6 +86,7 @@ ELSEWHERE = set(changes.LOGGED) - set(LOGGED) | {
     "GET /api/v1/editions", "GET /api/v1/editions/{edition_id}/lineage",
     "GET /api/v1/editions/{edition_id}/breaches",
     "POST /api/v1/editions/{edition_id}/publish", "POST /api/v1/editions/{edition_id}/rollback",
+    "POST /api/v1/editions/{edition_id}/withdraw",
     # Reviews of addresses, and what people said of them: test_addresses.
     "POST /api/v1/addresses/search", "GET /api/v1/addresses/reverse",
     "GET /api/v1/addresses/aliases", "DELETE /api/v1/addresses/aliases/{alias_id}",

@@ -252,7 +252,7 @@ def test_a_branch_beside_what_it_came_from(desk: Desk) -> None:
         ({"kind": "border", "version": 0,
           "polygon": [[117, 45], [117.1, 45.1], [117.1, 45], [117, 45.1]]}, "crosses itself"),
         ({"kind": "repair", "version": 0}, "nothing to mend"),
-        ({"kind": "move", "version": 0, "cells": [10**6], "to": 1}, "no cells 1000000"),
+        ({"kind": "move", "version": 0, "cells": [10**6], "to": 1}, "no cell 1000000"),
         ({"kind": "fly", "version": 0}, "should be"),
         ({"kind": "repair", "version": -1}, "greater than"),
     ],
@@ -301,9 +301,12 @@ def test_a_plan_is_drawn(desk: Desk) -> None:
     held = desk.get("/grids")["items"][0]
     desk.post("/locks", status=200, grids=[held["id"]])
     asked = {"area": factories.COUNTY, "before": desk.edition, "target": 200, "keep": 0.01}
-    answer = desk.client.post(f"{URL}/drawings", json=asked)
+    answer = desk.client.post(f"{URL}/drawings", json=asked | {"curve": True})
     assert answer.status_code == 201, answer.text
     drawn = answer.json()
+    curve = {each["keep"]: each for each in drawn["curve"]}
+    assert list(curve) == [0.0, 0.01, 0.03, 0.1, 0.3, 1.0]
+    assert curve[1.0]["moved"] < curve[0.0]["moved"]
     assert drawn["plan"]["based_on"] == desk.edition
     assert drawn["plan"]["state"] == "open"
     assert drawn["households_moved"] > 0
@@ -313,6 +316,7 @@ def test_a_plan_is_drawn(desk: Desk) -> None:
     assert [each["id"] for each in items if each["locked_by"]] == [held["id"]]
     # The same data and seed: the same grids.
     again = desk.client.post(f"{URL}/drawings", json=asked).json()
+    assert again["curve"] is None
     others = desk.client.get(f"{URL}/{again['plan']['id']}/grids").json()["items"]
     assert [each["households"] for each in others] == [each["households"] for each in items]
 
@@ -387,6 +391,7 @@ def test_every_pin_and_camp_that_cannot_be_is_told_at_once(desk: Desk) -> None:
         ({"area": factories.COUNTY, "count": 100_000}, 422, "count"),
         ({"area": "990199"}, 404, "990199"),
         ({"area": factories.COUNTY, "before": 999}, 404, "999"),
+        ({"area": factories.COUNTY, "curve": True}, 422, "give before as well"),
     ],
 )
 def test_a_drawing_that_cannot_be(desk: Desk, body: dict[str, Any], status: int, says: str) -> None:

@@ -45,9 +45,9 @@ def test_others_of_the_same_text(wangge: Callable[..., Any]) -> None:
     asked = ("address", "search", "天上人间", "--ask", "--county", factories.COUNTY, "--json")
     first, second, _ = (wangge(*asked).document["review"] for _ in range(3))
     done = wangge("address", "decide", first, "--nowhere")
-    assert "2 others of this text and area wait" in done.out
+    assert "2 others of this text and area still waiting" in done.out
     done = wangge("address", "decide", second, "--nowhere", "--all-same")
-    assert "and 1 others of this text and area" in done.out
+    assert "and 1 other of this text and area" in done.out
     assert wangge("address", "reviews").out.strip() == "no address waits"
 
 

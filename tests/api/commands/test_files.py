@@ -167,7 +167,7 @@ class TestLocate:
         assert done.code == 1
         assert "Name one, as in 'points.gpkg|LAYER'; it has: a, b" in done.err
         done = wangge("locate", "--grids", grids, "--points", f"{points}|b", "--out", out)
-        assert "1 points: 1 in a grid" in done.out
+        assert "1 point: 1 in a grid" in done.out
 
     def test_without_dask_there_is_no_scheduler(
         self, wangge: Run, grids: Path, points: Path, tmp_path: Path,

@@ -47,8 +47,8 @@ def test_relocate(wangge: Run, here: Database, tmp_path: Path) -> None:
     table = tmp_path / "moved.csv"
     done = wangge(*relocate, "--csv", table)
     assert done.code == 0, done.err
-    assert "1 incidents by edition" in done.out
-    assert "0 stay, 1 lie in another grid, 0 in none, 0 without a place" in done.out
+    assert "1 incident by edition" in done.out
+    assert "0 stay, 1 lies in another grid, 0 in none, 0 without a place" in done.out
     assert "Nothing was changed" in done.out
     with table.open(encoding="utf-8-sig", newline="") as file:
         assert list(csv.DictReader(file)) == [

@@ -50,12 +50,13 @@ def test_the_whole_life(wangge: Run, draft: str, tmp_path: Path) -> None:
     plan("save-point", draft, "初稿")
     assert plan("undo", draft, "--json").document["figures"] == halves["figures"]
     plan("redo", draft)
-    plan("go-to", draft, "--move", "0")
+    assert "the plan as it began: " in plan("go-to", draft, "--move", "0").out
     plan("go-to", draft, "--save-point", "初稿")
     assert "merge" in plan("history", draft).out
     plan("comment", draft, "这里有学校", "--lon", "117.01", "--lat", "45.01")
     assert "117.010000, 45.010000" in plan("comments", draft).out
-    assert "1 grids locked" in plan("lock", draft, first).out
+    assert "no place" in plan("comment", draft, "x", "--lon", "200", "--lat", "1", code=1).err
+    assert "1 grid locked" in plan("lock", draft, first).out
     assert "locked" in plan("split", draft, first, "--parts", "2", code=1).err
     plan("unlock", draft)
     plan("submit", draft)
@@ -91,7 +92,7 @@ def test_the_whole_life(wangge: Run, draft: str, tmp_path: Path) -> None:
     fates = {(r["predecessor"], r["fate"]) for r in plan("lineage", other, "--json").document}
     assert len([fate for _, fate in fates if fate == "merged"]) == 1
     assert "merged" in plan("lineage", other).out
-    assert "grids go on" in plan("lineage", other, "--code", near[0]).out
+    assert "grid goes on" in plan("lineage", other, "--code", near[0]).out
 
 
 def test_drawn_anew_around_what_is_locked(wangge: Run, draft: str, tmp_path: Path) -> None:

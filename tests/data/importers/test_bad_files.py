@@ -415,3 +415,19 @@ def _shapefile(folder: Path, written: str, declared: str | None) -> Path:
     if declared is not None:
         (folder / "u.cpg").write_text(declared)
     return path
+
+
+def test_chinese_column_names_that_a_shapefile_cut_within_a_character(tmp_path: Path) -> None:
+    path = tmp_path / "u.shp"
+    with pytest.warns(RuntimeWarning, match="laundered"):
+        gpd.GeoDataFrame(
+            {"网格编码": VILLAGES, "名称": ["东沟嘎查", "西沟嘎查"], "n": [1, 2]},
+            geometry=list(SQUARES),
+            crs=4326,
+        ).to_file(path, encoding="utf-8")
+    table = read(path)
+    assert list(table.frame.columns) == ["网格编", "名称", "n"]
+    assert list(table.frame["网格编"]) == list(VILLAGES)
+    assert list(table.frame["名称"]) == ["东沟嘎查", "西沟嘎查"]
+    assert list(table.frame["n"]) == [1, 2]
+    assert "--map" in table.notes[0]

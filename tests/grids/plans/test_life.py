@@ -240,7 +240,7 @@ def test_another_person_approves(table: Table) -> None:
 def test_ground_without_a_grid_is_not_handed_in(table: Table) -> None:
     cell, _, _ = edge_cell(table)
     make(table, kinds.move(table.session, table.plan, [cell], None))
-    with pytest.raises(TilingBroken, match="1 cells have no grid"):
+    with pytest.raises(TilingBroken, match="1 cell has no grid"):
         approval.submit(table.session, table.edition, author="wang", at=NOW)
 
 

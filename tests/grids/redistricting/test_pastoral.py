@@ -65,7 +65,7 @@ def test_camps_are_places_without_households_and_no_buildings():
     check(place, plan)
     (found,) = plan.broken("camp_apart")
     assert found.place == "B0-0"
-    assert "their summer lies in" in found.text
+    assert "their summer camp lies in" in found.text
     assert plan.settings["households_with_camp"] == plan.settings["households_apart"] == 3
 
 

@@ -1,0 +1,111 @@
+"""A village that is drawn by itself, put into a branch of the edition of its county."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from boundaries import editions
+from boundaries.errors import EditionConflict
+from gis.database import execute
+from grids import planning, service
+from grids.checking import check
+from grids.plans import approval, opening
+from grids.plans.errors import MoveRefused
+from tests import factories
+from tests.grids.plans.test_life import NOW, in_force
+
+if TYPE_CHECKING:
+    from tests.grids.plans.conftest import Table
+
+VILLAGE = factories.VILLAGES[0]
+
+
+def drawn_alone(table: Table, **more: object) -> int:
+    _, edition = planning.draw_draft(
+        table.session,
+        VILLAGE,
+        author="li",
+        target=200,
+        effort="quick",
+        **more,  # type: ignore[arg-type]
+    )
+    return edition.id
+
+
+def test_the_rest_stays_to_the_byte(table: Table) -> None:
+    in_force(table)
+    alone = drawn_alone(table)
+    with pytest.raises(EditionConflict, match=f"branch {table.edition} --part {alone}"):
+        service.publish(table.session, alone, approver="zhao")
+    drawn = type(table)(table.session, alone).grids().values()
+    plan = opening.branch(table.session, table.edition, title="", author="li", part=alone)
+    branch = type(table)(table.session, plan.edition_id)
+
+    def told(grids: object) -> set[tuple[object, ...]]:
+        return {(g.grid_id, g.code, g.households, g.target, bytes(g.geom.data)) for g in grids}  # type: ignore[attr-defined]
+
+    outside = [g for g in table.grids().values() if not g.unit_code.startswith(VILLAGE)]
+    now = branch.grids().values()
+    assert told(g for g in now if not g.unit_code.startswith(VILLAGE)) == told(outside)
+    assert {(g.code, g.households, g.target) for g in now if g.unit_code == VILLAGE} == {
+        (g.code, g.households, g.target) for g in drawn
+    }
+    assert plan.unassigned == 0
+    assert check(table.session, editions.get(table.session, plan.edition_id), NOW) == []
+    approval.submit(table.session, plan.edition_id, author="li", at=NOW)
+    approval.approve(table.session, plan.edition_id, approver="zhao")
+    done = approval.publish(table.session, plan.edition_id, publisher="zhao")
+    assert [old.id for old in done.replaced] == [table.edition]
+    assert done.kept >= len(outside)
+
+
+def test_households_are_those_of_now(table: Table) -> None:
+    in_force(table)
+    execute(
+        table.session,
+        "UPDATE buildings SET households_resident = households_resident + 5 WHERE unit_code = :v",
+        v=VILLAGE,
+    )
+    alone = drawn_alone(table)
+    plan = opening.branch(table.session, table.edition, title="", author="li", part=alone)
+    branch = type(table)(table.session, plan.edition_id)
+    assert {g.code: g.households for g in branch.grids().values() if g.unit_code == VILLAGE} == {
+        g.code: g.households for g in type(table)(table.session, alone).grids().values()
+    }
+    assert plan.households == sum(g.households for g in branch.grids().values())
+
+
+def test_refused(table: Table) -> None:
+    in_force(table)
+    alone = drawn_alone(table)
+
+    def branch(edition: int, part: int) -> None:
+        opening.branch(table.session, edition, title="", author="li", part=part)
+
+    with pytest.raises(MoveRefused, match="no part of 990121"):
+        branch(table.edition, table.edition)
+    with pytest.raises(MoveRefused, match="no part of"):
+        branch(alone, table.edition)
+    execute(
+        table.session,
+        "INSERT INTO buildings (county_code, unit_code, households_resident, geom, source, "
+        "external_id) SELECT county_code, unit_code, 9, ST_Translate(geom, 1e-4, 1e-4), 't', 'new' "
+        "FROM buildings WHERE unit_code = :v LIMIT 1",
+        v=VILLAGE,
+    )
+    with pytest.raises(MoveRefused, match=r"1 building that edition \d+ does not know"):
+        branch(table.edition, drawn_alone(table))
+
+
+def test_editions_of_parts_give_way_to_one_of_the_whole(table: Table) -> None:
+    parts = []
+    for village in factories.VILLAGES[:2]:
+        _, edition = planning.draw_draft(
+            table.session, village, author="li", target=200, effort="quick"
+        )
+        service.publish(table.session, edition.id, approver="zhao")
+        parts.append(edition.id)
+    done = in_force(table)
+    assert [old.id for old in done.replaced] == parts

@@ -91,8 +91,25 @@ FROM cells WHERE edition_id = :edition
 """
 
 
-def compared(database: Database, edition: int, side: int) -> dict[str, list[float]]:
-    """Seconds of each part of a comparison of a plan with a branch of it that has other borders."""
+class Clocks:
+    """The clock on the wall, and the time this process and those of the database were at work."""
+
+    def __init__(self, database: Database) -> None:
+        assert database.cluster is not None
+        self.server = (database.cluster.pgdata / "postmaster.pid").read_text().split()[0]
+
+    def now(self) -> tuple[float, float]:
+        """Seconds of both."""
+        task = Path(f"/proc/{self.server}/task/{self.server}/children")
+        spent_ns = 0
+        for process in task.read_text().split():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                spent_ns += int(Path(f"/proc/{process}/schedstat").read_text().split()[0])
+        return time.perf_counter(), time.process_time() + spent_ns / 1e9
+
+
+def compared(database: Database, edition: int, side: int) -> dict[str, list[tuple[float, float]]]:
+    """Seconds by both clocks of each part of comparing a plan with a branch of other borders."""
     width = side * CELLS
     with database.transaction(timeout_s=0) as session:
         session.execute(sa.text(BUILDINGS), {"edition": edition})
@@ -110,23 +127,24 @@ def compared(database: Database, edition: int, side: int) -> dict[str, list[floa
                 changes.carry_out(session, plan, change, author="bench", version=plan.version)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("VACUUM ANALYZE"))
-    taken: dict[str, list[float]] = {}
+    taken: dict[str, list[tuple[float, float]]] = {}
+    clocks = Clocks(database)
     now = datetime.now(UTC)
     with database.transaction(timeout_s=0) as session:
         for turn in range(COMPARISONS + 1):
-            marks = [time.perf_counter()]
+            marks = [clocks.now()]
             found = comparison.compare(session, edition, other, at=now)
-            marks.append(time.perf_counter())
+            marks.append(clocks.now())
             letters = comparison.letters(session, found, at=now)
-            marks.append(time.perf_counter())
+            marks.append(clocks.now())
             ground = comparison.difference(session, found)
-            marks.append(time.perf_counter())
+            marks.append(clocks.now())
             assert len(letters) == found.buildings_moved
             assert ground
             names = ("comparison", "letters", "changed ground")
-            for name, seconds in zip(names, np.diff(marks).tolist(), strict=True):
+            for name, (wall, cpu) in zip(names, np.diff(marks, axis=0).tolist(), strict=True):
                 if turn:  # the first loads what a process loads once
-                    taken.setdefault(name, []).append(seconds)
+                    taken.setdefault(name, []).append((wall, cpu))
     return taken
 
 
@@ -139,17 +157,7 @@ class Planner:
         self.version = 0
         self.taken: dict[str, list[tuple[float, float]]] = {}
         """Seconds by the clock, and of CPU, of each step."""
-        assert database.cluster is not None
-        self.server = (database.cluster.pgdata / "postmaster.pid").read_text().split()[0]
-
-    def cpu_s(self) -> float:
-        """CPU seconds that this process and those of the database have used."""
-        task = Path(f"/proc/{self.server}/task/{self.server}/children")
-        spent_ns = 0
-        for process in task.read_text().split():
-            with suppress(FileNotFoundError, ProcessLookupError):
-                spent_ns += int(Path(f"/proc/{process}/schedstat").read_text().split()[0])
-        return time.process_time() + spent_ns / 1e9
+        self.clocks = Clocks(database)
 
     async def do(self, what: str, path: str, **body: object) -> None:
         """Take a step and keep how long it took.
@@ -161,10 +169,10 @@ class Planner:
             (b"content-type", b"application/json"),
         )
         asked = json.dumps({**body, "version": self.version}).encode()
-        busy, started = self.cpu_s(), time.perf_counter()
+        started = self.clocks.now()
         answer = await self.ask._ask("POST", self.path + path, "", asked, headers)  # noqa: SLF001
-        seconds = time.perf_counter() - started
-        self.taken.setdefault(what, []).append((seconds, self.cpu_s() - busy))
+        ended = self.clocks.now()
+        self.taken.setdefault(what, []).append((ended[0] - started[0], ended[1] - started[1]))
         assert answer.status in {200, 201}, answer.body
         self.version = json.loads(answer.body)["version"]
 

@@ -276,6 +276,7 @@ def test_the_queue_page_by_page(filled: Town) -> None:
         ("/search", {"text": "x" * 201}),
         ("/search", {"text": "x", "limit": 0}),
         ("/search", {"text": "x", "near": {"lon": 400, "lat": 45}}),
+        ("/search", {"text": "x", "near": {"lon": 117, "lat": 45, "within_m": 0}}),
         ("/reviews/1", {"lon": 117}),
         ("/reviews/1", {"candidate": 0, "lon": 117, "lat": 45}),
         ("/reviews/0", {}),

@@ -125,7 +125,8 @@ def show(
     access: Annotated[Access, needs("incidents.step")],
 ) -> ReviewMapOut:
     """The candidates as GeoJSON; decided ones are shown, too. Logged."""
-    return ReviewMapOut.of(review.one(access.session, review_id))
+    row = review.one(access.session, review_id)
+    return ReviewMapOut.of(row, same_waiting=len(review.same(access.session, row)))
 
 
 @router.post(

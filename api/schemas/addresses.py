@@ -272,12 +272,19 @@ class ReviewMapOut(BaseModel):
 
     review: ReviewOut
     candidates: CandidatesOut
+    same_waiting: int = Field(
+        description="Others of this text and area that wait; `apply_to_same` decides them with it"
+    )
 
     @classmethod
-    def of(cls, row: AddressReview) -> ReviewMapOut:
-        """From the table's row."""
+    def of(cls, row: AddressReview, same_waiting: int) -> ReviewMapOut:
+        """From the table's row, and how many others ask the same."""
         features = [CandidateFeature.of(place, each) for place, each in enumerate(row.candidates)]
-        return cls(review=ReviewOut.of(row), candidates=CandidatesOut(features=features))
+        return cls(
+            review=ReviewOut.of(row),
+            candidates=CandidatesOut(features=features),
+            same_waiting=same_waiting,
+        )
 
 
 class ChoiceIn(BaseModel):

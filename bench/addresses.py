@@ -70,6 +70,8 @@ class Asked:
     lon: float
     lat: float
     kind: str = ""
+    street: tuple[str, str] = ("", "")
+    """Key of the street that is meant, and code of its town."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class Got:
     lead: float
     method: str
     ms: float
+    label: str = ""
+    ignored: tuple[str, ...] = ()
 
     @property
     def is_wrong(self) -> bool:
@@ -152,6 +156,8 @@ def ask(session: Session, asked: Sequence[Asked], known: set[str]) -> list[Got]:
                 lead=first.score - max(away, default=0.0),
                 method=first.method,
                 ms=took,
+                label=first.label,
+                ignored=first.ignored,
             )
         )
     return out
@@ -171,6 +177,19 @@ def report(name: str, got: list[Got]) -> None:
     shown = "  ".join(f"{each / n:8.2%}" for each in shares)
     ms = statistics.median(each.ms for each in got)
     print(f"{name:48} {n:6} {shown}  {rest:8.2%}  {ms:6.1f}", flush=True)
+
+
+def unrefuted(got: list[Got], streets: dict[str, set[tuple[str, str]]]) -> None:
+    """Of what is sure and wrong, how much nothing in the text speaks against."""
+    wrong = [each for each in got if each.is_wrong]
+    if not wrong:
+        return
+    same = [each for each in wrong if each.asked.street in streets.get(each.label, set())]
+    both = sum(not each.ignored for each in same)
+    print(f"    of {len(wrong)} wrong: same street of the same town {len(same) / len(wrong):.1%}, "
+          f"and no part of the text left over {both / len(wrong):.1%}")  # fmt: skip
+    for each in [each for each in wrong if each not in same or each.ignored][:10]:
+        print(f"        {each.asked.text} -> {each.label}, left over {each.ignored}")
 
 
 def thresholds(name: str, got: list[Got]) -> None:
@@ -213,7 +232,8 @@ def rows_of(session: Session, county: str) -> list[Any]:
     return list(
         session.execute(
             sa.text(
-                "SELECT id, label, street_key, ST_X(geom) AS lon, ST_Y(geom) AS lat FROM addresses "
+                "SELECT id, label, street_key, left(area_code, 9) AS town, ST_X(geom) AS lon, "
+                "ST_Y(geom) AS lat FROM addresses "
                 "WHERE county_code = :county AND number_to IS NULL AND number IS NOT NULL "
                 "AND street_key IS NOT NULL ORDER BY id"
             ),
@@ -255,7 +275,11 @@ def evaluate(
     known = {whole_key(label) for label in labels}
     known |= {whole_key(without_divisions(label)) for label in labels}
     sample = rng.sample(rows, min(most, len(rows)))
-    plain = [Asked(row.label, row.lon, row.lat) for row in sample]
+    plain = [Asked(row.label, row.lon, row.lat, street=(row.street_key, row.town))
+             for row in sample]  # fmt: skip
+    streets: dict[str, set[tuple[str, str]]] = {}
+    for row in everything:
+        streets.setdefault(row.label, set()).add((row.street_key, row.town))
 
     def changed(change: Callable[[str], str]) -> list[Got]:
         return ask(session, [Asked(change(e.text), e.lon, e.lat) for e in plain], known)
@@ -266,11 +290,12 @@ def evaluate(
     slipped = []
     for each in plain:
         kind, text = slips.any_slip(each.text, rng)
-        slipped.append(Asked(text, each.lon, each.lat, kind))
+        slipped.append(Asked(text, each.lon, each.lat, kind, each.street))
     got = ask(session, slipped, known)
     report(f"{name}, a slip in any part", got)
     for kind in sorted({each.kind for each in slipped}):
         report(f"    {kind}", [each for each in got if each.asked.kind == kind])
+    unrefuted(got, streets)
     for what in ("streets", "numbers"):
         lost = missing(session, county, rows, what=what, rng=rng, most=most, known=known)
         report(f"{name}, {what} that are not there", lost)

@@ -22,6 +22,7 @@ from gis.errors import BadInput
 from gis.wording import counted
 from grids.addresses import aliases as said
 from grids.addresses import gazetteer, review, search
+from grids.addresses.candidates import NEAR_M
 from grids.addresses.parts import Address
 from grids.addresses.reverse import HOUSE_M, reverse
 from grids.incidents import placing
@@ -41,6 +42,9 @@ def find(
     near: Annotated[
         tuple[float, float] | None, typer.Option(help="LON LAT of somewhere close to it")
     ] = None,
+    within: Annotated[
+        float, typer.Option(help="With --near: metres from there beyond which nothing is sure")
+    ] = NEAR_M,
     limit: Annotated[int, typer.Option(min=1, max=100)] = search.LIMIT,
     ask: Annotated[
         bool, typer.Option("--ask", help="When it is not sure, leave it to a person (reviews)")
@@ -55,7 +59,7 @@ def find(
     """Places that an address may mean, the likeliest first, and how sure that is."""
     with open_database(data_dir) as database, database.transaction() as session:
         address = search.understand(session, text)
-        found = search.found(session, address, near=near, limit=limit)
+        found = search.found(session, address, near=near, limit=limit, within_m=within)
         kept = None
         if ask and not (found and found[0].is_confident):
             area = county or (found[0].area_code[:6] if found else None)

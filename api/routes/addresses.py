@@ -22,6 +22,7 @@ from api.schemas.addresses import (
 )
 from gis import audit
 from grids.addresses import aliases, review, search
+from grids.addresses.candidates import NEAR_M
 from grids.addresses.reverse import HOUSE_M, reverse
 from grids.incidents import placing
 
@@ -40,7 +41,8 @@ def find(body: SearchIn, access: Annotated[Access, needs("grids.read")]) -> Sear
     """
     address = search.understand(access.session, body.text)
     near = None if body.near is None else (body.near.lon, body.near.lat)
-    found = search.found(access.session, address, near=near, limit=body.limit)
+    within_m = NEAR_M if body.near is None else body.near.within_m
+    found = search.found(access.session, address, near=near, limit=body.limit, within_m=within_m)
     said = Counter(each.area_code for each in found if each.method == "exact")
     if said:
         audit.read(
@@ -123,7 +125,8 @@ def show(
     access: Annotated[Access, needs("incidents.step")],
 ) -> ReviewMapOut:
     """The candidates as GeoJSON; decided ones are shown, too. Logged."""
-    return ReviewMapOut.of(review.one(access.session, review_id))
+    row = review.one(access.session, review_id)
+    return ReviewMapOut.of(row, same_waiting=len(review.same(access.session, row)))
 
 
 @router.post(

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from geoalchemy2.shape import to_shape
 from pydantic import BaseModel, Field, model_validator
 
-from grids.addresses.candidates import Candidate
+from grids.addresses.candidates import NEAR_M, Candidate
 from grids.addresses.models import AddressAlias, AddressReview
 from grids.addresses.parts import MAX_LENGTH, Address, Part
 from grids.addresses.reverse import Reverse
@@ -35,6 +35,10 @@ class NearIn(BaseModel):
 
     lon: float = LON
     lat: float = LAT
+    within_m: float = Field(
+        NEAR_M, gt=0, le=1_000_000, allow_inf_nan=False,
+        description="How far from it the place may be, metres: what lies farther is never sure",
+    )  # fmt: skip
 
 
 class SearchIn(BaseModel):
@@ -43,7 +47,9 @@ class SearchIn(BaseModel):
     text: str = Field(
         min_length=1, max_length=MAX_LENGTH, examples=["示范旗样例镇标高街27号标高家园3栋2单元"]
     )
-    near: NearIn | None = Field(None, description="Candidates far from it count a little less")
+    near: NearIn | None = Field(
+        None, description="Candidates far from it count a little less, too far ones are never sure"
+    )
     limit: int = Field(5, ge=1, le=20)
 
 
@@ -266,12 +272,19 @@ class ReviewMapOut(BaseModel):
 
     review: ReviewOut
     candidates: CandidatesOut
+    same_waiting: int = Field(
+        description="Others of this text and area that wait; `apply_to_same` decides them with it"
+    )
 
     @classmethod
-    def of(cls, row: AddressReview) -> ReviewMapOut:
-        """From the table's row."""
+    def of(cls, row: AddressReview, same_waiting: int) -> ReviewMapOut:
+        """From the table's row, and how many others ask the same."""
         features = [CandidateFeature.of(place, each) for place, each in enumerate(row.candidates)]
-        return cls(review=ReviewOut.of(row), candidates=CandidatesOut(features=features))
+        return cls(
+            review=ReviewOut.of(row),
+            candidates=CandidatesOut(features=features),
+            same_waiting=same_waiting,
+        )
 
 
 class ChoiceIn(BaseModel):

@@ -24,6 +24,8 @@ STREET_WORD: Final = 0.65
 NO_WORD: Final = 0.8
 SAME_PLACE_M: Final = 100.0
 """Candidates nearer to one another than this do not contradict each other."""
+NEAR_M: Final = 5000.0
+"""How far from where it is said to be near a place may be, where nothing else is said."""
 SURE: Final = frozenset({"exact", "street_number", "place", "building", "crossing"})
 """Methods by which a number or a whole name was really found."""
 _EARTH_RADIUS_M: Final = 6_371_008.8  # IUGG mean radius
@@ -139,19 +141,27 @@ def _bare(key: str) -> str:
 
 
 def ranked(
-    found: Sequence[Candidate], *, near: tuple[float, float] | None, limit: int
+    found: Sequence[Candidate],
+    *,
+    near: tuple[float, float] | None,
+    limit: int,
+    within_m: float = NEAR_M,
 ) -> list[Candidate]:
     """The best candidates, one for each place, the first marked when it is certain.
 
     Parameters
     ----------
     near
-        Longitude and latitude of somewhere close: candidates 5 km and more away lose a tenth.
+        Longitude and latitude of somewhere close: candidates ``within_m`` and more away lose a
+        tenth.
+    within_m
+        How far from ``near`` the place may be, metres. A first candidate that lies farther, by
+        more than its own accuracy, contradicts it and is not certain, whatever the text says.
     """
     if near is not None:
         found = [
             replace(each, score=each.score
-                    * (1 - 0.1 * min(1.0, distance_m(each.lon, each.lat, *near) / 5000)))
+                    * (1 - 0.1 * min(1.0, distance_m(each.lon, each.lat, *near) / within_m)))
             for each in found
         ]  # fmt: skip
     ordered = sorted(found, key=lambda each: (-each.score, each.label, each.lon, each.lat))
@@ -163,7 +173,11 @@ def ranked(
             kept.append(replace(each, score=round(each.score, 4)))
     if not kept:
         return []
-    return [replace(kept[0], is_confident=_is_certain(kept)), *kept[1:limit]]
+    first = kept[0]
+    is_far = (
+        near is not None and distance_m(first.lon, first.lat, *near) > within_m + first.accuracy_m
+    )
+    return [replace(first, is_confident=not is_far and _is_certain(kept)), *kept[1:limit]]
 
 
 def _same(one: Candidate, other: Candidate) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -37,6 +38,7 @@ SECOND_NAME: Final = 0.25
 LEAST_LIKE: Final = 0.5
 """Names less alike than this are not another spelling."""
 FARTHEST_NEIGHBOURS_M: Final = 400.0
+_DIVIDING: Final = re.compile(r"[^\d\s] ?[-\u2010-\u2015] ?[^\d\s]")
 BESIDE_M: Final = 30.0
 """What stands beside, before or opposite a house is within a street's width and a plot of it."""
 
@@ -110,7 +112,7 @@ def has_slip(address: Address) -> bool:
 
     A figure left over (11号3 for 113号) or a number that begins with 0 (0100 Larkin Street for
     1000). In Chinese also a single character left over (等距巷东13号), or figures within a name
-    that nobody knows (嘎2查4号).
+    that nobody knows (嘎2查4号), or a number with a sign (标高街-5号 for 15号, 5.5号).
     """
     number = address.part("number")
     if any(each.isdigit() for each in address.rest) or (
@@ -118,7 +120,8 @@ def has_slip(address: Address) -> bool:
     ):
         return True
     return address.is_han and (
-        any(len(each) == 1 and not han.RELATIVE.fullmatch(each) for each in address.rest)
+        (number is not None and _is_signed(address.text, number.text))
+        or any(len(each) == 1 and not han.RELATIVE.fullmatch(each) for each in address.rest)
         or any(
             each.kind in {"street", "estate"}
             and not each.is_known
@@ -126,6 +129,18 @@ def has_slip(address: Address) -> bool:
             for each in address.parts
         )
     )
+
+
+def _is_signed(text: str, number: str) -> bool:
+    """Whether a number stands behind a minus or before a fraction.
+
+    Where such a sign stands between names as well (示范镇-标高街-5号) it only divides.
+    """
+    written = re.escape(number)
+    if re.search(rf"{written}(?:\.\d|-号)", text):
+        return True
+    signed = re.search(rf"(?<!\d)[-\u2010-\u2015\u2212+] ?{written}", text)
+    return signed is not None and not _DIVIDING.search(text)
 
 
 def at_numbers(asked: Asked, rows: Sequence[Row[Any]]) -> list[Candidate]:

@@ -52,6 +52,20 @@ def whole_key(text: str) -> str:
     return key(plain) if is_han(plain) else " ".join(re.findall(r"[^\W_]+", latin.folded(plain)))
 
 
+def says_the_same(one: str, other: str) -> bool:
+    """Whether what a person said of one text holds for another: their keys and figures agree.
+
+    人民路12-3号 and 人民路123号 have the same key, as have 人民路-5号 and 人民路5号.
+    """
+    if whole_key(one) != whole_key(other):
+        return False
+    return _figures(one) == _figures(other)
+
+
+def _figures(text: str) -> list[str]:
+    return [each.replace(" ", "") for each in re.findall(r"-? ?\d+", half_width(text))]
+
+
 def short_forms(name: str) -> list[str]:
     """What a unit is called besides its name: without the word for what it is; banners in short.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from gis.errors import BadInput
 from grids.addresses import crossings, han, latin, matching, rounds
-from grids.addresses.candidates import Candidate, likeness, ranked
+from grids.addresses.candidates import NEAR_M, Candidate, likeness, ranked
 from grids.addresses.matching import LEAST_LIKE, STREET_ALONE, Asked
-from grids.addresses.parsing import lexicon_of, name_key, parse, unit_stem, whole_key
+from grids.addresses.parsing import lexicon_of, name_key, parse, says_the_same, unit_stem, whole_key
 from grids.addresses.parts import Address, Lexicon, half_width, is_han, key
 from grids.addresses.rounds import Query
 from grids.addresses.subjects import Subject, subject_of
@@ -45,7 +46,12 @@ def _understood(text: str) -> Steps[Address]:
 
 
 def search(
-    session: Session, text: str, near: tuple[float, float] | None = None, limit: int = LIMIT
+    session: Session,
+    text: str,
+    near: tuple[float, float] | None = None,
+    limit: int = LIMIT,
+    *,
+    within_m: float = NEAR_M,
 ) -> list[Candidate]:
     """Places that a text may mean, the likeliest first.
 
@@ -57,22 +63,27 @@ def search(
         Longitude and latitude (WGS 84, degrees) of somewhere close to it, where that is known.
     limit
         Candidates at the most.
+    within_m
+        How far from ``near`` it may be, metres: the radius in which a reporter's position and the
+        place of the matter may differ, with the accuracy of the position in it.
 
     Returns
     -------
     Candidates within what the session sees, each with its score, method, what agreed and what was
     not used. The first is marked confident only where a person said so, or the number, building or
-    place that was written is there and the next candidate stays well behind; else a person should
-    choose (`review.enqueue`). Nothing found, or an empty text: an empty list.
+    place that was written is there, the next candidate stays well behind and the place lies no
+    farther from ``near`` than it may; else a person should choose (`review.enqueue`).
+    Nothing found, or an empty text: an empty list.
 
     Raises
     ------
     BadInput
-        ``limit`` is less than 1.
+        ``limit`` is less than 1, or ``within_m`` is no positive number of metres.
     """
     if limit < 1:
         raise BadInput("limit is less than 1", "Ask for at least one candidate.")
-    return found(session, understand(session, text), near=near, limit=limit)
+    address = understand(session, text)
+    return found(session, address, near=near, limit=limit, within_m=within_m)
 
 
 def found(
@@ -81,9 +92,16 @@ def found(
     *,
     near: tuple[float, float] | None = None,
     limit: int = LIMIT,
+    within_m: float = NEAR_M,
 ) -> list[Candidate]:
     """The same of an address that was taken apart already."""
-    return ranked(rounds.one(session, _candidates(address)), near=near, limit=limit)
+    if not (within_m > 0 and math.isfinite(within_m)):
+        raise BadInput(
+            f"within_m is {within_m}, which is no distance",
+            "Say how many metres from `near` the place may be, such as 500.",
+        )
+    rows = rounds.one(session, _candidates(address))
+    return ranked(rows, near=near, limit=limit, within_m=within_m)
 
 
 def found_many(
@@ -99,7 +117,7 @@ def _candidates(address: Address) -> Steps[list[Candidate]]:
     if not whole:
         return []
     return (
-        (yield from _remembered(whole))
+        (yield from _remembered(address.text, whole))
         or (yield from crossings.find(address))
         or (yield from _of_subject(address))
         or (yield from _of_rest(address))
@@ -142,13 +160,14 @@ def _patterns(words: set[str]) -> list[str]:
     )
 
 
-def _remembered(whole: str) -> Steps[list[Candidate]]:
+def _remembered(text: str, whole: str) -> Steps[list[Candidate]]:
     return [
         Candidate(
             label=row.label, lon=row.lon, lat=row.lat, score=1.0, method="exact",
             matched=("alias",), area_code=row.area_code,
         )
         for row in (yield Query("aliases", (whole,)))
+        if says_the_same(row.text, text)
     ]  # fmt: skip
 
 

@@ -10,6 +10,8 @@ import { problemBox } from './place.js';
 const PAGE = 100;
 /** Beside a place that a street is known of alone, its houses are still told apart. */
 const CLOSEST_ZOOM = 16;
+/** Of latitude, on a sphere of the mean radius. */
+const METRES_PER_DEGREE = 111195;
 
 export class QueuePanel {
   /**
@@ -172,12 +174,17 @@ export class QueuePanel {
     });
   }
 
-  /** Show all candidates at once. */
-  fit() {
-    const places = this.shown.candidates.features.map((/** @type {any} */ one) => one.geometry.coordinates);
-    if (places.length === 0) return;
-    const lons = places.map((/** @type {number[]} */ place) => place[0]);
-    const lats = places.map((/** @type {number[]} */ place) => place[1]);
+  /** Show candidates at once, each as far around as it may be off. @param {any[]} features all, if not said */
+  fit(features = this.shown.candidates.features) {
+    if (features.length === 0) return;
+    const lons = features.flatMap(({ geometry: { coordinates: [lon, lat] }, properties }) => {
+      const around = properties.accuracy_m / (METRES_PER_DEGREE * Math.cos((lat * Math.PI) / 180));
+      return [lon - around, lon + around];
+    });
+    const lats = features.flatMap(({ geometry: { coordinates: [, lat] }, properties }) => {
+      const around = properties.accuracy_m / METRES_PER_DEGREE;
+      return [lat - around, lat + around];
+    });
     const { width } = this.map.getContainer().getBoundingClientRect();
     const over = this.root.getBoundingClientRect();
     // At the right side or, on phones, at the bottom.
@@ -268,15 +275,14 @@ export class QueuePanel {
 
   /** Whether the others that wait with the same words are decided alike; asked where there are some. */
   sameBox() {
-    const { id, text } = this.shown.review;
-    const isSame = (/** @type {any} */ one) => one.id !== id && one.text === text;
-    return this.items.some(isSame) && h('label', { class: 'same' },
-      h('input', { type: 'checkbox', id: 'queue-same' }), ' ', t('queue.same'));
+    const n = this.shown.same_waiting;
+    return n > 0 && h('label', { class: 'same' },
+      h('input', { type: 'checkbox', id: 'queue-same' }), ' ', t('queue.same', { n: number(n) }));
   }
 
   /** @param {any} feature @param {number} i */
-  candidate({ geometry, properties }, i) {
-    const { label, score, method, ignored, accuracy_m: accuracy } = properties;
+  candidate(feature, i) {
+    const { label, score, method, ignored, accuracy_m: accuracy } = feature.properties;
     return h('li', {
       onmouseenter: () => this.mark(i), onmouseleave: () => this.mark(null), onfocusin: () => this.mark(i),
     },
@@ -297,10 +303,7 @@ export class QueuePanel {
           type: 'button', 'aria-label': `${t('queue.look')}: ${label}`,
           onclick: () => {
             this.mark(i);
-            this.map.easeTo({
-              center: geometry.coordinates, zoom: Math.max(this.map.getZoom(), CLOSEST_ZOOM),
-              animate: !this.wiring.still(),
-            });
+            this.fit([feature]);
           },
         }, t('queue.look')))));
   }

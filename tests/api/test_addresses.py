@@ -197,6 +197,8 @@ def test_others_that_ask_the_same_wait_until_somebody_says_so(filled: Town) -> N
     one, two, three, other = filled.client.get(f"{API}/reviews").json()["items"]
     clerk = headers(filled, "township", factories.TOWNSHIP)
     choice = {"lon": 117.03, "lat": 45.005}
+    shown = [filled.client.get(f"{API}/reviews/{each['id']}").json() for each in (one, other)]
+    assert [each["same_waiting"] for each in shown] == [2, 0]
     done = filled.client.post(f"{API}/reviews/{one['id']}", json=choice, headers=clerk).json()
     assert (done["same_settled"], done["same_waiting"]) == (0, 2)
     done = filled.client.post(
@@ -276,6 +278,7 @@ def test_the_queue_page_by_page(filled: Town) -> None:
         ("/search", {"text": "x" * 201}),
         ("/search", {"text": "x", "limit": 0}),
         ("/search", {"text": "x", "near": {"lon": 400, "lat": 45}}),
+        ("/search", {"text": "x", "near": {"lon": 117, "lat": 45, "within_m": 0}}),
         ("/reviews/1", {"lon": 117}),
         ("/reviews/1", {"candidate": 0, "lon": 117, "lat": 45}),
         ("/reviews/0", {}),

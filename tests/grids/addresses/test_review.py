@@ -53,6 +53,21 @@ def test_a_choice_is_remembered(place: Session) -> None:
         assert found.is_confident
 
 
+@pytest.mark.parametrize(
+    ("said", "text"), [("人民路12-3号", "人民路123号"), ("人民路-5号", "人民路5号")]
+)
+def test_a_sign_before_a_figure_is_another_text(place: Session, said: str, text: str) -> None:
+    place_of = Choice(lon=117.03, lat=45.005)
+    first, *others = (
+        review.enqueue(place, each, [], county_code=factories.COUNTY, actor="caller")
+        for each in (said, text, f"{said} ")
+    )
+    done = review.decide(place, first.id, place_of, actor="clerk")
+    assert [each.id for each in review.same(place, done)] == [others[1].id]
+    assert search(place, said.replace("-", "－"))[0].method == "exact"
+    assert search(place, text)[0].method != "exact"
+
+
 def test_another_place_and_nowhere(place: Session) -> None:
     number = kept(place)
     done = review.decide(place, number, Choice(lon=117.03, lat=45.005), actor="clerk")

@@ -102,6 +102,14 @@ def test_methods(
         ("人民路1号3", False),
         ("人民路03号", False),
         ("人民路东3号", False),
+        ("人民路-3号", False),
+        ("人民路－3号", False),
+        ("人民路−3号", False),
+        ("人民路 - 3号", False),
+        ("人民路3.5号", False),
+        ("人民路3-号", False),
+        # Between names, too, the sign divides.
+        ("示范旗-示范镇-人民路-3号", True),
         ("人民路3号老李家", True),
     ],
 )
@@ -181,7 +189,35 @@ def test_two_alike_are_asked_about(place: Session) -> None:
     assert near[0].score > near[1].score
 
 
+@pytest.mark.parametrize(
+    ("lon", "within_m", "is_sure"),
+    [
+        # 人民路3号 lies at 117.0015, 79 m for each thousandth of a degree here.
+        (117.0015, 5.0, True),
+        (117.0085, 500.0, False),
+        (117.0085, 600.0, True),
+        (117.06, 5000.0, True),
+        (117.07, 5000.0, False),
+    ],
+)
+def test_what_lies_too_far_from_the_reporter_is_asked_about(
+    place: Session, lon: float, within_m: float, is_sure: bool
+) -> None:
+    found = search(place, "示范镇人民路3号", near=(lon, town.LAT), within_m=within_m)[0]
+    assert found.label == "示范旗示范镇人民路3号"
+    assert found.is_confident == is_sure
+
+
+def test_what_a_person_said_is_asked_about_far_away() -> None:
+    said = Candidate(label="门口", lon=117.0, lat=45.0, score=1.0, method="exact")
+    assert ranked([said], near=(117.0, 45.04), limit=5)[0].is_confident
+    assert not ranked([said], near=(117.0, 45.05), limit=5)[0].is_confident
+
+
 def test_limits(place: Session) -> None:
+    for within_m in (0.0, -5.0, float("nan"), float("inf")):
+        with pytest.raises(BadInput, match="within_m"):
+            search(place, "人民路8号", near=(117, 45), within_m=within_m)
     assert len(search(place, "人民路8号", limit=1)) == 1
     with pytest.raises(BadInput, match="limit"):
         search(place, "人民路8号", limit=0)

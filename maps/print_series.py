@@ -201,7 +201,9 @@ def _words(figure: Figure, series: Series, language: Language) -> None:
         )  # fmt: skip
         y -= 0.0305
     y -= 0.012
+    highest = [f"{word('maximum_of_all', language)} {series.maximum:.3g}"] if series.breaks else []
     facts = (
+        *highest,
         f"{word('events', language)} {text.count(whole, language)}",
         f"{word('bandwidth', language)} {text.distance(whole.bandwidth_m)}",
         f"{word('cell', language)} {text.distance(whole.cell_m)}",

@@ -14,10 +14,10 @@ from api.commands.shared import open_database, out
 from gis.errors import BadInput, Problem
 from grids.incidents.repository import Filter
 from maps import heatmap_text
+from maps.looks import enter_places
 from maps.network import density, words
 from maps.network.layer import pieces
 from maps.network.page import write_html
-from maps.looks import enter_places
 from maps.network.service import incident_density
 from maps.network.sheet import write_png
 

@@ -190,7 +190,7 @@ def placed_by_area(session: Session, wanted: Filter) -> dict[str, int]:
         .where(*wanted.conditions(), Incident.geom.is_not(None))
         .group_by(Incident.area_code)
     )
-    return {area: number for area, number in session.execute(statement)}
+    return {row[0]: row[1] for row in session.execute(statement)}
 
 
 def categories(session: Session) -> Sequence[IncidentCategory]:

@@ -136,8 +136,8 @@ class Keeper:
             # The last of each kind stays: versions of maps would repeat if none were left.
             session.execute(
                 sa.text(
-                    "DELETE FROM snapshot_changes WHERE at < now() - interval '1 day' AND id NOT IN "
-                    "(SELECT max(id) FROM snapshot_changes GROUP BY kind)"
+                    "DELETE FROM snapshot_changes WHERE at < now() - interval '1 day' "
+                    "AND id NOT IN (SELECT max(id) FROM snapshot_changes GROUP BY kind)"
                 )
             )
         return bool(new)

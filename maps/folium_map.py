@@ -357,7 +357,10 @@ def _part(heatmap: Heatmap, language: Language, breaks: list[float], series: Ser
     strong = ' class="strong"' if heatmap.suppressed else ""
     one_legend = [] if series is None else [word("one_legend", language)]
     sentences = "".join(f"<p>{escape(s)}</p>" for s in one_legend)
-    sentences += "".join(f"<p{strong}>{escape(s)}</p>" for s in text.notes(heatmap, language))
+    sentences += "".join(
+        f"<p{strong}>{escape(s)}</p>"
+        for s in text.notes(heatmap, language, has_lines=series is None)
+    )
     return (
         f"<h1>{escape(text.heading(heatmap, language))}</h1>"
         f"<p class='sub'>{escape(' · '.join(text.subtitle(heatmap, language)))}</p>"

@@ -212,7 +212,11 @@ def _words(figure: Figure, series: Series, language: Language) -> None:
         y = furniture.paragraph(figure, fact, (x, y), width, size=9)
     y -= 0.006
     left_out = [word("short_parts", language)] if series.short_parts else []
-    for sentence in (word("one_legend", language), *left_out, *text.notes(whole, language)):
+    for sentence in (
+        word("one_legend", language),
+        *left_out,
+        *text.notes(whole, language, has_lines=False),
+    ):
         y = furniture.paragraph(figure, sentence, (x, y), width, size=7.5, colour=GREY)
     made = whole.made_on.astimezone(ZoneInfo(whole.timezone))
     parts = [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+import warnings
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,9 @@ def configure(level: int = LEVEL) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    # rasterio hides its own warning while it places a raster in memory, by a list of filters that
+    # all threads share: two tiles at once, and it shows. Our rasters are placed.
+    warnings.filterwarnings("ignore", message="Dataset has no geotransform", category=UserWarning)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         theirs = logging.getLogger(name)
         theirs.handlers, theirs.propagate = [], True

@@ -333,7 +333,7 @@ def _part(heatmap: Heatmap, language: Language, breaks: list[float], series: Ser
     made = heatmap.made_on.astimezone(ZoneInfo(heatmap.timezone))
     facts = [
         ("events", text.count(heatmap, language)),
-        ("maximum", f"{heatmap.maximum:.3g}" if breaks else ""),
+        _highest(heatmap, series) if breaks else ("maximum", ""),
         ("bandwidth", text.distance(heatmap.bandwidth_m)),
         ("cell", text.distance(heatmap.cell_m)),
         ("source", heatmap.source),
@@ -355,13 +355,25 @@ def _part(heatmap: Heatmap, language: Language, breaks: list[float], series: Ser
     if series is not None:
         step = f'<p class="wangge-step strong" data-language="{language}" aria-live="polite"></p>'
     strong = ' class="strong"' if heatmap.suppressed else ""
-    sentences = "".join(f"<p{strong}>{escape(s)}</p>" for s in text.notes(heatmap, language))
+    one_legend = [] if series is None else [word("one_legend", language)]
+    sentences = "".join(f"<p>{escape(s)}</p>" for s in one_legend)
+    sentences += "".join(
+        f"<p{strong}>{escape(s)}</p>"
+        for s in text.notes(heatmap, language, has_lines=series is None)
+    )
     return (
         f"<h1>{escape(text.heading(heatmap, language))}</h1>"
         f"<p class='sub'>{escape(' · '.join(text.subtitle(heatmap, language)))}</p>"
         f"{step}{views}<h2>{escape(text.unit(heatmap, language))}</h2><ul>{legend}</ul>"
         f"<dl>{table}</dl>{sentences}"
     )
+
+
+def _highest(heatmap: Heatmap, series: Series | None) -> tuple[str, str]:
+    """Return the highest value of all that the legend is for, and the word for it."""
+    if series is None:
+        return "maximum", f"{heatmap.maximum:.3g}"
+    return "maximum_of_all", f"{series.maximum:.3g}"
 
 
 STYLE = """

@@ -60,6 +60,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "points": ("事件", "Incidents"),
     "density": ("密度", "Density"),
     "maximum": ("最高值", "Highest value"),
+    "maximum_of_all": ("各图中最高值", "Highest of all maps"),
     "north": ("北", "N"),
     "legend": ("图例", "Legend"),
 }

@@ -201,7 +201,9 @@ def _words(figure: Figure, series: Series, language: Language) -> None:
         )  # fmt: skip
         y -= 0.0305
     y -= 0.012
+    highest = [f"{word('maximum_of_all', language)} {series.maximum:.3g}"] if series.breaks else []
     facts = (
+        *highest,
         f"{word('events', language)} {text.count(whole, language)}",
         f"{word('bandwidth', language)} {text.distance(whole.bandwidth_m)}",
         f"{word('cell', language)} {text.distance(whole.cell_m)}",
@@ -210,7 +212,11 @@ def _words(figure: Figure, series: Series, language: Language) -> None:
         y = furniture.paragraph(figure, fact, (x, y), width, size=9)
     y -= 0.006
     left_out = [word("short_parts", language)] if series.short_parts else []
-    for sentence in (word("one_legend", language), *left_out, *text.notes(whole, language)):
+    for sentence in (
+        word("one_legend", language),
+        *left_out,
+        *text.notes(whole, language, has_lines=False),
+    ):
         y = furniture.paragraph(figure, sentence, (x, y), width, size=7.5, colour=GREY)
     made = whole.made_on.astimezone(ZoneInfo(whole.timezone))
     parts = [

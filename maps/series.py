@@ -52,6 +52,11 @@ class Series:
     breaks: list[float]
     short_parts: bool = False
 
+    @property
+    def maximum(self) -> float:
+        """The highest value of all maps, the whole included: that of one month may be above it."""
+        return max(self.whole.maximum, *(part.heatmap.maximum for part in self.parts))
+
 
 def periods(
     start: datetime, end: datetime, by: By, timezone: str
@@ -135,8 +140,8 @@ def together(whole: Heatmap, parts: Sequence[Part]) -> Series:
         Part(dataclasses.replace(part.heatmap, chosen=whole.chosen), part.zh, part.en)
         for part in parts
     )
-    highest = max(whole.maximum, *(part.heatmap.maximum for part in parts))
-    return Series(whole, kept, nice_breaks(highest))
+    series = Series(whole, kept, [])
+    return dataclasses.replace(series, breaks=nice_breaks(series.maximum))
 
 
 def _check_area(whole: Heatmap) -> None:

@@ -244,6 +244,12 @@ def _bounds(z: int, x: int, y: int) -> dict[str, float]:
     }
 
 
+def box_of(z: int, x: int, y: int) -> tuple[float, float, float, float]:
+    """West, south, east and north of a tile with its buffer, degrees, WGS 84."""
+    bounds = _bounds(z, x, y)
+    return bounds["west"], bounds["south"], bounds["east"], bounds["north"]
+
+
 def _lon(line: float, count: int) -> float:
     """Work out the meridian of a line of the pyramid, counted from the west."""
     return line / count * 360 - 180

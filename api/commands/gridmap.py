@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from maps.gridmaps.classes import Scheme
     from maps.gridmaps.gridmap import Measure
-    from maps.gridmaps.sheet import Paper
     from maps.heatmap_text import Language
+    from maps.print_furniture import Paper
 
 app = typer.Typer(rich_markup_mode=None)
 

@@ -14,6 +14,7 @@ from api.commands.shared import open_database, out
 from gis.errors import BadInput, Problem
 from grids.incidents.repository import Filter
 from maps import heatmap_text
+from maps.looks import enter_places
 from maps.network import density, words
 from maps.network.layer import pieces
 from maps.network.page import write_html
@@ -137,9 +138,11 @@ def _check(wanted: Wanted, unused: Mapping[str, object]) -> None:
 def _of_database(wanted: Wanted) -> density.NetworkDensity:
     lines = None if wanted.along == DATABASE else read_layer(wanted.along)
     with open_database(wanted.data_dir) as database, database.transaction(timeout_s=0) as session:
+        asked = Filter(start=wanted.period[0], end=wanted.period[1], categories=wanted.categories)
+        enter_places(session, asked)
         return incident_density(
             session,
-            Filter(start=wanted.period[0], end=wanted.period[1], categories=wanted.categories),
+            asked,
             lines,
             bandwidth_m=cast("float", wanted.bandwidth),
             kernel=cast("density.Kernel", wanted.kernel),

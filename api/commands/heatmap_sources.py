@@ -18,6 +18,7 @@ from gis.errors import BadInput, Problem
 from grids.incidents.repository import Filter, categories_of
 from maps import sharing
 from maps.heatmap import Heatmap, build_from
+from maps.looks import enter_places
 from maps.service import closed, current_grids, incident_heatmap
 
 if TYPE_CHECKING:
@@ -93,6 +94,9 @@ def of_database(
 ) -> Iterator[Events]:
     """The incidents of the database."""
     with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
+        wanted = Filter(start=period[0], end=period[1], categories=tuple(categories))
+        if case_team:
+            enter_places(session, wanted)
 
         def make(
             start: datetime | None,
@@ -116,7 +120,6 @@ def of_database(
             )
 
         def known() -> list[tuple[str, str, str]]:
-            wanted = Filter(start=period[0], end=period[1], categories=tuple(categories))
             return [
                 (each.code, each.name_zh, each.name_en) for each in categories_of(session, wanted)
             ]

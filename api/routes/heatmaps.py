@@ -16,6 +16,7 @@ from maps import heatmap_text, palettes, raster
 from maps.contours import contours
 from maps.heatmap import Heatmap
 from maps.heatmap_checks import Per
+from maps.looks import enter_places
 from maps.service import MapCache, incident_heatmap
 
 if TYPE_CHECKING:
@@ -202,8 +203,12 @@ def make(
     per: Per,
     *,
     shared: bool,
+    tile: tuple[int, int, int] | None = None,
 ) -> tuple[Heatmap | None, dict[str, str]]:
-    """The map, and the headers of its answer; None where the client holds it already."""
+    """The map, and the headers of its answer; None where the client holds it already.
+
+    Entered in the audit log for the case team: ``tile`` is what is shown of it, None: all.
+    """
     cache: MapCache = request.app.state.maps
     wanted = Filter(
         start=period[0],
@@ -215,15 +220,19 @@ def make(
     key = cache.key(access.session, "heatmap", wanted, bandwidth_m, per, case_team, today(settings))
     headers = kept_headers(key)
     if knows(request, key):
-        return None, headers
-    return cache.get(
-        key,
-        lambda: incident_heatmap(
-            access.session,
-            wanted,
-            bandwidth_m=bandwidth_m,
-            per=per,
-            timezone=settings.timezone,
-            case_team=case_team,
-        ),
-    ), headers
+        made = None
+    else:
+        made = cache.get(
+            key,
+            lambda: incident_heatmap(
+                access.session,
+                wanted,
+                bandwidth_m=bandwidth_m,
+                per=per,
+                timezone=settings.timezone,
+                case_team=case_team,
+            ),
+        )
+    if case_team:
+        enter_places(access.session, wanted, layer="heatmap", tile=tile)
+    return made, headers

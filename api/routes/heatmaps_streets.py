@@ -14,9 +14,10 @@ from api.dependencies import PeriodIn, SettingsIn
 from api.kept_maps import KNOWN, kept_headers, knows
 from api.routes.heatmaps import Bandwidth, Both, Category, Reading
 from grids.incidents.repository import Filter
+from maps.looks import enter_places
 from maps.network import layer, words
 from maps.network.density import Kernel, NetworkDensity
-from maps.network.service import incident_density, streets_version
+from maps.network.service import incident_density
 from maps.palettes import nice_breaks
 
 if TYPE_CHECKING:
@@ -135,8 +136,12 @@ def make(
     category: list[str] | None,
     bandwidth_m: float,
     kernel: Kernel,
+    *,
+    tile: tuple[int, int, int] | None = None,
 ) -> tuple[NetworkDensity | None, dict[str, str]]:
     """The map, and the headers of its answer; None where the client holds it already.
+
+    Entered in the audit log: ``tile`` is what is shown of it, None: all.
 
     Raises
     ------
@@ -151,18 +156,20 @@ def make(
         categories=tuple(category or ()),
         scope=access.caller.scope,
     )
-    version = streets_version(access.session)
-    key = cache.key(access.session, "streets", version, wanted, bandwidth_m, kernel)
+    key = cache.key(access.session, "streets", wanted, bandwidth_m, kernel)
     headers = kept_headers(key)
     if knows(request, key):
-        return None, headers
-    return cache.get(
-        key,
-        lambda: incident_density(
-            access.session,
-            wanted,
-            bandwidth_m=bandwidth_m,
-            kernel=kernel,
-            timezone=settings.timezone,
-        ),
-    ), headers
+        made = None
+    else:
+        made = cache.get(
+            key,
+            lambda: incident_density(
+                access.session,
+                wanted,
+                bandwidth_m=bandwidth_m,
+                kernel=kernel,
+                timezone=settings.timezone,
+            ),
+        )
+    enter_places(access.session, wanted, layer="streets", tile=tile)
+    return made, headers

@@ -56,7 +56,7 @@ def heatmap_tile(
     """
     tiles.check_address(z, x, y)
     made, headers = heatmaps.make(
-        request, access, settings, period, category, bandwidth_m, per, shared=shared
+        request, access, settings, period, category, bandwidth_m, per, shared=shared, tile=(z, x, y)
     )
     if made is None:
         return Response(status_code=304, headers=headers)
@@ -92,7 +92,7 @@ def heatmap_shapes(
     """
     tiles.check_address(z, x, y)
     made, headers = heatmaps.make(
-        request, access, settings, period, category, bandwidth_m, per, shared=shared
+        request, access, settings, period, category, bandwidth_m, per, shared=shared, tile=(z, x, y)
     )
     if made is None:
         return Response(status_code=304, headers=headers)
@@ -129,7 +129,7 @@ def street_shapes(
     """
     tiles.check_address(z, x, y)
     made, headers = heatmaps_streets.make(
-        request, access, settings, period, category, bandwidth_m, kernel
+        request, access, settings, period, category, bandwidth_m, kernel, tile=(z, x, y)
     )
     if made is None:
         return Response(status_code=304, headers=headers)

@@ -183,6 +183,16 @@ def places(session: Session, wanted: Filter) -> tuple[list[float], list[float], 
     return [row[0] for row in placed], [row[1] for row in placed], len(rows) - len(placed)
 
 
+def placed_by_area(session: Session, wanted: Filter) -> dict[str, int]:
+    """How many of the matching incidents have a place, by area code."""
+    statement = (
+        sa.select(Incident.area_code, sa.func.count())
+        .where(*wanted.conditions(), Incident.geom.is_not(None))
+        .group_by(Incident.area_code)
+    )
+    return {row[0]: row[1] for row in session.execute(statement)}
+
+
 def categories(session: Session) -> Sequence[IncidentCategory]:
     """The dictionary of categories, disputes first."""
     statement = sa.select(IncidentCategory).order_by(IncidentCategory.kind, IncidentCategory.code)

@@ -123,7 +123,8 @@ class Keeper:
         """Whether a change is seen that was not before."""
         found = set(
             session.scalars(
-                sa.text("SELECT id FROM snapshot_changes WHERE id > :low"),
+                # Nothing compiled is made of what maps alone are made of.
+                sa.text("SELECT id FROM snapshot_changes WHERE id > :low AND kind <> 'maps'"),
                 {"low": self._highest - LATE},
             )
         )
@@ -132,8 +133,12 @@ class Keeper:
         self._seen = {each for each in self._seen | found if each > self._highest - LATE}
         if time.monotonic() - self._forgotten > FORGET_EVERY_S:
             self._forgotten = time.monotonic()
+            # The last of each kind stays: versions of maps would repeat if none were left.
             session.execute(
-                sa.text("DELETE FROM snapshot_changes WHERE at < now() - interval '1 day'")
+                sa.text(
+                    "DELETE FROM snapshot_changes WHERE at < now() - interval '1 day' "
+                    "AND id NOT IN (SELECT max(id) FROM snapshot_changes GROUP BY kind)"
+                )
             )
         return bool(new)
 

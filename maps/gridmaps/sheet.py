@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,12 +15,12 @@ from matplotlib.patheffects import withStroke
 from pyproj import CRS, Transformer
 
 from gis.crs import metric_crs
-from gis.errors import BadInput, Problem
+from gis.errors import BadInput
 from maps import print_furniture as furniture
 from maps.fonts import font_properties
 from maps.gridmaps import words
 from maps.gridmaps.gridmap import bounds
-from maps.heatmap_text import LANGUAGES, MADE_BY
+from maps.heatmap_text import MADE_BY
 from maps.output import replacing
 from maps.palettes import NOT_KNOWN, NOT_KNOWN_MARK, hex_colour
 from maps.print_furniture import GREY, HATCHED, INK, PAPER, STIPPLED
@@ -33,12 +33,8 @@ if TYPE_CHECKING:
     from maps.gridmaps.gridmap import GridMap
     from maps.heatmap_text import Language
 
-Paper: TypeAlias = Literal["A4", "A3"]
-
-PAPERS: Final[tuple[Paper, ...]] = get_args(Paper)
 DPI: Final = 200
 _A4_IN: Final = (11.69, 8.27)
-_SCALES: Final = {"A4": 1.0, "A3": 2**0.5}
 # The map frame and the column beside it, as shares of the sheet: left, bottom, width, height.
 _MAP: Final = (0.035, 0.085, 0.685, 0.785)
 _COLUMN_X: Final = 0.745
@@ -70,7 +66,7 @@ def write_sheet(
     *,
     units: gpd.GeoDataFrame | None = None,
     language: Language = "zh",
-    paper: Paper = "A4",
+    paper: furniture.Paper = "A4",
 ) -> None:
     """Write the map as a landscape sheet: PNG at 200 dpi, or PDF by the suffix.
 
@@ -87,16 +83,9 @@ def write_sheet(
         The machine has no font with Chinese characters.
     """
     suffix = Path(path).suffix.lower()
-    problems = []
-    if suffix not in {".png", ".pdf"}:
-        problems.append(Problem(f"{Path(path).name} is not .png or .pdf", field="path"))
-    if language not in LANGUAGES:
-        problems.append(Problem(f"language {language!r}", "Give zh or en.", field="language"))
-    if paper not in PAPERS:
-        problems.append(Problem(f"paper {paper!r}", "Give A4 or A3.", field="paper"))
-    if problems:
+    if problems := furniture.check_sheet(path, language, paper):
         raise BadInput(problems)
-    scale = _SCALES[paper]
+    scale = furniture.SCALES[paper]
     figure = Figure(figsize=(_A4_IN[0] * scale, _A4_IN[1] * scale), dpi=DPI, facecolor=PAPER)
     FigureCanvasAgg(figure)
     sheet = _Sheet(

@@ -108,18 +108,6 @@ def _within(density: NetworkDensity, area: BaseGeometry) -> NetworkDensity:
     )
 
 
-def streets_version(session: Session) -> str:
-    """What tells the streets that the caller sees, as they are now, from what they were before."""
-    known = session.execute(
-        sa.text(
-            "SELECT count(*), max(id), max(CAST(CAST(xmin AS text) AS bigint)) FROM barriers "
-            "WHERE kind = ANY(:kinds)"
-        ),
-        {"kinds": list(STREETS)},
-    ).one()
-    return " ".join(map(str, known))
-
-
 def streets(session: Session) -> GeoDataFrame:
     """Streets and arterials among the barriers, WGS 84.
 

@@ -34,14 +34,14 @@ LOGGED: dict[str, tuple[str, set[str]] | None] = {
     "GET /health/ready": None,
     "GET /api/v1/session": None,
     "GET /api/v1/meta": None,
-    "GET /api/v1/heatmaps": None,
-    "GET /api/v1/heatmaps.png": None,
-    "GET /api/v1/heatmaps.geojson": None,
-    "GET /tiles/heatmap/{z}/{x}/{y}.png": None,
-    "GET /tiles/heatmap/{z}/{x}/{y}": None,
-    "GET /tiles/streets/{z}/{x}/{y}": None,
-    "GET /api/v1/heatmaps/streets": None,
-    "GET /api/v1/heatmaps/streets.geojson": None,
+    "GET /api/v1/heatmaps": ("incident", {"place"}),
+    "GET /api/v1/heatmaps.png": ("incident", {"place"}),
+    "GET /api/v1/heatmaps.geojson": ("incident", {"place"}),
+    "GET /tiles/heatmap/{z}/{x}/{y}.png": ("tile", {"place"}),
+    "GET /tiles/heatmap/{z}/{x}/{y}": ("tile", {"place"}),
+    "GET /tiles/streets/{z}/{x}/{y}": ("tile", {"place"}),
+    "GET /api/v1/heatmaps/streets": ("incident", {"place"}),
+    "GET /api/v1/heatmaps/streets.geojson": ("incident", {"place"}),
     "GET /api/v1/gridmaps": None,
     "GET /api/v1/gridmaps.geojson": None,
     # Counts of grids; the places of repeat addresses are entered: test_hotspots.
@@ -250,6 +250,31 @@ def test_a_tile_is_one_entry(own_town: Town, layer: str) -> None:
     nothing = [each for each in found if each.object_id == f"{layer}/{EMPTY}"]
     # That there is no camera is worth knowing; a tile of grids without people names nobody.
     assert [each.count for each in nothing] == ([] if layer == "grids" else [0])
+
+
+@pytest.mark.parametrize("name", ["heatmap", "streets"])
+def test_a_density_is_entered_as_what_it_shows(own_town: Town, name: str) -> None:
+    lay_street(own_town)
+    report(own_town)
+    report(own_town, 2)
+    before = newest(own_town)
+    here = own_town.client.get(f"/tiles/{name}/{HERE}")
+    known = {"If-None-Match": here.headers["etag"]}
+    assert own_town.client.get(f"/tiles/{name}/{HERE}", headers=known).status_code == 304
+    own_town.client.get(f"/tiles/{name}/{EMPTY}")
+    found = entries(own_town, "id > :before", before=before)
+    assert [(each.object_id, each.count) for each in found] == [
+        (f"{name}/{HERE}", 2), (f"{name}/{HERE}", 2), (f"{name}/{EMPTY}", 0),
+    ]  # fmt: skip
+
+
+def test_a_shared_density_hides_places_and_is_not_entered(own_town: Town) -> None:
+    report(own_town)
+    before = newest(own_town)
+    query = {"shared": "true", "start": "2026-04-01", "end": "2026-07-01"}
+    answer = own_town.client.get("/api/v1/heatmaps", params=query)
+    assert answer.status_code == 200, answer.text
+    assert entries(own_town, "id > :before", before=before) == []
 
 
 def test_nothing_that_was_said_is_in_the_log(own_town: Town) -> None:

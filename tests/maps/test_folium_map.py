@@ -114,6 +114,8 @@ def test_a_slider_shows_one_map_at_a_time_and_asks_nobody(chromium: Page, tmp_pa
 
     assert shown() == ["1", "0", "0"]
     assert page.get_by_text("整个时段：400件").is_visible()
+    assert page.get_by_text("各图中最高值").is_visible()
+    assert page.get_by_text(f"{series.maximum:.3g}", exact=True).first.is_visible()
     page.locator("#wangge-slider").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")

@@ -58,6 +58,9 @@ def test_a_few_days_at_the_edge_are_no_map_of_their_own() -> None:
 def test_one_legend_reaches_up_to_the_highest_of_all() -> None:
     series = months()
     highest = max(series.whole.maximum, *(part.heatmap.maximum for part in series.parts))
+    assert highest == series.maximum
+    month_above = together(a_heatmap(100), [Part(a_heatmap(), "五月", "May")])
+    assert month_above.maximum == a_heatmap().maximum > month_above.whole.maximum
     assert series.breaks[-1] < highest
     assert series.breaks[-1] * 2.5 >= highest
 

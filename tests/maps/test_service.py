@@ -103,6 +103,11 @@ def test_cached_map_is_made_anew_after_a_report_and_only_the_last_are_kept(
         ("UPDATE incidents SET geom = ST_Translate(geom, 0.001, 0)", True),
         ("UPDATE incidents SET address = 'elsewhere'", False),
         ("UPDATE admin_units SET name = '新名' WHERE code = '990121'", True),
+        ("UPDATE buildings SET households_resident = 7", True),
+        ("DELETE FROM barriers", True),
+        ("UPDATE incident_categories SET name_zh = '新名' WHERE code = 'other'", True),
+        ("UPDATE editions SET title = '新名'", True),
+        ("UPDATE persons SET name = '新名'", False),
     ],
 )
 def test_what_maps_show_makes_another_version(

@@ -12,6 +12,7 @@ from boundaries.errors import EditionConflict
 from gis.database import execute
 from grids import planning, service
 from grids.checking import check
+from grids.errors import RollbackRefused
 from grids.plans import approval, opening
 from grids.plans.errors import MoveRefused
 from tests import factories
@@ -137,3 +138,11 @@ def test_editions_of_parts_give_way_to_one_of_the_whole(table: Table) -> None:
         parts.append(edition.id)
     done = in_force(table)
     assert [old.id for old in done.replaced] == parts
+    with pytest.raises(RollbackRefused, match="branch of it, then of that branch") as refused:
+        service.rollback(table.session, table.edition, actor="zhao")
+    assert f"wangge plan branch {table.edition} --part {parts[0]}" in str(refused.value)
+    number = table.edition
+    for part in parts:
+        number = opening.branch(table.session, number, title="", author="li", part=part).edition_id
+    before = {grid for n in parts for grid in type(table)(table.session, n).grids()}
+    assert set(type(table)(table.session, number).grids()) == before

@@ -20,6 +20,7 @@ from urllib.parse import unquote_plus
 
 from pydantic import TypeAdapter
 
+from api import warming
 from api.admission import Admissions, Admitted
 from api.auth import cookie_of
 from api.dependencies import parse_time
@@ -30,6 +31,7 @@ from boundaries.access import Scope as Area
 from boundaries.accounts.credentials import KEY_PREFIX
 from gis.audit.journal import Journal
 from gis.errors import WanggeError
+from gis.locator.warming import urgent
 from grids.incidents import asking
 from grids.incidents.responsibility import ASK_BACK_BELOW, position
 from grids.locating.keeper import Keeper
@@ -398,10 +400,16 @@ def begin(state: Any, database: Database, stopping: Event) -> list[Thread]:
     keeper.on_access = located.admissions.look_again
     state.located = located
     threads = [
-        Thread(target=keeper.keep, args=(stopping,), daemon=True),
+        Thread(target=_keep, args=(keeper, stopping), daemon=True),
         Thread(target=located.admissions.keep_renewing, args=(stopping,), daemon=True),
         Thread(target=located.journal.keep_entering, args=(stopping,), daemon=True),
     ]
     for thread in threads:
         thread.start()
     return threads
+
+
+def _keep(keeper: Keeper, stopping: Event) -> None:
+    """Keep a snapshot, once what answers from it is compiled: the event loop never compiles."""
+    if warming.make(urgent(), stopping):
+        keeper.keep(stopping)

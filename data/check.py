@@ -123,7 +123,12 @@ def _editions(session: Session, say: Callable[[str], None] | None) -> Finding:
         say(name)
     now = datetime.now(UTC)
     breaches: list[Problem] = []
-    statement = sa.select(Edition.id).where(Edition.status == "active").order_by(Edition.id)
+    # Not by `active`: while a later edition waits, the one in force has an end and is superseded.
+    statement = (
+        sa.select(Edition.id)
+        .where(Edition.status != "draft", Edition.valid.contains(now))
+        .order_by(Edition.id)
+    )
     for number in session.scalars(statement).all():
         edition = editions.get(session, number)
         breaches += [

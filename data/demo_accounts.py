@@ -103,7 +103,7 @@ def _wanted(session: Session) -> list[DemoAccount]:
         sa.text(
             "SELECT s.unit_code FROM grid_shapes AS s JOIN editions AS e ON e.id = s.edition_id "
             "LEFT JOIN incidents AS i ON i.edition_id = e.id AND i.grid_id = s.grid_id "
-            "WHERE e.status = 'active' AND e.valid @> now() "
+            "WHERE e.status <> 'draft' AND e.valid @> now() "
             "GROUP BY 1 ORDER BY count(i.id) DESC, 1"
         )
     ).all()

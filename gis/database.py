@@ -25,6 +25,8 @@ MIN_POSTGIS: Final = (3, 3)
 POOL_TIMEOUT_S: Final = 10
 
 
+HEAVY_IDLE: Final = "5min"
+"""How long the connection of a heavy request may wait for what is computed within it."""
 SERVICE_ROLE: Final = "wangge_app"
 """What the service is to the database: it owns nothing and bypasses no policy."""
 IS_SERVICE: Final = "is_service"
@@ -160,11 +162,15 @@ class Database:
         """One transaction of the service; nothing is seen in it until a caller is let in.
 
         See ``boundaries.access.enter``. Heavy work, as a picture of all incidents, has the time
-        of ``statement_timeout_s``, everything else that of ``request_timeout_s``.
+        of ``statement_timeout_s``, everything else that of ``request_timeout_s``. Between its
+        statements it may compute for minutes: on a new machine the first of its kind compiles.
         """
         with self._service_sessions.begin() as session:
             if heavy:
                 _limit(session, self._heavy_s)
+                session.execute(
+                    sa.text(f"SET LOCAL idle_in_transaction_session_timeout = '{HEAVY_IDLE}'")
+                )
             yield session
 
     def dispose(self) -> None:

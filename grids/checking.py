@@ -54,13 +54,18 @@ def check(session: Session, edition: Edition, at: datetime) -> list[Problem]:
 
 
 def unnested(session: Session, base: Edition, at: datetime) -> list[Problem]:
-    """Micro grids in force that do not nest in the base edition now in force there, by name."""
+    """Micro grids in force from `at` on that do not nest in the base edition there, by name."""
     return [
         Problem(f"edition {micro.id}: {each.reason}", each.remedy)
         for micro in editions.overlapping(session, base.area_code, "micro", at)
-        if micro.status == "active"
-        for each in check(session, micro, at)
+        for each in check(session, micro, _begins(micro, at))
     ]
+
+
+def _begins(edition: Edition, at: datetime) -> datetime:
+    """When an edition holds first, counted from a moment on."""
+    first = edition.valid.lower if edition.valid else None
+    return at if first is None else max(at, first)
 
 
 def _grids(session: Session, *conditions: Any) -> Grids:

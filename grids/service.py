@@ -379,6 +379,26 @@ def _keep_identities(session: Session, new: Edition, old: Edition) -> None:
         )
 
 
+def _of_parts(session: Session, edition: Edition) -> str:
+    """How to come back to the editions of parts that an edition took the place of, if it did."""
+    parts = session.scalars(
+        sa.select(Edition.id)
+        .where(
+            Edition.area_code.startswith(edition.area_code),
+            Edition.kind == edition.kind,
+            sa.func.upper(Edition.valid) == (edition.valid.lower if edition.valid else None),
+        )
+        .order_by(Edition.area_code)
+    ).all()
+    if not parts or edition.kind != "base":
+        return ""
+    return (
+        f": it took the place of editions of its parts ({', '.join(map(str, parts))}). Put the "
+        f"grids of each into a branch of it, then of that branch, and publish the last: "
+        f"wangge plan branch {edition.id} --part {parts[0]}"
+    )
+
+
 def rollback(session: Session, edition_id: int, *, actor: str, note: str = "") -> Published:
     """Go back to the edition before this one, by a copy that is in force from now on.
 
@@ -417,7 +437,10 @@ def rollback(session: Session, edition_id: int, *, actor: str, note: str = "") -
         .limit(1)
     ).first()
     if before is None:
-        raise RollbackRefused(f"there is no edition of {edition.area_code} before {edition.id}")
+        raise RollbackRefused(
+            f"there is no edition of {edition.area_code} before {edition.id}"
+            + _of_parts(session, edition)
+        )
     copy = Edition(
         area_code=before.area_code,
         kind=before.kind,

@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -431,7 +432,7 @@ def _check_points(xy_m: npt.ArrayLike, weights: npt.ArrayLike | None) -> tuple[F
 def _broken_points(points: Floats, broken: int) -> Problem:
     row = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
     return Problem(
-        f"{broken} points have a coordinate that is not finite",
+        f"{counted(broken, 'point has', 'points have')} a coordinate that is not finite",
         "Leave out points without a place and count them apart.",
         row=row + 1,
         field="xy_m",

@@ -12,6 +12,7 @@ from api.commands.heatmap_sources import Bandwidth, Period
 from api.commands.layers import read_layer, read_points, read_times, write_layer
 from api.commands.shared import open_database, out
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 from grids.incidents.repository import Filter
 from maps import heatmap_text
 from maps.looks import enter_places
@@ -72,7 +73,7 @@ def run(wanted: Wanted, *, unused: Mapping[str, object]) -> None:
         case _:
             write_layer(pieces(made, wanted.line_crs), wanted.path, layer="density")
     out.print(
-        f"{made.n:,} {'event' if made.n == 1 else 'events'} on "
+        f"{counted(made.n, 'event')} on "
         f"{made.length_m.sum() / 1000:,.1f} km of street; "
         f"{heatmap_text.period(made, 'en')}; bandwidth {made.bandwidth_m:g} m; highest "
         f"{made.maximum:.3g} {words.word('unit', 'en')}"

@@ -21,6 +21,7 @@ from api.commands.shared import (
 )
 from gis import audit
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 from grids.incidents import duplicates as looking
 from grids.incidents import steps
 
@@ -149,7 +150,7 @@ def repeats(
     if as_json:
         print_json([{name: getattr(each, name) for name in each.__slots__} for each in found])
     elif not found:
-        out.print(f"none has {least} incidents or more in that period")
+        out.print(f"none has {counted(least, 'incident')} or more in that period")
     else:
         print_table(
             [by, "incidents", "categories", "first", "last"],

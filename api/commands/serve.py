@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 import uvicorn
 
-from api import refusals, serving, thin
+from api import refusals, serving, thin, warming
 from api.app import create_app
 from api.commands.nightly import every_night, when_editions_begin
 from api.commands.shared import (
@@ -221,6 +221,7 @@ def _serve(
             daemon=True,
         ).start()
         located = thin.begin(app.state, database, stopping)
+        Thread(target=warming.warm, args=(stopping,), daemon=True).start()
         noted = (app.state.refusals, app.state.early_refusals)
         writing = Thread(target=refusals.keep_writing, args=(noted, stopping), daemon=True)
         writing.start()

@@ -203,11 +203,12 @@ def _counted(session: Session, frame: pd.DataFrame, county: str) -> pd.DataFrame
 
 
 def _in_force(session: Session, county: str, grid_kind: str) -> set[str]:
-    """Codes that grids of another kind have: a code means one grid."""
+    """Codes that grids of another kind have, now or in an edition to come: one code, one grid."""
     rows = execute(
         session,
         "SELECT s.code FROM grid_shapes AS s JOIN editions AS e ON e.id = s.edition_id "
-        "WHERE e.county_code = :county AND e.kind <> :kind AND e.status = 'active'",
+        "WHERE e.county_code = :county AND e.kind <> :kind AND e.status <> 'draft' "
+        "AND e.valid && tstzrange(now(), NULL)",
         county=county,
         kind=grid_kind,
     )

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from data.importers.work import Work
 
-# What may stand in the way of ending a unit. Grids of superseded editions are history and keep the
-# code of their unit, as it was.
+# What may stand in the way of ending a unit. Grids of editions that held once are history and
+# keep the code of their unit, as it was.
 _USES_OF_UNITS: Final = (
     (
         "units below it",
@@ -28,14 +28,16 @@ _USES_OF_UNITS: Final = (
         "grids",
         (
             "SELECT FROM grid_shapes AS s JOIN editions AS e ON e.id = s.edition_id "
-            "WHERE e.status NOT IN ('superseded', 'withdrawn') AND s.unit_code = t.code"
+            "WHERE (e.status = 'draft' OR e.valid && tstzrange(now(), NULL)) "
+            "AND s.unit_code = t.code"
         ),
     ),
     (
         "editions",
         (
             "SELECT FROM editions AS e "
-            "WHERE e.status NOT IN ('superseded', 'withdrawn') AND e.area_code = t.code"
+            "WHERE (e.status = 'draft' OR e.valid && tstzrange(now(), NULL)) "
+            "AND e.area_code = t.code"
         ),
     ),
 )

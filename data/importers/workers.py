@@ -248,8 +248,11 @@ def _with_targets(
     known = {
         "grid": _keyed(
             session,
-            "SELECT s.grid_id AS id, s.code AS key FROM grid_shapes s JOIN editions e "
-            "ON e.id = s.edition_id WHERE e.status = 'active' AND s.county_code = :county",
+            # Of the edition in force; a grid that only comes with the next one is known too.
+            "SELECT DISTINCT ON (s.code) s.grid_id AS id, s.code AS key FROM grid_shapes s "
+            "JOIN editions e ON e.id = s.edition_id WHERE e.status <> 'draft' "
+            "AND e.valid && tstzrange(now(), NULL) AND s.county_code = :county "
+            "ORDER BY s.code, lower(e.valid)",
             county,
         ),
         "building": _keyed(

@@ -37,7 +37,7 @@ WHERE p.code = u.parent_code
 SELECT format('building %s (%s households) lies in %s grids', b.external_id, b.households, count(g.grid_id))
 FROM buildings AS b
 JOIN editions AS e ON e.kind = 'base'
-    AND e.status = 'active'
+    AND e.status <> 'draft'
     AND e.valid @> now()
     AND starts_with(b.unit_code, e.area_code)
 LEFT JOIN grid_shapes AS g ON g.edition_id = e.id
@@ -51,7 +51,7 @@ HAVING count(g.grid_id) <> 1;
 SELECT format('building %s is cut by grid %s', b.external_id, g.code)
 FROM buildings AS b
 JOIN editions AS e ON e.kind = 'base'
-    AND e.status = 'active'
+    AND e.status <> 'draft'
     AND e.valid @> now()
     AND starts_with(b.unit_code, e.area_code)
 JOIN grid_shapes AS g ON g.edition_id = e.id

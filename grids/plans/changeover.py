@@ -88,7 +88,8 @@ def tasks(session: Session, edition_id: int, *, at: datetime) -> Sequence[Task]:
         JOIN LATERAL (
             SELECT s.code, s.unit_code, s.households FROM grid_shapes AS s
             JOIN editions AS e ON e.id = s.edition_id
-            WHERE s.grid_id = a.grid_id AND e.status <> 'draft' AND e.area_code = :area
+            WHERE s.grid_id = a.grid_id AND e.status <> 'draft' AND NOT isempty(e.valid)
+                AND e.area_code = :area
             ORDER BY s.edition_id DESC LIMIT 1
         ) AS was ON true
         WHERE a.valid @> CAST(:at AS timestamptz) AND NOT EXISTS (

@@ -30,8 +30,8 @@ def put_part(session: Session, copy: Edition, part_id: int) -> list[Remark]:
 
     Cells stay as they are, so that everything outside the part stays to the byte: a cell goes to
     the grid that its buildings have in the part, one without buildings to the grid that most of it
-    lies in. Households are counted anew. Grids keep code, name, target and identity of the part's
-    edition.
+    lies in. Buildings that the copy does not know yet go to the cell that covers them. Households
+    are counted anew. Grids keep code, name, target and identity of the part's edition.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def put_part(session: Session, copy: Edition, part_id: int) -> list[Remark]:
     EditionNotFound
         There is no edition of that number.
     MoveRefused
-        It is not of a part of the area, or has buildings that the copy's cells do not know.
+        It is not of a part of the area, or has buildings that no cell of the copy covers whole.
     """
     part = editions.get(session, part_id)
     below = part.area_code
@@ -55,6 +55,8 @@ def put_part(session: Session, copy: Edition, part_id: int) -> list[Remark]:
                 field="part",
             )
         )
+    grid_of_building = _grids_of_buildings(session, part)
+    _take_in(session, copy, part, grid_of_building)
     in_part = (Cell.edition_id == copy.id, Cell.unit_code.startswith(below))
     rows = session.execute(
         sa.select(
@@ -67,8 +69,6 @@ def put_part(session: Session, copy: Edition, part_id: int) -> list[Remark]:
         .where(*in_part)
         .order_by(Cell.cell_id)
     ).all()
-    grid_of_building = _grids_of_buildings(session, part)
-    _check_known(copy, part, grid_of_building, {b for row in rows for b in row.building_ids})
     _swap_shapes(session, copy, part)
     polygons = np.asarray(shapely.from_wkb([bytes(row.wkb) for row in rows]), dtype=object)
     found, remarks = grid_of_each(
@@ -110,15 +110,48 @@ def _grids_of_buildings(session: Session, part: Edition) -> dict[int, int]:
     return {building: row.grid_id for row in rows for building in row.building_ids}
 
 
-def _check_known(copy: Edition, part: Edition, drawn: Mapping[int, int], known: set[int]) -> None:
-    new = sorted(set(drawn) - known)
-    if new:
+def _take_in(session: Session, copy: Edition, part: Edition, drawn: Mapping[int, int]) -> None:
+    """Put buildings that stand since the copied edition was drawn into the cells that cover them.
+
+    A cell's border may not cut a building, and cells stay as they are: what lies over one is for
+    the planner.
+    """
+    lists = session.scalars(
+        sa.select(Cell.building_ids).where(
+            Cell.edition_id == copy.id, Cell.unit_code.startswith(part.area_code)
+        )
+    )
+    new = set(drawn).difference(*lists)
+    if not new:
+        return
+    taken = session.scalars(
+        sa.text("""
+        WITH place AS (
+            SELECT DISTINCT ON (b.id) b.id, c.cell_id
+            FROM buildings AS b
+            JOIN cells AS c ON c.edition_id = :copy AND c.unit_code = b.unit_code
+                AND c.geom && b.geom AND ST_Covers(c.geom, b.geom)
+            WHERE b.id = ANY(CAST(:new AS bigint[]))
+            ORDER BY b.id, c.cell_id
+        ), given AS (
+            UPDATE cells AS c SET building_ids = c.building_ids || p.ids
+            FROM (SELECT cell_id, array_agg(id ORDER BY id) AS ids FROM place GROUP BY 1) AS p
+            WHERE c.edition_id = :copy AND c.cell_id = p.cell_id
+            RETURNING p.ids
+        )
+        SELECT unnest(ids) FROM given
+        """),
+        {"copy": copy.id, "new": sorted(new)},
+    ).all()
+    session.expire_all()
+    if left := sorted(new.difference(taken)):
         raise MoveRefused(
             Problem(
-                f"edition {part.id} was drawn with {counted(len(new), 'building')} that edition "
-                f"{copy.based_on_id} does not know: {some(new)}",
-                f"Draw all of it anew with: wangge plan draw --unit {copy.area_code} "
-                f"--before {copy.based_on_id}, where what is locked in a plan stays",
+                f"edition {part.id} was drawn with {counted(len(left), 'building')} that no cell "
+                f"of edition {copy.based_on_id} covers whole: {some(left)}",
+                f"Draw all of it anew: wangge plan draw --unit {copy.area_code} --before "
+                f"{copy.based_on_id}. Grids that have to stay: branch {copy.based_on_id} without "
+                "--part, lock them in that plan (wangge plan lock) and give its number to --before",
                 field="part",
             )
         )

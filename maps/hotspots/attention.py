@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from gis.errors import Problem
+from gis.wording import counted
 from maps.hotspots.checks import Floats, Ints, fraction, numbers, refuse
 from maps.hotspots.forecast import PARTS, History, Part, checked
 from maps.hotspots.neighbours import Neighbours
@@ -143,7 +144,7 @@ def attention(
             Problem(f"{confidence:g}", "Give more than 0 and less than 1.", field="confidence")
         )
     if most is not None and most < 1:
-        problems.append(Problem(f"{most} grids", "Give 1 or more.", field="most"))
+        problems.append(Problem(counted(most, "grid"), "Give 1 or more.", field="most"))
     refuse(problems)
     made = History(values, neighbours, homes).forecast(values.shape[1])
     expected = made.expected
@@ -218,7 +219,7 @@ def areas(area_m2: npt.ArrayLike | None, n: int) -> tuple[Floats, list[Problem]]
     if empty.size and not problems:
         problems.append(
             Problem(
-                f"{empty.size} grids have no area",
+                f"{counted(empty.size, 'grid has', 'grids have')} no area",
                 "Give square metres above 0.",
                 row=int(empty[0]) + 1,
                 field="area_m2",

@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from scipy.special import gammainc
 
 from gis.errors import BadInput, Problem
+from gis.wording import counted
 from maps.hotspots.checks import Floats, Ints, numbers, refuse, simulations_problems
 from maps.hotspots.local import seed_problems
 
@@ -189,7 +190,7 @@ def repeat_addresses(
     """
     times, problems = numbers(days, "days", (len(addresses),), negative=True)
     if least < 2:
-        problems.append(Problem(f"{least} events", "Give 2 or more.", field="least"))
+        problems.append(Problem(counted(least, "event"), "Give 2 or more.", field="least"))
     at: dict[Hashable, list[float]] = {}
     for address, day in zip(addresses, times.tolist(), strict=True) if not problems else ():
         if address is not None:

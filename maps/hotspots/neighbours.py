@@ -11,6 +11,7 @@ import shapely
 from scipy import sparse
 
 from gis.errors import Problem
+from gis.wording import counted
 from maps.hotspots.checks import Floats, Ints, Rows, refuse
 
 if TYPE_CHECKING:
@@ -193,14 +194,18 @@ def _shape_problems(shapes: npt.NDArray[np.object_]) -> list[Problem]:
     finite[areal] = np.isfinite(shapely.bounds(shapes[areal])).all(axis=1)
     return [
         Problem(
-            f"{len(rows)} grids {reason}",
+            counted(len(rows), f"grid {one}", f"grids {many}"),
             "Mend the layer, or leave these grids out.",
             row=int(rows[0]) + 1,
             field="polygons",
         )
-        for rows, reason in (
-            (np.flatnonzero(~areal), "are no polygons, or empty"),
-            (np.flatnonzero(~finite), "have coordinates that are not finite"),
+        for rows, one, many in (
+            (np.flatnonzero(~areal), "is no polygon, or empty", "are no polygons, or empty"),
+            (
+                np.flatnonzero(~finite),
+                "has coordinates that are not finite",
+                "have coordinates that are not finite",
+            ),
         )
         if rows.size
     ]
@@ -218,8 +223,8 @@ def _pair_problems(pairs: npt.NDArray[np.generic], n: int) -> list[Problem]:
     if beyond.size:
         problems.append(
             Problem(
-                f"{beyond.size} pairs name rows that are not there, the first is "
-                f"{tuple(rows[beyond[0]].tolist())}",
+                f"{counted(beyond.size, 'pair names', 'pairs name')} rows that are not there, "
+                f"the first is {tuple(rows[beyond[0]].tolist())}",
                 f"Rows are counted from 0 to {n - 1}.",
                 row=int(beyond[0]) + 1,
                 field="pairs",
@@ -228,7 +233,7 @@ def _pair_problems(pairs: npt.NDArray[np.generic], n: int) -> list[Problem]:
     if own.size:
         problems.append(
             Problem(
-                f"{own.size} pairs link a grid to itself",
+                f"{counted(own.size, 'pair links', 'pairs link')} a grid to itself",
                 "Leave them out: the tests add the grid itself where it belongs.",
                 row=int(own[0]) + 1,
                 field="pairs",

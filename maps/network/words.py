@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gis.wording import counted, verb
 from maps import heatmap_text as text
 
 if TYPE_CHECKING:
@@ -87,8 +88,7 @@ def notes(density: NetworkDensity, language: Language) -> list[str]:
         said.append(
             f"{density.n_empty}条零长度街道已略去。"
             if chinese
-            else f"{density.n_empty} streets without length were left out."
-            if density.n_empty > 1
-            else "1 street without length was left out."
+            else f"{counted(density.n_empty, 'street')} without length "
+            f"{verb(density.n_empty, 'was', 'were')} left out."
         )
     return said

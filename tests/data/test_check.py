@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -236,6 +236,40 @@ def test_each_breach_is_named(county: Database, name: str, sql: str, words: str)
     assert name in found, found
     assert any(words in each for each in found[name]), found[name]
     assert all(". " in each for each in found[name])  # what to do about it
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        (
+            "UPDATE buildings SET geom = 'SRID=4326;POINT(118 45)' WHERE external_id = 'b2'",
+            "building b2 (300 households) lies in 0 grids",
+        ),
+        (LONG_BUILDING, "building b0 is cut by grid 990121101001001"),
+        (
+            (
+                "DELETE FROM grid_shapes WHERE code = '990121101002002' AND edition_id = "
+                "(SELECT min(id) FROM editions)"
+            ),
+            "gap in unit 990121101002",
+        ),
+    ],
+)
+def test_the_edition_in_force_is_looked_at_while_the_next_waits(
+    county: Database, sql: str, words: str
+) -> None:
+    with county.engine.connect() as connection:
+        with sa.orm.Session(connection) as session:
+            draft = service.save_draft(
+                session, factories.COUNTY, factories.squares(), title="next", author="t"
+            )
+            then = datetime.now(UTC) + timedelta(days=30)
+            service.publish(session, draft.id, approver="b", effective=then)
+            connection.execute(sa.text("SET LOCAL session_replication_role = replica"))
+            connection.execute(sa.text(sql))
+            found = [str(one) for each in check.findings(session) for one in each.breaches]
+        connection.rollback()
+    assert any(words in each for each in found), found
 
 
 def test_many_breaches_are_counted(county: Database) -> None:

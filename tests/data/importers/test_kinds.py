@@ -17,6 +17,7 @@ from data.importers.run import KINDS, run_import
 from gis.crs import from_wgs84
 from gis.database import Database, execute
 from gis.errors import BadInput
+from grids import service
 from grids.addresses import gazetteer
 from grids.incidents import steps
 from grids.people import service as people
@@ -403,6 +404,51 @@ def test_workers_leave_and_deputies(xlsx: Writer, grids: Database) -> None:
     ) == [("乙河", datetime(2024, 4, 30, 16, tzinfo=UTC), datetime(2024, 5, 3, 16, tzinfo=UTC))]
     again = run_import("workers", path, database=grids, commit=True)
     assert (again.new, again.changed, again.unchanged) == (0, 0, 3)
+
+
+def test_workers_while_the_next_edition_waits(csv: Writer, drawn: Writer, grids: Database) -> None:
+    """They go to the grids in force; those that only come with the next edition are known too."""
+    numbers = _rows(grids, "SELECT code, grid_id FROM grid_shapes")
+    now = datetime.now(UTC)
+    with grids.transaction() as session:
+        following = service.save_draft(
+            session,
+            COUNTY,
+            gpd.GeoDataFrame(
+                {"code": [f"{VILLAGES[0]}009", f"{VILLAGES[1]}001"], "unit": VILLAGES,
+                 "households": 300, "buildings": 20, "target": 300},
+                geometry=list(SQUARES), crs=4326,
+            ),
+            title="next", author="a",
+        )  # fmt: skip
+        service.publish(session, following.id, approver="b", effective=now + timedelta(days=30))
+    path = csv(
+        "w.csv",
+        "工号,姓名,角色,网格编码,主责\n"
+        f"1,甲山,网格员,{VILLAGES[0]}002,是\n"
+        f"2,乙河,副网格员,{VILLAGES[0]}009,否\n"
+        f"3,丙云,网格员,{VILLAGES[1]}001,是\n",
+    )
+    report = run_import("workers", path, database=grids, commit=True)
+    assert report.problems == []
+    assigned = dict(
+        _rows(
+            grids,
+            "SELECT p.external_id, a.grid_id FROM assignments a JOIN persons p "
+            "ON p.id = a.person_id",
+        )
+    )
+    # The next edition joins the two grids of the first village under a new code.
+    assert assigned["1"] == assigned["2"] == dict(numbers)[f"{VILLAGES[0]}002"]
+    assert assigned["3"] == dict(numbers)[f"{VILLAGES[1]}001"]
+    # The number stays taken, though it is of the edition that ends.
+    yard = drawn("yard.parquet", [shapely.box(110.001, 40.001, 110.002, 40.002)], {"name": ["院"]})
+    run_import("grids", yard, database=grids, commit=True, grid_kind="exclusive")
+    assert _rows(
+        grids,
+        "SELECT code FROM grid_shapes JOIN editions AS e ON e.id = edition_id "
+        "WHERE e.kind = 'exclusive'",
+    ) == [(f"{VILLAGES[0]}003",)]
 
 
 # ---------------------------------------------------------------- incidents

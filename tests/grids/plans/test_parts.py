@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 from boundaries import editions
 from boundaries.errors import EditionConflict
 from gis.database import execute
 from grids import planning, service
 from grids.checking import check
+from grids.errors import RollbackRefused
 from grids.plans import approval, opening
 from grids.plans.errors import MoveRefused
 from tests import factories
@@ -88,15 +90,42 @@ def test_refused(table: Table) -> None:
         branch(table.edition, table.edition)
     with pytest.raises(MoveRefused, match="no part of"):
         branch(alone, table.edition)
+
+
+def build(table: Table, shape: str) -> None:
+    """A house of 9 households, of a shape made from a cell of the village that nobody lives in."""
     execute(
         table.session,
         "INSERT INTO buildings (county_code, unit_code, households_resident, geom, source, "
-        "external_id) SELECT county_code, unit_code, 9, ST_Translate(geom, 1e-4, 1e-4), 't', 'new' "
-        "FROM buildings WHERE unit_code = :v LIMIT 1",
+        f"external_id) SELECT '990121', unit_code, 9, {shape}, 't', 'new' FROM cells "
+        "WHERE edition_id = :e AND unit_code = :v ORDER BY cardinality(building_ids), cell_id "
+        "LIMIT 1",
+        e=table.edition,
         v=VILLAGE,
     )
-    with pytest.raises(MoveRefused, match=r"1 building that edition \d+ does not know"):
-        branch(table.edition, drawn_alone(table))
+
+
+def test_a_new_building_goes_to_the_cell_that_covers_it(table: Table) -> None:
+    in_force(table)
+    build(table, "ST_PointOnSurface(geom)")
+    alone = drawn_alone(table)
+    plan = opening.branch(table.session, table.edition, title="", author="li", part=alone)
+    (new,) = table.session.scalars(sa.text("SELECT id FROM buildings WHERE external_id = 'new'"))
+    holders = table.session.execute(
+        sa.text("SELECT households FROM cells WHERE edition_id = :e AND :b = ANY(building_ids)"),
+        {"e": plan.edition_id, "b": new},
+    ).all()
+    assert len(holders) == 1
+    assert holders[0].households >= 9
+    total = "SELECT sum(households) FROM buildings"
+    assert plan.households == table.session.scalar(sa.text(total))
+
+
+def test_a_new_building_over_borders_of_cells_is_refused(table: Table) -> None:
+    in_force(table)
+    build(table, "ST_Buffer(ST_StartPoint(ST_ExteriorRing(geom)), 2e-5)")
+    with pytest.raises(MoveRefused, match=r"1 building that no cell of edition \d+ covers whole"):
+        opening.branch(table.session, table.edition, title="", author="li", part=drawn_alone(table))
 
 
 def test_editions_of_parts_give_way_to_one_of_the_whole(table: Table) -> None:
@@ -109,3 +138,11 @@ def test_editions_of_parts_give_way_to_one_of_the_whole(table: Table) -> None:
         parts.append(edition.id)
     done = in_force(table)
     assert [old.id for old in done.replaced] == parts
+    with pytest.raises(RollbackRefused, match="branch of it, then of that branch") as refused:
+        service.rollback(table.session, table.edition, actor="zhao")
+    assert f"wangge plan branch {table.edition} --part {parts[0]}" in str(refused.value)
+    number = table.edition
+    for part in parts:
+        number = opening.branch(table.session, number, title="", author="li", part=part).edition_id
+    before = {grid for n in parts for grid in type(table)(table.session, n).grids()}
+    assert set(type(table)(table.session, number).grids()) == before

@@ -67,7 +67,7 @@ def test_everything_wrong_is_said_at_once() -> None:
         neighbours_of(shapes, bridges=[(0, 9), (1, 1)])
     text = str(caught.value)
     assert "row 2, field polygons: 3 grids are no polygons" in text
-    assert "row 5, field polygons: 1 grids have coordinates that are not finite" in text
+    assert "row 5, field polygons: 1 grid has coordinates that are not finite" in text
     assert "(0, 9)" in text
     assert "to itself" in text
     with pytest.raises(BadInput, match="not whole numbers"):

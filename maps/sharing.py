@@ -173,8 +173,8 @@ def words_of_future(start: datetime, end: datetime, made_on: datetime, language:
     return (
         "时段尚未结束：事件还会增加；按30天折算的数值把未到的日子也算在内，因此偏低。"
         if language == "zh"
-        else "The period is not over: more may be reported, and values per 30 days, which count the "
-        "days to come, are too low."
+        else "The period is not over: more may be reported, and values per 30 days, which count "
+        "the days to come, are too low."
     )
 
 

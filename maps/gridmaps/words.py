@@ -146,7 +146,8 @@ def notes(made: GridMap, language: Language) -> list[str]:
             sentences.append(
                 f"{made.n_alone:,}个网格没有可比的相邻网格，保留其自身发生率，未作平滑。"
                 if zh
-                else f"Not moved, for want of a neighbour with a rate: {counted(made.n_alone, 'grid')}."
+                else "Not moved, for want of a neighbour with a rate: "
+                f"{counted(made.n_alone, 'grid')}."
             )
     elif made.measure == "rate":
         sentences.append(

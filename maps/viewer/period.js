@@ -88,3 +88,10 @@ export function months(first, last) {
   }
   return result;
 }
+
+/**
+ * First and last day of what an answer of the server counted: half-open moments, as people say it.
+ * @param {{start: string, end: string}} answer
+ */
+export const daysOf = ({ start, end }) =>
+  `${dayOf(start)} – ${dayOf(new Date(end).getTime() - 1)}`;

@@ -63,6 +63,7 @@ figure > svg { width: 100%; height: auto; }
 .choice:focus-visible ~ .languages { outline: 3px solid #0072b2; }
 #zh:checked ~ .en, #en:checked ~ .zh { display: none; }
 time { white-space: nowrap; }
+.wide { overflow-x: auto; }
 @media print { .languages { display: none; } body { max-width: none; } h2 { break-after: avoid; } }
 """  # noqa: E501
 
@@ -300,10 +301,12 @@ def _by_week(page: Page, language: Language) -> str:
             f"<tr><td><time>{monday}</time></td><td>{test.events[at]:,.0f}</td>"
             f"<td>{test.expected[at]:,.1f}</td>{caught}"
         )
+    # Wider than a phone: it is pushed aside by itself, also by keyboard, and the text stays.
     return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{_word("numbers", language)}">'
         f"<table><thead><tr><th>{_word('week', language)}</th><th>{_word('events', language)}</th>"
         f"<th>{_word('expected', language)}</th>{heads}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 

@@ -61,7 +61,7 @@ export function drawGridmap(box, { loading, found, problem }) {
       entry({ pattern: 'hidden' }, t('gridmap.hidden'), grids(({ state }) => state === 'hidden')),
       entry({ pattern: 'unknown' }, t('gridmap.unknown'), grids(({ state }) => state === 'unknown'))),
     h('dl', { class: 'facts' },
-      h('dt', {}, t('gridmap.period')), h('dd', {}, daysOf(found)),
+      h('dt', {}, t('gridmap.period')), h('dd', {}, ...daysOf(found)),
       h('dt', {}, t(found.shared ? 'gridmap.n_shown' : 'gridmap.n')), h('dd', {}, number(found.n)),
       h('dt', {}, t('gridmap.grids')), h('dd', {}, number(found.grids.length))),
     h('p', { class: 'hint' }, either(found.note)));

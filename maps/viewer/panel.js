@@ -311,7 +311,7 @@ export class Panel {
           swatchPicture({ line: one.color, width: 2 * one.width }), this.classOf(one))))),
       h('dl', { class: 'facts' },
         h('dt', {}, t('density.bandwidth_short')), h('dd', {}, `${number(surface.bandwidth_m)} m`),
-        h('dt', {}, t('density.period')), h('dd', {}, daysOf(surface)),
+        h('dt', {}, t('density.period')), h('dd', {}, ...daysOf(surface)),
         h('dt', {}, t('density.n')),
         // What is not counted is in the note.
         h('dd', {}, number(surface.n))),
@@ -356,7 +356,7 @@ export class Panel {
           ? [h('dt', {}, t('hotspots.week')), h('dd', {}, found.week),
             h('dt', {}, t('hotspots.expected')), h('dd', {}, figure(found.expected)),
             h('dt', {}, t('hotspots.learnt')), h('dd', {}, t('hotspots.weeks', { n: number(found.weeks) }))]
-          : [h('dt', {}, t('hotspots.period')), h('dd', {}, daysOf(found)),
+          : [h('dt', {}, t('hotspots.period')), h('dd', {}, ...daysOf(found)),
             h('dt', {}, t('hotspots.level')), h('dd', {}, percent(found.level)),
             h('dt', {}, t('hotspots.n')), h('dd', {}, number(found.n))],
         category && [h('dt', {}, t('hotspots.category')), h('dd', {}, category)]),

@@ -279,8 +279,8 @@ def reported_period(session: Session, wanted: repository.Filter) -> tuple[dateti
             *repository.Filter(categories=wanted.categories, scope=wanted.scope).conditions()
         )
     ).one()
+    of_these = f" of {', '.join(wanted.categories)}" if wanted.categories else ""
     if first is None:
-        of_these = f" of {', '.join(wanted.categories)}" if wanted.categories else ""
         raise BadInput(
             Problem(
                 f"no incident{of_these} has been reported yet: there is no period to take",

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from maps.bandwidth import MIN_PLACES
 from maps.heatmap import MIN_EVENTS, MIN_HOUSEHOLDS_UNDER_KERNEL
-from maps.sharing import rounded, words_of_change
+from maps.sharing import rounded, words_of_change, words_of_future
 from maps.tolerance import LEVEL
 
 if TYPE_CHECKING:
@@ -167,6 +167,8 @@ def notes(heatmap: Heatmap, language: Language, *, has_lines: bool = True) -> li
             else f"Density by a Gaussian kernel of {bandwidth} standard deviation; "
             "detail finer than that cannot be read from the map."
         )
+    if future := words_of_future(heatmap.start, heatmap.end, heatmap.made_on, language):
+        sentences.append(future)
     if heatmap.chosen is not None and not heatmap.suppressed:
         sentences.append(_how_chosen(heatmap.chosen, language))
     if heatmap.per == "households" and not heatmap.suppressed:

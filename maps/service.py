@@ -270,15 +270,24 @@ def reported_period(session: Session, wanted: repository.Filter) -> tuple[dateti
     Raises
     ------
     BadInput
-        There are no incidents at all.
+        An end is open, and no incident of the categories has ever been reported.
     """
+    if wanted.start is not None and wanted.end is not None:
+        return wanted.start, wanted.end
     first, last = session.execute(
         sa.select(sa.func.min(Incident.reported_at), sa.func.max(Incident.reported_at)).where(
             *repository.Filter(categories=wanted.categories, scope=wanted.scope).conditions()
         )
     ).one()
+    of_these = f" of {', '.join(wanted.categories)}" if wanted.categories else ""
     if first is None:
-        raise BadInput(Problem("there are no incidents yet", "Import or report some"))
+        raise BadInput(
+            Problem(
+                f"no incident{of_these} has been reported yet: there is no period to take",
+                "Import or report some, or give both start and end for a map that is empty",
+                field="start",
+            )
+        )
     return closed(wanted.start, wanted.end, first, last)
 
 

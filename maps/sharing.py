@@ -157,6 +157,27 @@ def words_of_change(asked: Asked, timezone: str, language: str) -> str:
     )
 
 
+def words_of_future(start: datetime, end: datetime, made_on: datetime, language: str) -> str:
+    """The sentence that a period was not over when its map was made; empty where it was.
+
+    Up to a day is let pass: "up to today" ends at midnight.
+    """
+    if start > made_on:
+        return (
+            "时段尚未开始，不会有事件。"
+            if language == "zh"
+            else "The period has not begun yet: nothing can have been reported."
+        )
+    if end - made_on <= timedelta(days=1):
+        return ""
+    return (
+        "时段尚未结束：事件还会增加；按30天折算的数值把未到的日子也算在内，因此偏低。"
+        if language == "zh"
+        else "The period is not over: more may be reported, and values per 30 days, which count "
+        "the days to come, are too low."
+    )
+
+
 def check_years(start: datetime | None, end: datetime | None) -> None:
     """Refuse a period at the ends of the calendar.
 

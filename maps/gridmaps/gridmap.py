@@ -31,6 +31,8 @@ from maps.palettes import Rgb, ramp
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from maps.hotspots.neighbours import Neighbours
+
 Measure: TypeAlias = Literal["count", "rate", "smoothed", "local"]
 
 MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
@@ -108,6 +110,8 @@ class GridMap:
     n_outside, n_without_place, n_carried
         Incidents in no grid, without a place, and counted by their point because they were given a
         grid of another edition. On a shared map None if there are few, and rounded down.
+    n_alone
+        Of ``local``: grids that kept their own rate, for no neighbour of theirs has one.
     shared
         Whether it leaves the case team.
     """
@@ -126,6 +130,7 @@ class GridMap:
     n_outside: int | None
     n_without_place: int | None
     n_carried: int | None
+    n_alone: int
     shared: bool
     about: About
     made_on: datetime
@@ -219,7 +224,10 @@ def build(
     days = (about.end - about.start).total_seconds() / _DAY_S
     exposure = grids.households / PER_HOUSEHOLDS * (days / DAYS_PER_PERIOD)
     unknown = ~hidden & ~(exposure > 0) if measure != "count" else np.zeros_like(hidden)
-    values, low, high = _measured(measure, counts, exposure, grids)
+    around = neighbours_of(grids.shapes) if measure == "local" else None
+    values, low, high = _measured(measure, counts, exposure, around)
+    known = np.isfinite(values)
+    alone = 0 if around is None else int((known & (around.windows(1.0 * known) <= 1)).sum())
     small = gone is not None
     return GridMap(
         grids=grids,
@@ -236,6 +244,7 @@ def build(
         n_outside=_told(found.outside, hide=small),
         n_without_place=_told(found.without_place, hide=small),
         n_carried=_told(found.carried, hide=small),
+        n_alone=alone,
         shared=gone is not None,
         about=about,
         made_on=about.made_on or datetime.now(UTC),
@@ -249,7 +258,7 @@ def _told(number: int, *, hide: bool) -> int | None:
 
 
 def _measured(
-    measure: Measure, counts: Floats, exposure: Floats, grids: Grids
+    measure: Measure, counts: Floats, exposure: Floats, around: Neighbours | None
 ) -> tuple[Floats, Floats, Floats]:
     if measure == "count":
         low, high = rates.exact_interval(counts, np.ones(counts.size))
@@ -258,10 +267,10 @@ def _measured(
         low, high = rates.exact_interval(counts, exposure)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(exposure > 0, counts / exposure, np.nan), low, high
-    if measure == "smoothed":
+    if around is None:
         shrunk = rates.shrunk_to_all(counts, exposure)
     else:
-        shrunk = rates.shrunk_to_neighbours(counts, exposure, neighbours_of(grids.shapes))
+        shrunk = rates.shrunk_to_neighbours(counts, exposure, around)
     return shrunk.rates, shrunk.low, shrunk.high
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from maps.hotspots.neighbours import Neighbours
 
+NOTHING: Final = 1e-9
+"""Lower limits below it, events per unit of exposure, are told as 0."""
 CONFIDENCE: Final = 0.95
 
 
@@ -141,6 +143,8 @@ def _posterior(
     tail = (1 - CONFIDENCE) / 2
     low[varies] = stats.gamma.ppf(tail, shape[varies], scale=1 / per[varies])
     high[varies] = stats.gamma.ppf(1 - tail, shape[varies], scale=1 / per[varies])
+    # The tail of a gamma of small shape is as good as nothing: 1e-206 is no number to print.
+    low = np.where(low < NOTHING, 0.0, low)
     return Shrunk(
         rates,
         np.where(known, low, np.nan),

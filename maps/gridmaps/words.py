@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from gis.wording import counted
 from maps.disclosure import K
 from maps.heatmap_text import MADE_BY, Language
 from maps.palettes import number
-from maps.sharing import words_of_change
+from maps.sharing import words_of_change, words_of_future
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -129,6 +130,9 @@ def notes(made: GridMap, language: Language) -> list[str]:
     sentences = []
     if not made.n and not made.hidden.any():
         sentences.append("本时段内无事件。" if zh else "No incidents in this period.")
+    about = made.about
+    if future := words_of_future(about.start, about.end, made.made_on, language):
+        sentences.append(future)
     if made.measure in {"smoothed", "local"}:
         sentences.append(
             "户少的网格，其发生率偶然性大：按Marshall 1991的经验贝叶斯法向"
@@ -138,6 +142,13 @@ def notes(made: GridMap, language: Language) -> list[str]:
             f"{'all grids' if made.measure == 'smoothed' else 'the neighbouring grids'}, "
             "by empirical Bayes after Marshall 1991."
         )
+        if made.n_alone:
+            sentences.append(
+                f"{made.n_alone:,}个网格没有可比的相邻网格，保留其自身发生率，未作平滑。"
+                if zh
+                else "Not moved, for want of a neighbour with a rate: "
+                f"{counted(made.n_alone, 'grid')}."
+            )
     elif made.measure == "rate":
         sentences.append(
             "未作平滑：户少的网格数值忽高忽低，多属偶然。"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final
@@ -61,6 +62,8 @@ figure > svg { width: 100%; height: auto; }
   background: #1d2b36; color: #fff; }
 .choice:focus-visible ~ .languages { outline: 3px solid #0072b2; }
 #zh:checked ~ .en, #en:checked ~ .zh { display: none; }
+time { white-space: nowrap; }
+.wide { overflow-x: auto; }
 @media print { .languages { display: none; } body { max-width: none; } h2 { break-after: avoid; } }
 """  # noqa: E501
 
@@ -185,26 +188,26 @@ def _body(page: Page, language: Language) -> str:
     tag = "zh-CN" if language == "zh" else "en"
     has_events = bool(test.events.sum())
     worse = texts.is_beaten(test) if has_events else False
-    sentences = "".join(f"<li>{escape(line)}</li>" for line in texts.verdict(test, language))
+    sentences = "".join(f"<li>{_text(line)}</li>" for line in texts.verdict(test, language))
     charts = "".join(_chart(page, at, language) for at in range(len(test.shares)))
-    meaning = "".join(f"<p>{escape(each)}</p>" for each in _MEANING[language])
-    notes = "".join(f"<li>{escape(_of(each, language))}</li>" for each in page.notes)
+    meaning = "".join(f"<p>{_text(each)}</p>" for each in _MEANING[language])
+    notes = "".join(f"<li>{_text(_of(each, language))}</li>" for each in page.notes)
     return (
         f'<main class="{language}" lang="{tag}">\n'
         f"<h1>{escape(_word('title', language))}</h1>\n"
-        f'<p class="facts">{escape(_facts(page, language))}</p>\n'
+        f'<p class="facts">{_text(_facts(page, language))}</p>\n'
         f'<section class="verdict{" worse" if worse else ""}">'
         f"<strong>{_word('verdict', language)}{'：' if language == 'zh' else ': '}"
-        f"{escape(texts.headline(test, language))}</strong>"
+        f"{_text(texts.headline(test, language))}</strong>"
         f"<ul>{sentences}</ul></section>\n"
         f"<h2>{_word('figures', language)}</h2>\n{_figures(test, language)}"
-        f'<p class="note">{escape(_coverage(test, language))}</p>\n'
+        f'<p class="note">{_text(_coverage(test, language))}</p>\n'
         f"<h2>{_word('weekly', language)}</h2>\n{charts}"
         f"<details><summary>{_word('numbers', language)}</summary>"
         f"{_by_week(page, language)}</details>\n"
         f"<h2>{_word('meaning', language)}</h2>\n{meaning}\n"
         + (f"<h2>{_word('notes', language)}</h2><ul>{notes}</ul>\n" if notes else "")
-        + f'<p class="note">{escape(_origin(page, language))}</p>\n</main>\n'
+        + f'<p class="note">{_text(_origin(page, language))}</p>\n</main>\n'
     )
 
 
@@ -295,13 +298,15 @@ def _by_week(page: Page, language: Language) -> str:
             for m in range(len(METHODS))
         )
         rows.append(
-            f"<tr><td>{monday}</td><td>{test.events[at]:,.0f}</td>"
+            f"<tr><td><time>{monday}</time></td><td>{test.events[at]:,.0f}</td>"
             f"<td>{test.expected[at]:,.1f}</td>{caught}"
         )
+    # Wider than a phone: it is pushed aside by itself, also by keyboard, and the text stays.
     return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{_word("numbers", language)}">'
         f"<table><thead><tr><th>{_word('week', language)}</th><th>{_word('events', language)}</th>"
         f"<th>{_word('expected', language)}</th>{heads}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -363,7 +368,7 @@ def _chart(page: Page, share: int, language: Language) -> str:
     return (
         f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'aria-label="{escape(caption)}">{"".join(parts)}</svg>'
-        f"<figcaption>{keys}<br>{escape(caption)}</figcaption></figure>\n"
+        f"<figcaption>{keys}<br>{_text(caption)}</figcaption></figure>\n"
     )
 
 
@@ -405,6 +410,12 @@ def _key(method: Method) -> str:
 def _round_up(value: float) -> float:
     """The next of 4, 8, 12, 20, 40, 60, 80 and 100 %."""
     return next((each for each in (0.04, 0.08, 0.12, 0.2, 0.4, 0.6, 0.8) if value <= each), 1.0)
+
+
+def _text(line: str) -> str:
+    """Text of the page in which no line ends within a date or between a number and its sign."""
+    whole = re.sub(r"\d{4}-\d{2}-\d{2}", r"<time>\g<0></time>", escape(line))
+    return re.sub(r"(?<=\d) %", "&nbsp;%", whole)
 
 
 def _word(key: str, language: Language) -> str:

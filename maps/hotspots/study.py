@@ -271,6 +271,8 @@ def _notes(
     asked: Asked, on: Ground, found: Events, *, start: datetime, is_later: bool
 ) -> Sequence[Said]:
     notes = []
+    if not len(found.grid):
+        notes.append(Said("本时段内无事件。", "No incidents in this period."))
     if is_later and on.since:
         notes.append(Said(
             "当时尚无生效的网格版本，按现行版本统计。",

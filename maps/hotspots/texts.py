@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from gis.wording import counted
 from maps.hotspots.attention import LOOK_BACK_WEEKS
@@ -39,25 +39,30 @@ _METHODS: dict[Method, tuple[str, str]] = {
     Method.NAIVE: ("历史总数排序", "naive count of all history"),
     Method.LAST_WEEKS: ("最近四周计数", "count of the last four weeks"),
 }
+_LITTLE_GROUND: Final = (
+    "预计件数不高于网格平均，因面积小、名单按单位面积排序而列入",
+    "no more is expected than of a usual grid, but on little ground, and the list goes by area",
+)
 
 
 def reason(why: Reason, language: Language) -> str:
     """Why a grid is on the list, in two sentences."""
     at = 0 if language == "zh" else 1
-    key = _KEYS[why.key][at]
+    key = (_KEYS[why.key] if why.expected > why.average else _LITTLE_GROUND)[at]
+    expected = f"{why.expected:.1f}" if why.expected >= 0.05 else f"{why.expected:.1g}"
     if language == "zh":
         homes = "" if why.households is None else f"（{why.households:,.0f}户）"
         return (
             f"{key}：近{LOOK_BACK_WEEKS}周{why.last_weeks}件（平常{why.usual:.1f}件），"
             f"相邻网格{why.nearby_last_weeks}件。"
-            f"本周预计{why.expected:.1f}件（{why.low}至{why.high}件），"
+            f"本周预计{expected}件（{why.low}至{why.high}件），"
             f"全域每网格平均{why.average:.2f}件{homes}。"
         )
     homes = "" if why.households is None else f"; {counted(round(why.households), 'household')}"
     return (
         f"{key[0].upper()}{key[1:]}: {why.last_weeks} in the last {LOOK_BACK_WEEKS} weeks "
         f"(usually {why.usual:.1f}), {why.nearby_last_weeks} next door. "
-        f"Expected this week: {why.expected:.1f} ({why.low} to {why.high}), "
+        f"Expected this week: {expected} ({why.low} to {why.high}), "
         f"against {why.average:.2f} per grid on the whole map{homes}."
     )
 

@@ -76,7 +76,7 @@ def notes(density: NetworkDensity, language: Language) -> list[str]:
             else f"Not followed into the thinnest branches: {share:.1%} of all."
         )
     left = [
-        (density.n_far, f"距街道超过{within}", f"farther than {within} from any street"),
+        (density.n_far, f"距街道超过{within}者", f"farther than {within} from any street"),
         (density.n_without_place, "无坐标", "without coordinates"),
     ]
     words = [(zh + f"{n:,}件") if chinese else f"{n:,} {en}" for n, zh, en in left if n]

@@ -3,7 +3,7 @@
 import { fill, h } from './dom.js';
 import { either, number, t } from './i18n.js';
 import { GRIDMAP_OPACITY, MEASURES } from './layers/gridmap.js';
-import { dayOf } from './period.js';
+import { daysOf } from './period.js';
 import { swatchPicture } from './swatch.js';
 
 /**
@@ -53,7 +53,6 @@ export function drawGridmap(box, { loading, found, problem }) {
       swatchPicture({ ...swatch, opacity: GRIDMAP_OPACITY, line: '#8b857c' }),
       h('span', {}, text),
       h('span', { class: 'count', title: t('hotspots.count') }, number(count)));
-  const last = new Date(found.end).getTime() - 1;
   return fill(box,
     h('p', { class: 'unit' }, either(found.unit)),
     h('ul', { class: 'entries' },
@@ -62,7 +61,7 @@ export function drawGridmap(box, { loading, found, problem }) {
       entry({ pattern: 'hidden' }, t('gridmap.hidden'), grids(({ state }) => state === 'hidden')),
       entry({ pattern: 'unknown' }, t('gridmap.unknown'), grids(({ state }) => state === 'unknown'))),
     h('dl', { class: 'facts' },
-      h('dt', {}, t('gridmap.period')), h('dd', {}, `${dayOf(found.start)} – ${dayOf(last)}`),
+      h('dt', {}, t('gridmap.period')), h('dd', {}, ...daysOf(found)),
       h('dt', {}, t(found.shared ? 'gridmap.n_shown' : 'gridmap.n')), h('dd', {}, number(found.n)),
       h('dt', {}, t('gridmap.grids')), h('dd', {}, number(found.grids.length))),
     h('p', { class: 'hint' }, either(found.note)));

@@ -68,9 +68,9 @@ export const unitName = (unit) => (current === 'en' && unit.name_en) || unit.nam
 export const number = (value, digits = 0) =>
   new Intl.NumberFormat(tag(), { maximumFractionDigits: digits }).format(value);
 
-/** A measured figure to three digits, large or small. @param {number} value */
+/** A measured figure to three digits; what is all but nothing is not written out. @param {number} value */
 export const figure = (value) =>
-  new Intl.NumberFormat(tag(), { maximumSignificantDigits: 3 }).format(value);
+  value > 0 && value < 1e-4 ? '<0.0001' : new Intl.NumberFormat(tag(), { maximumSignificantDigits: 3 }).format(value);
 
 /**
  * A share as the whole page writes it: in whole percent, 0.077 as "8%" and, with its sign, "+8%";

@@ -16,9 +16,10 @@ export { GPUInitializationError };
 
 /** Layers that a click asks about, beside the place itself. */
 const CLICKABLE = [
-  'incidents', 'cameras', 'checkpoints', 'routes-recent', 'routes-overdue', 'routes-unknown', 'hotspots',
-  'gridmap',
+  'incidents', 'cameras', 'checkpoints', 'routes-recent', 'routes-overdue', 'routes-unknown',
 ];
+/** Colours of whole grids: of the one that holds the place, not of those a finger's width away. */
+const GROUND = ['hotspots', 'gridmap'];
 const CLICK_PX = 5;
 /** Room left between a marked place and what lies over the map. */
 const CLEAR_PX = 60;
@@ -219,15 +220,16 @@ export class GridMap {
   }
 
   /**
-   * Features under a click, the topmost first, each once.
+   * Features under a click, the topmost first, each once; what colours the ground comes last.
    * @param {{x: number, y: number}} point
    */
   under({ x, y }) {
-    const layers = CLICKABLE.filter((id) => this.map.getLayer(id));
-    const found = this.map.queryRenderedFeatures(
-      [[x - CLICK_PX, y - CLICK_PX], [x + CLICK_PX, y + CLICK_PX]],
-      { layers },
-    );
+    const drawn = (/** @type {string[]} */ ids) => ids.filter((id) => this.map.getLayer(id));
+    const box = [[x - CLICK_PX, y - CLICK_PX], [x + CLICK_PX, y + CLICK_PX]];
+    const found = [
+      ...this.map.queryRenderedFeatures(box, { layers: drawn(CLICKABLE) }),
+      ...this.map.queryRenderedFeatures([x, y], { layers: drawn(GROUND) }),
+    ];
     const seen = new Set();
     return found.filter((/** @type {any} */ { source, sourceLayer, id, properties, geometry }) => {
       const key = `${source}/${sourceLayer}/${id ?? properties.id ?? JSON.stringify(geometry)}`;

@@ -6,7 +6,7 @@ import { either, figure, monthName, number, ownPart, percent, t, when } from './
 import { METHODS } from './layers/hotspots.js';
 import { COLOURINGS, LAYERS } from './layers/index.js';
 import { GROUPS, SEVERAL, groupOf } from './layers/incidents.js';
-import { PRESETS, addDays, dayOf, daysOfMonth, moments, months } from './period.js';
+import { PRESETS, addDays, dayOf, daysOf, daysOfMonth, moments, months } from './period.js';
 import { BANDWIDTHS, PER } from './state.js';
 import { dotPicture, swatchPicture } from './swatch.js';
 
@@ -303,7 +303,6 @@ export class Panel {
     if (loading) return fill(this.heatBox, h('p', { class: 'loading' }, t('density.loading')));
     if (problem) return fill(this.heatBox, h('p', { class: 'problem', role: 'alert' }, problem));
     if (!surface) return fill(this.heatBox);
-    const { from, to } = this.days(this.state.period ?? { preset: '12m' });
     fill(this.heatBox,
       h('p', { class: 'unit' }, either(surface.unit)),
       h('ul', { class: 'ramp' }, ...(surface.kernel === undefined
@@ -312,10 +311,10 @@ export class Panel {
           swatchPicture({ line: one.color, width: 2 * one.width }), this.classOf(one))))),
       h('dl', { class: 'facts' },
         h('dt', {}, t('density.bandwidth_short')), h('dd', {}, `${number(surface.bandwidth_m)} m`),
-        h('dt', {}, t('density.period')), h('dd', {}, `${from} – ${to}`),
+        h('dt', {}, t('density.period')), h('dd', {}, ...daysOf(surface)),
         h('dt', {}, t('density.n')),
-        h('dd', {}, number(surface.n) + (surface.n_outside
-          ? t('density.outside', { n: number(surface.n_outside) }) : ''))),
+        // What is not counted is in the note.
+        h('dd', {}, number(surface.n))),
       surface.suppressed && h('p', { class: 'hint' }, t('density.suppressed')),
       surface.note && h('p', { class: 'hint' }, either(surface.note)));
     return undefined;
@@ -345,7 +344,6 @@ export class Panel {
     if (problem) return fill(this.spotBox, h('p', { class: 'problem', role: 'alert' }, problem));
     if (!found) return fill(this.spotBox);
     const ofWeek = found.week !== undefined;
-    const { from, to } = this.days(this.state.period ?? { preset: '12m' });
     const category = either(found.category);
     fill(this.spotBox,
       h('ul', { class: 'entries' }, ...found.legend.map((/** @type {any} */ one) =>
@@ -358,7 +356,7 @@ export class Panel {
           ? [h('dt', {}, t('hotspots.week')), h('dd', {}, found.week),
             h('dt', {}, t('hotspots.expected')), h('dd', {}, figure(found.expected)),
             h('dt', {}, t('hotspots.learnt')), h('dd', {}, t('hotspots.weeks', { n: number(found.weeks) }))]
-          : [h('dt', {}, t('hotspots.period')), h('dd', {}, `${from} – ${to}`),
+          : [h('dt', {}, t('hotspots.period')), h('dd', {}, ...daysOf(found)),
             h('dt', {}, t('hotspots.level')), h('dd', {}, percent(found.level)),
             h('dt', {}, t('hotspots.n')), h('dd', {}, number(found.n))],
         category && [h('dt', {}, t('hotspots.category')), h('dd', {}, category)]),

@@ -1,5 +1,6 @@
 /** Periods of days in the place's own time zone, as the server wants them: moments, half-open. */
 
+import { h } from './dom.js';
 import { timezone } from './i18n.js';
 
 /** @typedef {'30d' | '90d' | '12m' | 'all'} Preset */
@@ -88,3 +89,12 @@ export function months(first, last) {
   }
   return result;
 }
+
+/**
+ * First and last day of what an answer of the server counted: half-open moments, as people say it.
+ * @param {{start: string, end: string}} answer
+ * @returns {any[]} of which a line ends between the days only
+ */
+export const daysOf = ({ start, end }) => [
+  h('time', {}, dayOf(start)), ' – ', h('time', {}, dayOf(new Date(end).getTime() - 1)),
+];

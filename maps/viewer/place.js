@@ -11,6 +11,8 @@ const ACCURACIES = [0, 10, 30, 50, 100, 300];
 const LIST_LIMIT = 20;
 /** Grids listed by name of those that a rough position may lie in; the rest is summed up. */
 const CANDIDATES_SHOWN = 5;
+/** Marks told of a click that hit many. */
+const MARKS_SHOWN = 5;
 
 /**
  * What went wrong, and what to do about it.
@@ -119,11 +121,10 @@ export class PlacePanel {
         type: 'button', class: 'primary', id: 'add-incident',
         onclick: () => this.point && this.wiring.onadd?.(this.point, this.accuracy),
       }, t('place.add')),
-      // What is known of the ground comes before what lies on it.
-      ...[...this.features]
-        .sort((a, b) => Number(isGround(b)) - Number(isGround(a)))
-        .slice(0, 5)
-        .map((feature) => this.feature(feature)),
+      // A click on a mark asks about the mark; the grid it lies in is told below, however many.
+      ...this.features.filter((one) => !isGround(one)).slice(0, MARKS_SHOWN)
+        .map((one) => this.feature(one)),
+      ...this.features.filter(isGround).map((one) => this.feature(one)),
     ];
   }
 

@@ -40,7 +40,7 @@ def test_figures_of_each_grid(busy: Town) -> None:
     assert first["p"] <= first["q"] < 0.05 < second["q"]
     assert [(each["key"], each["count"]) for each in found["legend"]] == [("hot", 1), ("none", 3)]
     assert found["statistic"]["en"] == "observed over expected"
-    assert any("when they were reported" in note["en"] for note in found["notes"])
+    assert any("by the time of the report" in note["en"] for note in found["notes"])
 
 
 def test_every_method_answers_and_is_a_layer(busy: Town) -> None:

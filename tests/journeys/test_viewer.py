@@ -22,6 +22,7 @@ from tests.journeys.viewer import (
     WEST,
     WORKERS,
     at_rest,
+    beside_marks,
     middle_of,
     on_page,
     serving,
@@ -296,8 +297,8 @@ def test_look_for_hot_spots(browser: Browser, address: str) -> None:
         assert "method=hot_grids" in page.url
         at_rest(page)
         assert page.evaluate("wangge.map.getLayer('hotspots') !== undefined")
-        page.mouse.click(*on_page(page, *middle_of(0)))
-        expect(page.locator("#place .card").first).to_contain_text("seen / expected")
+        page.mouse.click(*on_page(page, *beside_marks(page, 0)))
+        expect(page.locator("#place .card")).to_contain_text("seen / expected")
         page.click("#layer-density")
         expect(page.locator("#layer-hotspots")).not_to_be_checked()
         assert page.evaluate("wangge.map.getLayer('hotspots') === undefined")
@@ -317,8 +318,16 @@ def test_read_the_map_by_grid(browser: Browser, address: str) -> None:
         page.check("input[name=measure][value=count]")
         expect(legend.locator(".unit")).to_have_text("incidents per grid")
         assert "measure=count" in page.url
-        page.mouse.click(*on_page(page, *middle_of(10)))
-        expect(page.locator("#place .card").first).to_contain_text("95% interval")
+        at_rest(page)
+        page.mouse.click(*on_page(page, *beside_marks(page, 10)))
+        expect(page.locator("#place .card")).to_contain_text("95% interval")
+        expect(tip).to_have_count(0)  # the card tells the same
+        # A mark is what a click on it asks about; the grid that it lies in comes after.
+        page.mouse.click(*on_page(page, *REPEATED))
+        expect(page.locator("#place .card").first).to_contain_text(
+            re.compile(r"\d+ incidents here")
+        )
+        expect(page.locator("#place .card").last).to_contain_text("95% interval")
         # The last quarter that is over holds none of it, so that it begins before the incidents.
         page.click("#gridmap-shared")
         expect(legend).to_contain_text(re.compile("shared map|no quarter"), timeout=30_000)

@@ -250,6 +250,27 @@ def middle_of(number: int) -> tuple[float, float]:
     )
 
 
+BESIDE_MARKS = """([west, south, step]) => {
+  const { map } = wangge;
+  const layers = ['incidents', 'cameras'].filter((id) => map.getLayer(id));
+  for (let place = 0; place < 49; place += 1) {
+    const at = [west + step * (0.2 + 0.1 * (place % 7)),
+      south + step * (0.2 + 0.1 * Math.floor(place / 7))];
+    const { x, y } = map.project(at);
+    const reach = [[x - 8, y - 8], [x + 8, y + 8]];
+    if (map.queryRenderedFeatures(reach, { layers }).length === 0) return at;
+  }
+  return null;
+}"""
+
+
+def beside_marks(page: Page, number: int) -> tuple[float, float]:
+    """A place in a grid that no mark lies on, where a click asks about the grid alone."""
+    corner = [WEST + number % SIDE * STEP, SOUTH + number // SIDE * STEP]
+    lon, lat = page.evaluate(BESIDE_MARKS, [*corner, STEP])
+    return lon, lat
+
+
 CONTRAST = """() => {
   const parse = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
   const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)

@@ -35,8 +35,18 @@ def report(session: Session, place: int, count: int) -> None:
 
 def test_no_incidents_yet_is_said(session: Session) -> None:
     factories.county(session)
-    with pytest.raises(BadInput, match="no incidents yet"):
+    with pytest.raises(BadInput, match="no incident has been reported yet"):
         incident_heatmap(session, Filter())
+
+
+def test_a_category_never_seen_is_named_and_its_map_of_a_period_is_empty(session: Session) -> None:
+    factories.county(session)
+    report(session, 0, 1)
+    with pytest.raises(BadInput, match="no incident of tourism has been reported yet"):
+        incident_heatmap(session, Filter(categories=("tourism",)))
+    start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
+    made = incident_heatmap(session, Filter(start=start, end=end, categories=("tourism",)))
+    assert "No events in this period." in heatmap_text.notes(made, "en")
 
 
 def test_only_the_unit_asked_for_is_mapped(session: Session) -> None:

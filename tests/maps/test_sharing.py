@@ -84,6 +84,17 @@ def test_the_ends_of_the_calendar_have_no_quarters() -> None:
     assert [each.field for each in caught.value.problems] == ["start", "end"]
 
 
+def test_a_period_that_is_not_over_is_said_so() -> None:
+    made, day = at("2026-07-02") + timedelta(hours=9), timedelta(days=1)
+    told = {
+        (start, end): sharing.words_of_future(made + start * day, made + end * day, made, "en")
+        for start, end in ((-30, 0), (-30, 1), (-30, 2), (1, 31))
+    }
+    assert told[-30, 0] == told[-30, 1] == ""  # "up to today" ends at midnight
+    assert "not over" in told[-30, 2]
+    assert "not begun" in told[1, 31]
+
+
 def test_categories() -> None:
     assert sharing.one_category(()) == ()
     assert sharing.one_category(("housing", "housing")) == ("housing",)

@@ -12,6 +12,10 @@ export const MEASURES = ['smoothed', 'local', 'rate', 'count'];
 /** Of the colours over the ground: the legend has to show the same. */
 export const GRIDMAP_OPACITY = 0.85;
 
+const tip = new Popup({
+  closeButton: false, closeOnClick: false, offset: 12, className: 'tip', maxWidth: '300px',
+});
+
 /** Ground and marks of what has no value, as in print (maps/palettes.py). */
 export const NOT_KNOWN = '#eeeeec';
 export const NOT_KNOWN_MARK = '#969aa0';
@@ -76,6 +80,8 @@ export function showGridmap(map, found, below) {
     if (map.getLayer(id)) map.removeLayer(id);
   }
   if (map.getSource(ID)) map.removeSource(ID);
+  // Its numbers are of the colours that go.
+  tip.remove();
   if (!found) return;
   map.addSource(ID, { type: 'geojson', data: found.layer });
   map.addLayer({
@@ -126,7 +132,6 @@ export function gridmapFacts(grid) {
 
 /** Show what is known of the grid under the pointer. @param {any} map */
 export function tellGridmap(map) {
-  const tip = new Popup({ closeButton: false, closeOnClick: false, offset: 12, className: 'tip', maxWidth: '300px' });
   map.on('mousemove', ID, (/** @type {any} */ { lngLat, features: [grid] }) => {
     tip.setLngLat(lngLat)
       .setDOMContent(h('div', {},
@@ -136,4 +141,6 @@ export function tellGridmap(map) {
       .addTo(map);
   });
   map.on('mouseleave', ID, () => tip.remove());
+  // A click opens the card, which tells the same; a finger never leaves.
+  map.on('click', () => tip.remove());
 }

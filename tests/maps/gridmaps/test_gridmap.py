@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime
 
 import numpy as np
 import pytest
+import shapely.affinity
 
 from gis.errors import BadInput
 from maps.disclosure import K
@@ -123,3 +125,14 @@ def test_wrong_requests_are_refused_all_at_once() -> None:
     nothing = Grids(codes=[], names=[], units=[], shapes=none.astype(object), households=none)
     with pytest.raises(BadInput, match="no grids to map"):
         a_gridmap(grids=nothing)
+
+
+def test_an_island_keeps_its_rate_and_the_map_says_so() -> None:
+    grids = some_grids()
+    shapes = grids.shapes.copy()
+    shapes[0] = shapely.affinity.translate(shapes[0], xoff=-1)
+    made = a_gridmap(measure="local", grids=dataclasses.replace(grids, shapes=shapes))
+    assert made.n_alone == 1
+    assert made.values[0] == a_gridmap(measure="rate").values[0]
+    assert "1 grid." in " ".join(words.notes(made, "en"))
+    assert a_gridmap(measure="local").n_alone == 0

@@ -41,6 +41,7 @@ export class PlacePanel {
    * @param {() => void} wiring.onclose
    * @param {((point: {lon: number, lat: number}, accuracy: number) => void) | null} wiring.onadd
    *   null: may not
+   * @param {import('./duplicates.js').Duplicates | null} wiring.duplicates null: may not
    */
   constructor(root, api, wiring) {
     this.root = root;
@@ -232,28 +233,35 @@ export class PlacePanel {
     ]);
   }
 
+  /** @param {string} code */
+  categoryName(code) {
+    const found = this.wiring.meta.categories.find((/** @type {any} */ one) => one.code === code);
+    return found ? either({ zh: found.name_zh, en: found.name_en }) : code;
+  }
+
+  /** One incident, with what was said and which others may be the same. @param {any} one */
+  incident(one) {
+    const more = h('div', {}, h('p', { class: 'loading' }, t('place.loading')));
+    this.api.get(`api/v1/incidents/${encodeURIComponent(one.id)}`).then(
+      (incident) => fill(more,
+        incident.text && h('p', { class: 'incident-text' }, incident.text),
+        incident.responsible &&
+          h('p', {}, t('incident.given', { name: incident.responsible.name })),
+        this.wiring.duplicates?.section(incident, (code) => this.categoryName(code))),
+      (error) => fill(more, problemBox(error)));
+    const box = card(this.categoryName(one.category), [
+      [t('incident.state'), t(`state.${one.state}`)],
+      [t('incident.severity'), t(`severity.${one.severity}`)],
+      [t('incident.reported'), when(one.reported_at)],
+    ]);
+    box.append(more);
+    return box;
+  }
+
   /** @param {any} properties @param {number[]} place */
   incidents(properties, [lon, lat]) {
-    const { meta } = this.wiring;
-    const categoryName = (/** @type {string} */ code) => {
-      const found = meta.categories.find((/** @type {any} */ one) => one.code === code);
-      return found ? either({ zh: found.name_zh, en: found.name_en }) : code;
-    };
     if (properties.n === 1) {
-      const more = h('div', {}, h('p', { class: 'loading' }, t('place.loading')));
-      this.api.get(`api/v1/incidents/${encodeURIComponent(properties.id)}`).then(
-        (incident) => fill(more,
-          incident.text && h('p', { class: 'incident-text' }, incident.text),
-          incident.responsible &&
-            h('p', {}, t('incident.given', { name: incident.responsible.name }))),
-        (error) => fill(more, problemBox(error)));
-      const box = card(categoryName(properties.category), [
-        [t('incident.state'), t(`state.${properties.state}`)],
-        [t('incident.severity'), t(`severity.${properties.severity}`)],
-        [t('incident.reported'), when(properties.reported_at * 1000)],
-      ]);
-      box.append(more);
-      return box;
+      return this.incident({ ...properties, reported_at: properties.reported_at * 1000 });
     }
     const list = h('ul', { class: 'incident-list' });
     const half = 0.00012; // about 10 m: the tile's mean place and the incidents' own may differ
@@ -263,10 +271,18 @@ export class PlacePanel {
       limit: LIST_LIMIT,
     }).then(
       ({ items }) => fill(list, ...items.map((/** @type {any} */ one) =>
-        h('li', {}, `${when(one.reported_at, false)} · ${categoryName(one.category)} · ${t(`state.${one.state}`)}`))),
+        h('li', {}, h('button', {
+          type: 'button', class: 'line',
+          onclick: (/** @type {any} */ { currentTarget }) => {
+            const opened = this.incident(one);
+            box.after(opened);
+            currentTarget.disabled = true;
+            opened.querySelector('h3')?.focus();
+          },
+        }, `${when(one.reported_at, false)} · ${this.categoryName(one.category)} · ${t(`state.${one.state}`)}`)))),
       (error) => fill(list, problemBox(error)));
     const box = card(t('incident.several', { n: number(properties.n) }), [
-      [t('incident.most'), categoryName(properties.category)],
+      [t('incident.most'), this.categoryName(properties.category)],
       [t('incident.between'), `${when(properties.first_reported_at * 1000, false)} – ${when(properties.reported_at * 1000, false)}`],
     ]);
     box.append(list);
@@ -316,6 +332,6 @@ const isNumber = (value) => typeof value === 'number';
  */
 function card(title, facts) {
   return h('div', { class: 'card' },
-    h('h3', {}, title),
+    h('h3', { tabindex: -1 }, title),
     h('dl', { class: 'facts' }, ...facts.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)])));
 }

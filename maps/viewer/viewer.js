@@ -4,6 +4,7 @@ import { AccountMenu } from './account.js';
 import { Api, Refusal } from './api.js';
 import { Colouring, refused } from './colouring.js';
 import { fill, h } from './dom.js';
+import { Duplicates } from './duplicates.js';
 import { either, language, loadWords, number, setLanguage, setZone, t } from './i18n.js';
 import { densityQuestion, showDensity } from './layers/density.js';
 import { gridmapQuestion, showGridmap, tellGridmap } from './layers/gridmap.js';
@@ -198,6 +199,15 @@ function run(meta, tilesets, style, session) {
       document.body.classList.remove('place-open');
     },
     onadd: may('incidents.report') ? (point, accuracy) => form.open(point, accuracy) : null,
+    duplicates: may('incidents.detail')
+      ? new Duplicates(api, {
+        merges: may('incidents.step'),
+        onmerged: () => {
+          round += 1;
+          refilter();
+        },
+      })
+      : null,
   });
 
   const queue = may('incidents.step') && may('grids.read')

@@ -343,6 +343,7 @@ def test_arrow_that_is_none(service: Service) -> None:
 def test_who_is_told_is_entered(service: Service) -> None:
     def entries() -> list[Any]:
         with service.database.transaction() as session:
+            # Each connection fills a page of its own, so the newest row need not lie last.
             sql = "SELECT * FROM audit_log WHERE detail ? 'asked' AND NOT detail ? 'journal' "
             sql += "ORDER BY id"
             return list(session.execute(sa.text(sql)).all())

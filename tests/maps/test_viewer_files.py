@@ -82,6 +82,14 @@ def test_there_are_words_for_every_value_the_schema_allows() -> None:
             assert f"{prefix}.{value}" in zh, value
 
 
+def test_merging_is_offered_from_the_states_that_may_be_merged() -> None:
+    pairs = re.findall(r"\('(\w+)', '(\w+)'\)", statement("incident_transitions (from"))
+    text = (VIEWER / "duplicates.js").read_text(encoding="utf-8")
+    (offered,) = re.findall(r"MERGES_FROM = \[([^\]]*)\]", text)
+    mergeable = {before for before, after in pairs if after == "merged"}
+    assert set(re.findall(r"'(\w+)'", offered)) == mergeable
+
+
 def test_every_category_of_the_schema_is_in_one_group() -> None:
     codes = re.findall(r"^    \('(\w+)', ", statement("INSERT INTO incident_categories"), re.M)
     text = (VIEWER / "layers" / "incidents.js").read_text(encoding="utf-8")

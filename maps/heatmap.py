@@ -100,6 +100,8 @@ class Heatmap:
         When it was computed, aware.
     asked
         The period that was asked for, where a shared map has another.
+    uncounted
+        For a rate: buildings whose households nobody counted; they count as none.
     """
 
     values: Floats
@@ -131,6 +133,7 @@ class Heatmap:
     place_en: str
     made_on: datetime
     asked: sharing.Asked | None = None
+    uncounted: int = 0
 
     @property
     def days(self) -> float:

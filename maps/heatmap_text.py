@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
+from gis.wording import counted
 from maps.bandwidth import MIN_PLACES
 from maps.heatmap import MIN_EVENTS, MIN_HOUSEHOLDS_UNDER_KERNEL
 from maps.sharing import rounded, words_of_change, words_of_future
@@ -172,12 +173,7 @@ def notes(heatmap: Heatmap, language: Language, *, has_lines: bool = True) -> li
     if heatmap.chosen is not None and not heatmap.suppressed:
         sentences.append(_how_chosen(heatmap.chosen, language))
     if heatmap.per == "households" and not heatmap.suppressed:
-        sentences.append(
-            f"核范围内不足{MIN_HOUSEHOLDS_UNDER_KERNEL}户处不计算。"
-            if chinese
-            else f"No rate where fewer than {MIN_HOUSEHOLDS_UNDER_KERNEL} households "
-            "lie under the kernel."
-        )
+        sentences += _denominator(heatmap, language)
     if heatmap.shared and heatmap.n:
         sentences.append(
             f"对外提供的图：核范围内事件少于{MIN_EVENTS}件（含0件）处不予显示，数值取两位有效数字。"
@@ -206,6 +202,24 @@ def notes(heatmap: Heatmap, language: Language, *, has_lines: bool = True) -> li
             f"未计入：{'、'.join(left_out)}。"
             if chinese
             else f"Not counted: {', '.join(left_out)}."
+        )
+    return sentences
+
+
+def _denominator(heatmap: Heatmap, language: Language) -> list[str]:
+    chinese, unknown = language == "zh", heatmap.uncounted
+    sentences = [
+        f"核范围内不足{MIN_HOUSEHOLDS_UNDER_KERNEL}户处不计算。"
+        if chinese
+        else f"No rate where fewer than {MIN_HOUSEHOLDS_UNDER_KERNEL} households "
+        "lie under the kernel."
+    ]
+    if unknown:
+        sentences.append(
+            f"有{unknown:,}栋建筑无户数记录，按0户计；其中若有住户，该处比率偏高。"
+            if chinese
+            else f"{counted(unknown, 'building')} without a count of households: taken for none, "
+            "so the rate is too high where people live there."
         )
     return sentences
 

@@ -141,7 +141,8 @@ def incident_heatmap(
         place=place_name(drawn, "zh"),
         place_en=place_name(drawn, "en"),
     )
-    made = replace(made, asked=asked)
+    uncounted = _uncounted(session) if per == "households" else 0
+    made = replace(made, asked=asked, uncounted=uncounted)
     if {each.code for each in drawn} == {each.code for each in counties}:
         return made
     # Maps of a county and of its parts by themselves would, subtracted, show what lies at the edge.
@@ -319,6 +320,17 @@ def _households(session: Session) -> tuple[list[float], list[float], list[int]]:
             )
         )
     return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
+
+
+def _uncounted(session: Session) -> int:
+    """Buildings that the caller sees without any count of households."""
+    counts = (
+        Building.households_resident,
+        Building.households_registered,
+        Building.households_occupied,
+    )
+    unknown = sa.and_(*(each.is_(None) for each in counts))
+    return session.scalar(sa.select(sa.func.count()).select_from(Building).where(unknown)) or 0
 
 
 def current_grids(session: Session) -> gpd.GeoDataFrame | None:

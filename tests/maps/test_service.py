@@ -14,6 +14,7 @@ from gis.errors import BadInput
 from grids.incidents import service as incidents
 from grids.incidents.repository import Filter
 from maps import heatmap_text
+from maps.heatmap_text import notes
 from maps.service import MapCache, current_grids, incident_heatmap
 from tests import factories
 
@@ -80,6 +81,25 @@ def test_a_rate_without_households_is_refused(session: Session) -> None:
     report(session, 0, 5)
     with pytest.raises(BadInput, match="no building with households"):
         incident_heatmap(session, Filter(), per="households")
+
+
+def test_a_rate_tells_of_buildings_whose_households_nobody_counted(session: Session) -> None:
+    factories.county(session)
+    report(session, 0, 5)
+    lon, lat = factories.middle(0)
+    session.execute(
+        sa.text(
+            "INSERT INTO buildings (county_code, households_resident, geom, source, external_id) "
+            "SELECT '990121', households, ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), 'test', id "
+            "FROM (VALUES ('a', 300), ('b', 0), ('c', NULL)) AS made (id, households)"
+        ),
+        {"lon": lon, "lat": lat},
+    )
+    rate = incident_heatmap(session, Filter(), per="households")
+    assert rate.uncounted == 1
+    assert "1 building without a count of households" in " ".join(notes(rate, "en"))
+    assert "有1栋建筑无户数记录" in " ".join(notes(rate, "zh"))
+    assert incident_heatmap(session, Filter()).uncounted == 0
 
 
 def test_cached_map_is_made_anew_after_a_report_and_only_the_last_are_kept(

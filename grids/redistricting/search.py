@@ -15,6 +15,7 @@ from grids.redistricting.compiled import Flags, Floats, Ints, Labels, State, ran
 from grids.redistricting.continuing import continued, with_counts
 from grids.redistricting.division import Division, Network, empty_roll, enrol, scratch_for
 from grids.redistricting.graph import CellGraph
+from grids.redistricting.memory import give_back
 from grids.redistricting.packing import PINNED, repack
 from grids.redistricting.recombination import recombine
 from grids.redistricting.rules import BARRIER_KINDS, INSIST, KEEP, Effort, Prices
@@ -186,6 +187,8 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
                 state,
             )
 
+    # Laying out takes arrays as large as the graph, and the C library keeps their room.
+    give_back()
     if before is None:
         polish(effort.sweeps, 0.3, 0.02)
     steep[2] *= INSIST

@@ -63,15 +63,16 @@ def to_area_crs(town: Town, polygons: Geometries, unit: Ints) -> Geometries:
         They do not tile the area there; a defect of the planner.
     """
     xy = shapely.get_coordinates(polygons)
-    key = _place_keys(xy)
-    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    key, first, inverse = np.unique(_place_keys(xy), return_index=True, return_inverse=True)
     distinct = xy[first]
+    del xy, first
+    give_back()
     moved = _in_crs(distinct, town.metres, town.crs)
-    exact = _onto_unit_lines(town, distinct, moved, np.isin(key[first], _outer(polygons, unit)))
+    exact = _onto_unit_lines(town, distinct, moved, np.isin(key, _outer(polygons, unit)))
     inverse = inverse.ravel()
     ends = np.cumsum(shapely.get_num_coordinates(polygons))
     index = np.repeat(np.arange(len(polygons)), np.diff(ends, prepend=0))
-    del xy, key, first, distinct
+    del key, distinct
     give_back()
     for _ in range(8):
         for begin in range(0, len(polygons), AT_ONCE):

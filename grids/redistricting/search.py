@@ -15,6 +15,7 @@ from grids.redistricting.compiled import Flags, Floats, Ints, Labels, State, ran
 from grids.redistricting.continuing import continued, with_counts
 from grids.redistricting.division import Division, Network, empty_roll, enrol, scratch_for
 from grids.redistricting.graph import CellGraph
+from grids.redistricting.memory import give_back
 from grids.redistricting.packing import PINNED, repack
 from grids.redistricting.recombination import recombine
 from grids.redistricting.rules import BARRIER_KINDS, INSIST, KEEP, Effort, Prices
@@ -32,6 +33,10 @@ SLICES = 8
 LONGER, COARSE = 6, 10
 """How many times as long a plan is refined in which cells are tied to others far away, or in which
 so few cells make a grid that single moves hardly help."""
+
+HOT, HOT_FAR = 0.3, 0.6
+"""Temperatures cooling starts from, in prices; the second where cells are tied to others far away
+or steps are counted by travel, which colder moves do not bring together."""
 
 Progress = Callable[[str, float], None]
 
@@ -186,8 +191,10 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
                 state,
             )
 
+    # Laying out takes arrays as large as the graph, and the C library keeps their room.
+    give_back()
     if before is None:
-        polish(effort.sweeps, 0.3, 0.02)
+        polish(effort.sweeps, HOT_FAR if wiring.is_tie.any() or steps is not None else HOT, 0.02)
     steep[2] *= INSIST
     reluctance = wiring.priced(_reluctance(graph, steps), 0.0)
     is_elastic = counts is None

@@ -185,8 +185,8 @@ def test_what_would_break_a_rule_is_refused_and_changes_nothing(table: Table) ->
     with pytest.raises(MoveRefused, match="pieces"):
         make(table, kinds.move(table.session, table.plan, [of_first], far))
     for bad, why in (
-        (changes.Change("move", {10**6: far}, {}), "no cells 1000000"),
-        (changes.Change("move", {of_first: 10**9}, {}), "no grids"),
+        (changes.Change("move", {10**6: far}, {}), "no cell 1000000"),
+        (changes.Change("move", {of_first: 10**9}, {}), "no grid "),
         (changes.Change("move", {of_first: grid or 0}, {}), "nothing would change"),
     ):
         with pytest.raises(MoveRefused, match=why):

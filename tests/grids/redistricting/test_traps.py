@@ -98,7 +98,7 @@ def test_one_building_of_five_thousand_households_is_reported_apart():
     plan = plan_of(town("3 3 A 3 3", legend={"A": 5000}))
     found = list(plan.broken("building_above_tolerance"))
     assert len(found) == 1
-    assert "5000 households" in found[0].text
+    assert "5,000 households" in found[0].text
     assert plan.grids["households"].sum() == 5120
 
 

@@ -141,7 +141,7 @@ ADDRESSES: Final = (
         "address alias",
         "address_aliases",
         "key, text, label, author, geom",
-        "'k' || :area, :area, :mark, 'test', :at",
+        "'k' || :area, 'k' || :area, :mark, 'test', :at",
     ),
     ("address review", "address_reviews", "text, candidates, author", ":mark, '[]', 'test'"),
 )

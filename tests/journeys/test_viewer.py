@@ -274,7 +274,7 @@ def test_read_the_density(browser: Browser, address: str) -> None:
         assert page.evaluate("wangge.map.getLayer('density') !== undefined")
         # Tiles, not one picture that is stretched: asked for anew from as near as one likes.
         assert page.evaluate("wangge.map.getSource('density').type") == "raster"
-        assert page.evaluate("wangge.map.isSourceLoaded('density')")
+        page.wait_for_function("wangge.map.isSourceLoaded('density')")
         assert page.evaluate(
             "wangge.map.getLayoutProperty('grid-areas', 'visibility') === 'none'"
         ), "two colourings of one ground"
@@ -282,7 +282,7 @@ def test_read_the_density(browser: Browser, address: str) -> None:
         expect(legend.locator("dl")).to_contain_text("600 m")
         assert "bandwidth=600" in page.url
         page.click("#layer-density")
-        assert page.evaluate("wangge.map.getLayer('density') === undefined")
+        page.wait_for_function("wangge.map.getLayer('density') === undefined")
 
 
 def test_look_for_hot_spots(browser: Browser, address: str) -> None:
@@ -301,7 +301,7 @@ def test_look_for_hot_spots(browser: Browser, address: str) -> None:
         expect(page.locator("#place .card")).to_contain_text("seen / expected")
         page.click("#layer-density")
         expect(page.locator("#layer-hotspots")).not_to_be_checked()
-        assert page.evaluate("wangge.map.getLayer('hotspots') === undefined")
+        page.wait_for_function("wangge.map.getLayer('hotspots') === undefined")
 
 
 def test_read_the_map_by_grid(browser: Browser, address: str) -> None:

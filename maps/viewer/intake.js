@@ -3,7 +3,7 @@
 import { Api, Refusal, uuid } from './api.js';
 import { fill, h } from './dom.js';
 import { distance, either, language, loadWords, number, setLanguage, t, when } from './i18n.js';
-import { chosenLanguage, rememberLanguage } from './state.js';
+import { chosenLanguage, rememberLanguage } from './remembered.js';
 
 const KINDS = ['dispute', 'hazard', 'service', 'other'];
 const TEXT_LIMIT = 2000;

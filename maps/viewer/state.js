@@ -1,9 +1,9 @@
 /** What is shown, kept in the address so that a link opens the same map. Never a person's id. */
 
-import { LANGUAGES } from './i18n.js';
 import { MEASURES } from './layers/gridmap.js';
 import { METHODS } from './layers/hotspots.js';
 import { PRESETS } from './period.js';
+import { chosenLanguage } from './remembered.js';
 
 /** @typedef {import('./period.js').Period} Period */
 /**
@@ -27,7 +27,6 @@ export const LAYER_IDS = [
 export const DEFAULT_LAYERS = ['grids', 'incidents', 'routes', 'borders', 'units', 'context'];
 export const BANDWIDTHS = [150, 300, 600];
 export const PER = ['km2', 'households', 'streets'];
-const REMEMBERED_LANGUAGE = 'wangge.language';
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 /**
@@ -88,21 +87,6 @@ export function writeState(state) {
   return `#${parts.join('&')}`;
 }
 
-/** @param {import('./i18n.js').Language} language */
-export function rememberLanguage(language) {
-  remember(REMEMBERED_LANGUAGE, language);
-}
-
-/**
- * @param {string | null} said
- * @returns {import('./i18n.js').Language}
- */
-export function chosenLanguage(said) {
-  const candidates = [said, recall(REMEMBERED_LANGUAGE), navigator.language.slice(0, 2)];
-  const found = candidates.find((one) => LANGUAGES.includes(/** @type {any} */ (one)));
-  return /** @type {any} */ (found ?? 'zh');
-}
-
 /**
  * @param {string | null} said
  * @returns {Period | null}
@@ -113,26 +97,4 @@ function readPeriod(said) {
   if (PRESETS.has(preset)) return { preset };
   const [from, to] = said.split('..');
   return DAY.test(from) && DAY.test(to ?? '') && from <= to ? { from, to } : null;
-}
-
-/**
- * Private windows may forbid storage; then nothing is remembered, and that is all.
- * @param {string} key @param {string} value
- */
-export function remember(key, value) {
-  try {
-    localStorage.setItem(key, value);
-  } catch (error) {
-    if (!(error instanceof DOMException)) throw error;
-  }
-}
-
-/** @param {string} key */
-export function recall(key) {
-  try {
-    return localStorage.getItem(key);
-  } catch (error) {
-    if (!(error instanceof DOMException)) throw error;
-    return null;
-  }
 }

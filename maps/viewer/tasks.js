@@ -2,7 +2,7 @@
 
 import { fill, h } from './dom.js';
 import { t } from './i18n.js';
-import { recall, remember } from './state.js';
+import { recall, remember } from './remembered.js';
 
 const SEEN = 'wangge.tasks_seen';
 const TASKS = /** @type {const} */ (['who', 'incident', 'density']);

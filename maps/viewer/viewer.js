@@ -16,9 +16,10 @@ import { Panel } from './panel.js';
 import { addDays, dayOf, daysOfMonth, moments } from './period.js';
 import { PlacePanel, problemBox } from './place.js';
 import { QueuePanel } from './queue.js';
+import { rememberLanguage } from './remembered.js';
 import { ReportForm } from './report.js';
 import { SignIn, rememberEnded } from './signin.js';
-import { readState, rememberLanguage, writeState } from './state.js';
+import { readState, writeState } from './state.js';
 import { TaskCard } from './tasks.js';
 
 const files = new URL('.', import.meta.url);

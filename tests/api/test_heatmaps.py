@@ -236,7 +236,7 @@ def test_none_at_all_is_told(own_town: Town) -> None:
     for address in ADDRESSES:
         answer = own_town.client.get(address)
         assert answer.status_code == 422
-        assert "no incidents yet" in answer.json()["detail"]
+        assert "no incident has been reported yet" in answer.json()["detail"]
 
 
 def test_one_incident_makes_a_map(own_town: Town) -> None:

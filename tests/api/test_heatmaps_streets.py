@@ -126,7 +126,7 @@ def test_what_is_not_there_is_told(own_town: Town) -> None:
                     "/tiles/streets/9/422/184"):  # fmt: skip
         answer = own_town.client.get(address)
         assert answer.status_code == 422
-        assert "no incidents yet" in answer.text
+        assert "no incident has been reported yet" in answer.text
     report(own_town, 0, *factories.middle(0))
     answer = own_town.client.get("/api/v1/heatmaps/streets")
     assert answer.status_code == 422

@@ -150,6 +150,19 @@ def test_scripts_import_files_that_are_there(path: Path) -> None:
         assert name == "maplibre-gl" or (path.parent / name).is_file(), name
 
 
+def test_the_page_of_a_sign_needs_no_map() -> None:
+    """It has no map of imports: of all it loads no script may name another by a bare word."""
+    waiting, known = [VIEWER / "intake.js"], set()
+    while waiting:
+        path = waiting.pop()
+        known.add(path)
+        for name in re.findall(r"from '([^']+)'", path.read_text("utf-8")):
+            assert name.startswith("."), f"{path.name} imports {name}"
+            if (target := (path.parent / name).resolve()) not in known:
+                waiting.append(target)
+    assert len(known) > 3
+
+
 # Places in arrays: numbers, whatever they are called.
 PLACES = re.compile(r"\d+|index|which|NEIGHBOURS|\w+\.length - 1|\w+\.indexOf\(\w+\)")
 INDEXED = re.compile(r"[\w)\]}](?:\?\.)?\[([^\[\]]*)\]")

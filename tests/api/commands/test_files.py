@@ -333,7 +333,7 @@ class TestHeatmap:
         out = tmp_path / "map.tif"
         refused = wangge("heatmap", "--out", out)
         assert refused.code == 1
-        assert "no incidents yet" in refused.err
+        assert "no incident has been reported yet" in refused.err
         assert not out.exists()
         import_some(here)
         done = wangge("heatmap", "--out", out, "--category", "neighbour")

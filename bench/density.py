@@ -16,10 +16,15 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
+import shapely
+from pyproj import Transformer
 from scipy import fft, ndimage
+from scipy.integrate import quad
 
+from maps.network.density import along
 from maps.smoothing import density, kernel_mass
 
 Floats = npt.NDArray[np.float64]
@@ -168,12 +173,6 @@ def main() -> None:
 
 def along_streets(bandwidth_m: float) -> None:
     """Time the density along 100 x 100 streets that cross every 100 m, networkx beside it."""
-    import geopandas as gpd  # noqa: PLC0415
-    import shapely  # noqa: PLC0415
-    from pyproj import Transformer  # noqa: PLC0415
-
-    from maps.network.density import along  # noqa: PLC0415
-
     at = np.arange(100) * 100.0
     corners = np.stack(np.meshgrid(500_000 + at, 4_400_000 + at, indexing="ij"), axis=-1)
     lines = gpd.GeoSeries(
@@ -229,13 +228,6 @@ def shortest_paths(xy: Floats, bandwidth_m: float) -> dict[int, float]:
 
 def _along_exactly(bandwidth_m: float) -> None:
     """Compare one event on the lattice of streets with the sum over all ways that never turn."""
-    import geopandas as gpd  # noqa: PLC0415
-    import shapely  # noqa: PLC0415
-    from pyproj import Transformer  # noqa: PLC0415
-    from scipy.integrate import quad  # noqa: PLC0415
-
-    from maps.network.density import along  # noqa: PLC0415
-
     at = np.arange(-10, 11) * 100.0
     origin = np.array([500_000.0, 4_400_000.0])
     grid = np.stack(np.meshgrid(at, at, indexing="ij"), axis=-1) + origin

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from api.app import create_app
 from api.settings import ServerSettings
@@ -91,6 +92,13 @@ FROM cells WHERE edition_id = :edition
 """
 
 
+def grids_of_cells(session: Session, edition: int) -> dict[int, int]:
+    """The grid that each cell of a plan lies in."""
+    statement = sa.text("SELECT cell_id, grid_id FROM cells WHERE edition_id = :edition")
+    rows = session.execute(statement, {"edition": edition})
+    return {row.cell_id: row.grid_id for row in rows}
+
+
 class Clocks:
     """The clock on the wall, and the time this process and those of the database were at work."""
 
@@ -115,11 +123,7 @@ def compared(database: Database, edition: int, side: int) -> dict[str, list[tupl
         session.execute(sa.text(BUILDINGS), {"edition": edition})
         plan = opening.branch(session, edition, title="other", author="bench")
         other = plan.edition_id
-        grid = dict(
-            session.execute(
-                sa.text("SELECT cell_id, grid_id FROM cells WHERE edition_id = :e"), {"e": other}
-            ).all()  # type: ignore[arg-type]
-        )
+        grid = grids_of_cells(session, other)
         for row in range(0, side, max(1, side // 20)):
             for column in range(0, side - 1, max(1, side // 5)):
                 cell = (row * CELLS + 2) * width + column * CELLS + CELLS - 1
@@ -185,11 +189,7 @@ async def measure(
     planner = Planner(database, edition, key)
     dice = np.random.default_rng(1)
     with database.transaction() as session:
-        ids = dict(
-            session.execute(
-                sa.text("SELECT cell_id, grid_id FROM cells WHERE edition_id = :e"), {"e": edition}
-            ).all()  # type: ignore[arg-type]
-        )
+        ids = grids_of_cells(session, edition)
     width = side * CELLS
     for turn in range(rounds + 3):
         if turn == 3:  # the first ones load what a process loads once

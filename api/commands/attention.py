@@ -19,7 +19,7 @@ from api.commands.hotspot_files import (
     reports,
     squares,
 )
-from api.commands.layers import read_layer, write_layer
+from api.commands.layers import read_layer
 from api.commands.shared import (
     DataDir,
     moment,
@@ -37,6 +37,7 @@ from maps.hotspots.page import Page, html, page_of
 from maps.hotspots.service import MOST_LISTED, WEEKS_JUDGED, Listed, attention_list, back_test
 from maps.hotspots.study import Asked
 from maps.hotspots.texts import Language, Said
+from maps.layer_files import write_layer
 from maps.output import replacing
 
 if TYPE_CHECKING:

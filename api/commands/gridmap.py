@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from api.commands.layers import read_layer, read_points, read_times, write_layer
+from api.commands.layers import read_layer, read_points, read_times
 from api.commands.shared import DataDir, moment, open_database, out, server_settings
 from data.importers import columns
 from gis.errors import BadInput, Problem
@@ -24,6 +24,7 @@ from maps.gridmaps.page import write_page
 from maps.gridmaps.service import incident_gridmap, unit_borders
 from maps.gridmaps.sheet import write_sheet
 from maps.gridmaps.table import table
+from maps.layer_files import write_layer
 from maps.service import closed
 
 if TYPE_CHECKING:

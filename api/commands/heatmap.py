@@ -9,12 +9,13 @@ import typer
 
 from api.commands import heatmap_along
 from api.commands.heatmap_sources import Bandwidth, Events, of_database, of_file
-from api.commands.layers import read_layer, write_layer
+from api.commands.layers import read_layer
 from api.commands.shared import DataDir, moment, out, server_settings
 from gis.errors import BadInput, Problem
 from maps import heatmap_text, raster, series, sharing
 from maps.contours import contours, differences
 from maps.folium_map import write_html
+from maps.layer_files import write_layer
 from maps.print_furniture import SCALES
 from maps.print_map import write_png
 from maps.print_series import write_animation, write_sheet

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from api.commands.heatmap_sources import Bandwidth, Period
-from api.commands.layers import read_layer, read_points, read_times, write_layer
+from api.commands.layers import read_layer, read_points, read_times
 from api.commands.shared import open_database, out
 from gis.errors import BadInput, Problem
 from gis.wording import counted
 from grids.incidents.repository import Filter
 from maps import heatmap_text
+from maps.layer_files import write_layer
 from maps.looks import enter_places
 from maps.network import density, words
 from maps.network.layer import pieces

@@ -18,7 +18,7 @@ from api.commands.hotspot_files import (
     of_file,
     reports,
 )
-from api.commands.layers import read_layer, write_layer
+from api.commands.layers import read_layer
 from api.commands.shared import (
     DataDir,
     moment,
@@ -46,6 +46,7 @@ from maps.hotspots.layer import CLASSES, WAYS, findings_layer, places_table
 from maps.hotspots.service import hot_spots
 from maps.hotspots.sharing import refuse_shared
 from maps.hotspots.study import Asked
+from maps.layer_files import write_layer
 
 if TYPE_CHECKING:
     from maps.hotspots.checks import Floats

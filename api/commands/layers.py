@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pyogrio
 
 from data.bulk import positions
 from data.importers import columns, placing, values
@@ -25,11 +24,7 @@ from data.importers.reading import Table, read
 from data.importers.report import Report
 from gis.crs import to_wgs84
 from gis.errors import BadInput, Problem
-from maps.output import replacing
 
-WRITERS: Final = (".gpkg", ".geojson", ".shz", ".parquet", ".csv")
-# Of a Shapefile, whose names have ten letters at the most.
-SHORT_NAMES: Final = {"compactness": "compact", "building_ids": "buildings_"}
 LONG_ROWS = 2_000_000
 """Rows of a Parquet file above which it is read in parts where that is possible."""
 TIMES: Final = ("reported_at", "occurred_at")
@@ -213,45 +208,3 @@ def read_times(frame: pd.DataFrame, path: Path, name: str | None, timezone: str)
         )
     report = Report("incidents", path.name, path.stem)
     return pd.to_datetime(times(frame[column], report, column, timezone=timezone), utc=True)
-
-
-def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str) -> None:
-    """Write a layer; the file appears whole or not at all.
-
-    Raises
-    ------
-    BadInput
-        The ending names no format that is written.
-    """
-    flat = frame.copy()
-    for column in flat.columns:
-        if column != flat.geometry.name and flat[column].map(type).eq(list).any():
-            flat[column] = flat[column].map(lambda items: ",".join(map(str, items)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as fresh:
-        match path.suffix.lower():
-            case ".gpkg":
-                pyogrio.write_dataframe(flat, fresh, layer=layer, driver="GPKG")
-            case ".geojson":
-                pyogrio.write_dataframe(
-                    flat.to_crs(4326), fresh, layer=layer, driver="GeoJSON", RFC7946="YES"
-                )
-            case ".shz":  # a Shapefile in one file, which QGIS and GDAL open as it is
-                pyogrio.write_dataframe(
-                    flat.rename(columns=SHORT_NAMES), fresh, layer=layer, driver="ESRI Shapefile",
-                    layer_options={"ENCODING": "UTF-8"},
-                )  # fmt: skip
-            case ".parquet":
-                frame.to_parquet(fresh)
-            case ".csv":
-                flat.drop(columns=flat.geometry.name).to_csv(
-                    fresh, index=False, encoding="utf-8-sig"
-                )
-            case other:
-                raise BadInput(
-                    Problem(
-                        f"cannot write '{other}'",
-                        f"Use one of: {', '.join(WRITERS)}",
-                        source=path.name,
-                    )
-                )

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 import typer
 
 from api.commands import plan_draw, plan_moves, plan_review
-from api.commands.layers import write_layer
 from api.commands.plan_layers import BarrierLayers, check_endings, read_plan_layers
 from api.commands.shared import (
     Actor,
@@ -32,6 +31,7 @@ from grids import planning, service, withdrawal
 from grids.models import GridShape
 from grids.plans import approval, changeover
 from grids.redistricting import score as score_grids
+from maps.layer_files import write_layer
 
 if TYPE_CHECKING:
     from grids.redistricting import Score

@@ -11,7 +11,6 @@ import numpy as np
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
-from api.commands.layers import write_layer
 from api.commands.plan_layers import BarrierLayers, check_endings, read_plan_layers
 from api.commands.shared import (
     Actor,
@@ -31,6 +30,7 @@ from grids.redistricting import draw as draw_plan
 from grids.redistricting import moved_curve
 from grids.redistricting.plan import RULES
 from grids.redistricting.rules import KEEP
+from maps.layer_files import write_layer
 from maps.plan_report import write_report
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import typer
 
-from api.commands.layers import WRITERS, read_layer
+from api.commands.layers import read_layer
 from gis.errors import BadInput, Problem
+from maps.layer_files import WRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,7 +12,6 @@ import pandas as pd
 import shapely
 import typer
 
-from api.commands.layers import WRITERS, write_layer
 from api.commands.plan_moves import Plan
 from api.commands.shared import (
     Actor,
@@ -30,13 +29,12 @@ from gis.errors import BadInput, Problem
 from gis.wording import counted, verb
 from grids import planning, succession
 from grids.plans import approval, changeover, comparison
-from maps.output import replacing
+from maps.layer_files import SHEETS, WRITERS, write_layer, write_sheet
 from maps.plan_report import write_comparison
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SHEETS = (".csv", ".xlsx")
 SHOWN = 20
 
 
@@ -78,11 +76,7 @@ def compare(
         frames = [planning.grids_frame(session, each) for each in (first, second) if report]
     if letters is not None:
         table = pd.DataFrame(rows, columns=list(comparison.LETTER))
-        with replacing(letters) as file:
-            if letters.suffix.lower() == ".csv":
-                table.to_csv(file, index=False, encoding="utf-8-sig")
-            else:
-                table.to_excel(file, index=False)
+        write_sheet(table, letters)
     if out_file is not None:
         shapes = shapely.from_wkb([each["wkb"] for each in ground])
         names = ("from_grid", "to_grid", "area_m2")

@@ -79,6 +79,19 @@ def breaches(
     return [BreachOut.of(each) for each in check(access.session, edition, datetime.now(UTC))]
 
 
+@router.get(
+    "/{edition_id}/to-do",
+    summary="What a change-over leaves for people to decide",
+    responses=NOT_THERE,
+)
+def to_do(
+    edition_id: EditionId, access: Annotated[Access, needs("editions.publish", heavy=True)]
+) -> list[TaskOut]:
+    """Grids without anybody, and people of grids that are gone, as it is now."""
+    edition = editions.get(access.session, edition_id)
+    return _tasks(access, edition, datetime.now(UTC))
+
+
 @router.post(
     "/{edition_id}/publish",
     summary="Put a draft in force",
@@ -132,11 +145,6 @@ def published(access: Access, done: Published) -> PublishedOut:
     followed = changeover.change_over(access.session, author=access.actor)
     begins = done.edition.valid.lower if done.edition.valid else None
     assert begins is not None
-    left = changeover.tasks(access.session, number, at=begins)
-    audit.read(
-        access.session, object_kind="edition", fields=("name",),
-        counts={done.edition.area_code: len(left)}, object_id=number,
-    )  # fmt: skip
     return PublishedOut(
         edition=number,
         valid_from=begins,
@@ -145,11 +153,20 @@ def published(access: Access, done: Published) -> PublishedOut:
         kept=done.kept,
         incidents=followed.get(number, 0),
         unnested=[BreachOut.of(each) for each in done.unnested],
-        to_do=[
-            TaskOut.model_validate({name: getattr(each, name) for name in TaskOut.model_fields})
-            for each in left
-        ],
+        to_do=_tasks(access, done.edition, begins),
     )
+
+
+def _tasks(access: Access, edition: Edition, at: datetime) -> list[TaskOut]:
+    left = changeover.tasks(access.session, edition.id, at=at)
+    audit.read(
+        access.session, object_kind="edition", fields=("name",),
+        counts={edition.area_code: len(left)}, object_id=edition.id,
+    )  # fmt: skip
+    return [
+        TaskOut.model_validate({name: getattr(each, name) for name in TaskOut.model_fields})
+        for each in left
+    ]
 
 
 class SuccessionOut(BaseModel):

@@ -1,19 +1,24 @@
-"""Cells of a plan: what a planner's program moves from grid to grid."""
+"""Cells of a plan, which a planner's program moves from grid to grid; cells and grids as files."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Final
+from functools import partial
+from typing import Annotated, Final, Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Query, Response
 
+from api.auth import Access, needs
 from api.routes.plans import PlanId, Reader
+from grids import planning
 from grids.models import Cell, GridShape
 from grids.plans import opening
+from maps.layer_files import MEDIA_TYPES, WRITERS, as_bytes, write_layer
 
 router = APIRouter(prefix="/api/v1/plans", tags=["plans"])
 MAX_PAGE: Final = 2000
+FORMATS: Final = tuple(ending.removeprefix(".") for ending in WRITERS)
 
 
 @router.get(
@@ -92,3 +97,34 @@ def cells(
         "features": features,
     }
     return Response(json.dumps(whole), media_type="application/geo+json")
+
+
+@router.get(
+    "/{plan_id}/export",
+    summary="Grids or cells of a plan as a file",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {MEDIA_TYPES[form]: {} for form in FORMATS},
+            "description": "WGS 84; shz is a Shapefile in one file, csv has no geometry",
+        }
+    },
+)
+def export(
+    plan_id: PlanId,
+    access: Annotated[Access, needs("drafts.read", heavy=True)],
+    layer: Annotated[
+        Literal["grids", "cells"],
+        Query(description="Grids with their figures, or which cell belongs to which grid"),
+    ] = "grids",
+    form: Annotated[Literal[FORMATS], Query(alias="format")] = "gpkg",  # type: ignore[valid-type]
+) -> Response:
+    """The same files as of `wangge plan export`."""
+    opening.get(access.session, plan_id)
+    made = {"grids": planning.grids_frame, "cells": planning.cells_frame}[layer]
+    frame = made(access.session, plan_id)
+    return Response(
+        as_bytes(partial(write_layer, frame, layer=layer), f".{form}"),
+        media_type=MEDIA_TYPES[form],
+        headers={"Content-Disposition": f'attachment; filename="{layer}-{plan_id}.{form}"'},
+    )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-import shapely
 import sqlalchemy as sa
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query
 
 from api.auth import Access, needs
 from api.routes.editions import published
 from api.schemas.plan_reviews import (
-    ComparisonOut,
     PublishedOut,
     PublishIn,
     ReturnIn,
@@ -43,12 +40,10 @@ from api.schemas.plans import (
     grid_of,
 )
 from boundaries import editions
-from gis import audit
 from grids.models import GridShape
 from grids.plans import (
     approval,
     changes,
-    comparison,
     history,
     kinds,
     locks,
@@ -264,46 +259,6 @@ def save_point(plan_id: PlanId, body: SavePointIn, access: Writer) -> SavePointO
     return SavePointOut.of(notes.save_point(access.session, plan, body.name, author=access.actor))
 
 
-@router.get("/{plan_id}/comparison", summary="A plan beside another edition")
-def compare(
-    plan_id: PlanId,
-    access: Annotated[Access, needs("drafts.read", heavy=True)],
-    beside: Annotated[
-        int | None,
-        Query(ge=1, le=2**53, description="Edition; what the plan is a branch of when left out"),
-    ] = None,
-) -> ComparisonOut:
-    """Households, buildings, open incidents and cameras that go elsewhere, and how even it gets."""
-    found = _comparison(access, plan_id, beside)
-    _enter(access, plan_id, found)
-    return ComparisonOut.of(found)
-
-
-@router.get(
-    "/{plan_id}/difference",
-    summary="Ground that changes hands, as GeoJSON",
-    response_class=Response,
-    responses={200: {"content": {"application/geo+json": {}}, "description": "Polygons, WGS 84"}},
-)
-def difference(
-    plan_id: PlanId,
-    access: Annotated[Access, needs("drafts.read", heavy=True)],
-    beside: Annotated[int | None, Query(ge=1, le=2**53)] = None,
-) -> Response:
-    """Each with the codes it goes from and to, and its area in m2."""
-    found = _comparison(access, plan_id, beside)
-    features = [
-        {
-            "type": "Feature",
-            "properties": {name: each[name] for name in ("from_grid", "to_grid", "area_m2")},
-            "geometry": json.loads(shapely.to_geojson(shapely.from_wkb(each["wkb"]))),
-        }
-        for each in comparison.difference(access.session, found)
-    ]
-    whole = {"type": "FeatureCollection", "features": features}
-    return Response(json.dumps(whole), media_type="application/geo+json")
-
-
 @router.post("/{plan_id}/submit", summary="Hand a plan in for approval", responses=CONFLICT)
 def submit(plan_id: PlanId, access: Thinker) -> ReviewsOut:
     """Checked whole; it takes no moves until it is returned."""
@@ -352,22 +307,3 @@ def _shown(access: Access, plan: PlanRow) -> PlanOut:
 def _reviews(access: Access, plan: PlanRow) -> ReviewsOut:
     told = [ReviewStepOut.of(each) for each in approval.steps(access.session, plan)]
     return ReviewsOut(state=plan.state, steps=told)
-
-
-def _comparison(access: Access, plan_id: int, beside: int | None) -> comparison.Comparison:
-    plan = opening.get(access.session, plan_id)
-    edition = editions.get(access.session, plan.edition_id)
-    first = beside or edition.based_on_id or edition.id
-    return comparison.compare(access.session, first, plan_id, at=datetime.now(UTC))
-
-
-def _enter(access: Access, plan_id: int, found: Any) -> None:
-    """Names of workers stand in a comparison."""
-    plan = opening.get(access.session, plan_id)
-    audit.read(
-        access.session,
-        object_kind="edition",
-        fields=("worker.name",),
-        counts={plan.area_code: found.workers_concerned},
-        object_id=plan_id,
-    )

@@ -25,7 +25,10 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
     "/reviews": ("plan step",),
     "/comparison": ("draft",),
     "/difference": (),
+    "/letters": (),
+    "/export?format=csv": ("draft",),
 }
+LONG: Final = {"/grids", "/cells", "/export?format=csv"}
 BODIES: Final[dict[str, dict[str, Any] | None]] = {
     "/moves": {"kind": "repair", "version": 1},
     "/undo": {"version": 1},
@@ -89,11 +92,14 @@ def _editions(place: Place, caller: Caller) -> Iterator[Question]:
     yield Question(f"GET:{EDITIONS}", "GET", EDITIONS, 200, marks_of(rows))
 
 
-def _breaches(place: Place, caller: Caller) -> Iterator[Question]:
-    for edition in place.rows["edition"]:
-        if not rules.sees(caller, edition):
-            where = f"{EDITIONS}/{place.ids['edition', edition.key]}/breaches"
-            yield Question(f"GET:{EDITIONS}/{{id}}/breaches", "GET", where, 404)
+def _not_there(path: str) -> Callable[..., Iterator[Question]]:
+    def make(place: Place, caller: Caller) -> Iterator[Question]:
+        for edition in place.rows["edition"]:
+            if not rules.sees(caller, edition):
+                where = f"{EDITIONS}/{place.ids['edition', edition.key]}{path}"
+                yield Question(f"GET:{EDITIONS}/{{id}}{path}", "GET", where, 404)
+
+    return make
 
 
 def _in_force(path: str) -> Callable[..., Iterator[Question]]:
@@ -115,7 +121,7 @@ def _read(path: str) -> Callable[..., Iterator[Question]]:
     def make(place: Place, caller: Caller) -> Iterator[Question]:
         for plan in place.rows["plan"]:
             where = f"{API}/{place.ids[plan.mark]}{path}"
-            door = f"GET:{API}/{{id}}{path}"
+            door = f"GET:{API}/{{id}}{path.partition('?')[0]}"
             if not rules.sees(caller, plan):
                 yield Question(door, "GET", where, 404)
                 continue
@@ -125,9 +131,7 @@ def _read(path: str) -> Callable[..., Iterator[Question]]:
                 for row in rules.visible(place, caller, kind)
                 if row.areas[0].startswith(plan.key)
             ]
-            yield Question(
-                door, "GET", where, 200, marks_of(rows), at_most=path in {"/grids", "/cells"}
-            )
+            yield Question(door, "GET", where, 200, marks_of(rows), at_most=path in LONG)
 
     return make
 
@@ -155,12 +159,13 @@ MAKERS: Final = {
     f"POST:{API}": _begin,
     "GET:/api/v1/editions/{id}/lineage": _lineage,
     f"GET:{EDITIONS}": _editions,
-    f"GET:{EDITIONS}/{{id}}/breaches": _breaches,
+    f"GET:{EDITIONS}/{{id}}/breaches": _not_there("/breaches"),
+    f"GET:{EDITIONS}/{{id}}/to-do": _not_there("/to-do"),
     f"POST:{EDITIONS}/{{id}}/publish": _in_force("/publish"),
     f"POST:{EDITIONS}/{{id}}/rollback": _in_force("/rollback"),
     f"POST:{EDITIONS}/{{id}}/withdraw": _in_force("/withdraw"),
     f"POST:{API}/drawings": _draw,
     f"POST:{API}/{{id}}/comments/{{id}}/close": _close,
-    **{f"GET:{API}/{{id}}{path}": _read(path) for path in SHOWN},
+    **{f"GET:{API}/{{id}}{path.partition('?')[0]}": _read(path) for path in SHOWN},
     **{f"POST:{API}/{{id}}{path}": _write(path) for path in BODIES},
 }

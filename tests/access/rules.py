@@ -142,6 +142,7 @@ POST:/api/v1/keys                           -        -           -         -    
 DELETE:/api/v1/keys/{id}                    -        -           -         -        -          -          -       -             -       -          -            yes            -
 GET:/api/v1/editions                        -        yes         yes       yes      yes        yes        yes     yes           yes     yes        -            -              -
 GET:/api/v1/editions/{id}/breaches          -        -           -         -        -          -          yes     -             -       -          -            -              -
+GET:/api/v1/editions/{id}/to-do             -        -           -         -        -          -          yes     -             -       -          -            -              -
 POST:/api/v1/editions/{id}/publish          -        -           -         -        -          -          yes     -             -       -          -            -              -
 POST:/api/v1/editions/{id}/rollback         -        -           -         -        -          -          yes     -             -       -          -            -              -
 POST:/api/v1/editions/{id}/withdraw         -        -           -         -        -          -          yes     -             -       -          -            -              -
@@ -171,6 +172,8 @@ GET:/api/v1/plans/{id}/save-points          -        -           -         -    
 POST:/api/v1/plans/{id}/save-points         -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/plans/{id}/comparison           -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/plans/{id}/difference           -        -           -         -        -          -          yes     -             -       -          -            -              -
+GET:/api/v1/plans/{id}/letters              -        -           -         -        -          -          yes     -             -       -          -            -              -
+GET:/api/v1/plans/{id}/export               -        -           -         -        -          -          yes     -             -       -          -            -              -
 POST:/api/v1/plans/{id}/submit              -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/plans/{id}/reviews              -        -           -         -        -          -          yes     -             -       -          -            -              -
 POST:/api/v1/plans/{id}/approve             -        -           -         -        -          -          yes     -             -       -          -            -              -

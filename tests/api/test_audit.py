@@ -84,7 +84,7 @@ ELSEWHERE = set(changes.LOGGED) - set(LOGGED) | {
     "GET /api/v1/incidents/repeats", "GET /api/v1/incidents/{incident_id}/duplicates",
     # Editions name nobody but in what is left to do: test_editions.
     "GET /api/v1/editions", "GET /api/v1/editions/{edition_id}/lineage",
-    "GET /api/v1/editions/{edition_id}/breaches",
+    "GET /api/v1/editions/{edition_id}/breaches", "GET /api/v1/editions/{edition_id}/to-do",
     "POST /api/v1/editions/{edition_id}/publish", "POST /api/v1/editions/{edition_id}/rollback",
     "POST /api/v1/editions/{edition_id}/withdraw",
     # Reviews of addresses, and what people said of them: test_addresses.
@@ -97,6 +97,7 @@ ELSEWHERE = set(changes.LOGGED) - set(LOGGED) | {
     "GET /api/v1/plans/{plan_id}", "GET /api/v1/plans/{plan_id}/cells",
     *(f"GET /api/v1/plans/{{plan_id}}/{each}" for each in (
         "grids", "moves", "comments", "save-points", "reviews", "comparison", "difference",
+        "letters", "export",
     )),
     *(f"POST /api/v1/plans/{{plan_id}}/{each}" for each in (
         "moves", "undo", "redo", "go-to", "locks", "unlock", "comments", "save-points", "submit",

@@ -40,6 +40,8 @@ def test_exclusive_grids_in_force_and_back(own_town: Town) -> None:
     told = done.json()
     assert (told["grids"], told["replaced"], told["unnested"]) == (1, [], [])
     assert [each["code"] for each in told["to_do"] if each["kind"] == "nobody"] == [SCHOOL]
+    left = own_town.client.get(f"{URL}/{first}/to-do")
+    assert left.json() == told["to_do"]
     assert told["incidents"] == 1
     (event,) = [
         each

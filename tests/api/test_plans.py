@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
+import pandas as pd
 import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from geoalchemy2.shape import to_shape
 
 from api.app import create_app
-from api.routes import plan_drawings
+from api.routes import plan_cells, plan_drawings
 from api.settings import ServerSettings
 from grids import planning
 from grids.models import Cell
@@ -22,6 +25,7 @@ from tests.grids.plans.conftest import town as made_town
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from gis.cluster import Cluster
     from gis.database import Database
@@ -198,6 +202,7 @@ def test_a_branch_beside_what_it_came_from(desk: Desk) -> None:
                 " SELECT county_code, county_code, 'shop', 'p', point, 't', id::text FROM buildings"
             )
         )
+        session.execute(sa.text("UPDATE buildings SET name = '=1+1'"))
     lon, lat = factories.middle(0)
     body = {"id": str(uuid.uuid4()), "category": "neighbour", "lon": lon, "lat": lat}
     assert desk.client.post("/api/v1/incidents", json=body).status_code == 201
@@ -226,6 +231,13 @@ def test_a_branch_beside_what_it_came_from(desk: Desk) -> None:
     assert {f["properties"]["from_grid"] for f in ground["features"]} == {
         flow["from_code"] for flow in found["flows"]
     }
+    for form, read in (("csv", pd.read_csv), ("xlsx", pd.read_excel)):
+        answer = desk.client.get(f"{URL}/{desk.edition}/letters", params={"format": form})
+        letters = read(io.BytesIO(answer.content))
+        assert letters["households"].sum() == found["households_moved"]
+        assert len(letters) == found["buildings_moved"]
+        # A name that a spreadsheet would run.
+        assert set(letters["name"]) == {"'=1+1"}
     # Who may not see incidents and cameras is not told how many move.
     answer = desk.client.get(f"{URL}/{desk.edition}/comparison", headers=desk.as_role("planner"))
     assert answer.json()["incidents_moved"] is None
@@ -235,8 +247,39 @@ def test_a_branch_beside_what_it_came_from(desk: Desk) -> None:
             sa.text("SELECT fields FROM audit_log WHERE action = 'read' AND object_id = :plan"),
             {"plan": str(desk.edition)},
         ).all()
-    # Names of workers stand in a comparison, and in no map of it.
-    assert seen == ["worker.name"] * 3
+    # Names of workers stand in a comparison and in letters, and in no map of it.
+    assert seen == ["worker.name"] * 5
+
+
+@pytest.mark.parametrize("form", plan_cells.FORMATS)
+def test_a_plan_as_a_file(desk: Desk, tmp_path: Path, form: str) -> None:
+    desk.open()
+    with desk.database.transaction() as session:
+        session.execute(sa.text("UPDATE grid_shapes SET name = '东大街第一网格'"))
+    plan = {each["code"]: each["households"] for each in desk.get("/grids")["items"]}
+    cells = desk.cells()
+    for layer, expected in (("grids", plan), ("cells", cells)):
+        answer = desk.client.get(
+            f"{URL}/{desk.edition}/export", params={"layer": layer, "format": form}
+        )
+        assert answer.status_code == 200, answer.text
+        assert f'filename="{layer}-{desk.edition}.{form}"' in answer.headers["content-disposition"]
+        path = tmp_path / f"{layer}.{form}"
+        path.write_bytes(answer.content)
+        match form:
+            case "csv":
+                frame = pd.read_csv(path, dtype={"code": str})
+            case "parquet":
+                frame = gpd.read_parquet(path)
+            case _:
+                frame = gpd.read_file(path)
+        assert len(frame) == len(expected)
+        if layer == "grids":
+            assert dict(zip(frame["code"], frame["households"], strict=True)) == plan
+            assert set(frame["name"]) == {"东大街第一网格"}
+        if form != "csv":
+            assert frame.crs == 4326
+            assert frame.geometry.is_valid.all()
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import shapely
 
-from api.commands.layers import write_layer
 from gis.errors import BadInput
 from maps.contours import contours
+from maps.layer_files import write_layer
 from maps.palettes import hex_colour, nice_breaks, ramp
 from maps.raster import sample
 from tests.maps.heatmaps import AREA, a_heatmap, rates

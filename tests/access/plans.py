@@ -26,9 +26,9 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
     "/comparison": ("draft",),
     "/difference": (),
     "/letters": (),
-    "/export?format=csv": ("draft",),
+    "/export": ("draft",),
 }
-LONG: Final = {"/grids", "/cells", "/export?format=csv"}
+LONG: Final = {"/grids", "/cells", "/export"}
 BODIES: Final[dict[str, dict[str, Any] | None]] = {
     "/moves": {"kind": "repair", "version": 1},
     "/undo": {"version": 1},
@@ -121,7 +121,7 @@ def _read(path: str) -> Callable[..., Iterator[Question]]:
     def make(place: Place, caller: Caller) -> Iterator[Question]:
         for plan in place.rows["plan"]:
             where = f"{API}/{place.ids[plan.mark]}{path}"
-            door = f"GET:{API}/{{id}}{path.partition('?')[0]}"
+            door = f"GET:{API}/{{id}}{path}"
             if not rules.sees(caller, plan):
                 yield Question(door, "GET", where, 404)
                 continue
@@ -166,6 +166,6 @@ MAKERS: Final = {
     f"POST:{EDITIONS}/{{id}}/withdraw": _in_force("/withdraw"),
     f"POST:{API}/drawings": _draw,
     f"POST:{API}/{{id}}/comments/{{id}}/close": _close,
-    **{f"GET:{API}/{{id}}{path.partition('?')[0]}": _read(path) for path in SHOWN},
+    **{f"GET:{API}/{{id}}{path}": _read(path) for path in SHOWN},
     **{f"POST:{API}/{{id}}{path}": _write(path) for path in BODIES},
 }

@@ -74,6 +74,8 @@ def compare(
         rows = comparison.letters(session, found, at=now) if letters else []
         ground = comparison.difference(session, found) if out_file or report else []
         frames = [planning.grids_frame(session, each) for each in (first, second) if report]
+        # An edition may go beyond what both are of.
+        frames = [each[each["unit"].str.startswith(found.area_code)] for each in frames]
     if letters is not None:
         table = pd.DataFrame(rows, columns=list(comparison.LETTER))
         write_sheet(table, letters)

@@ -138,6 +138,7 @@ class ComparisonOut(BaseModel):
 
     first: int
     second: int
+    area_code: str = Field(description="Area that both divide; nothing else is compared")
     before: LoadOut
     after: LoadOut
     households_moved: int
@@ -153,11 +154,11 @@ class ComparisonOut(BaseModel):
     def of(cls, found: Comparison) -> Self:
         """From what was found."""
         return cls(
-            first=found.first, second=found.second, before=LoadOut.of(found.loads[0]),
-            after=LoadOut.of(found.loads[1]), households_moved=found.households_moved,
-            buildings_moved=found.buildings_moved, incidents_moved=found.incidents_moved,
-            cameras_moved=found.cameras_moved, places_moved=found.places_moved,
-            workers_concerned=found.workers_concerned,
+            first=found.first, second=found.second, area_code=found.area_code,
+            before=LoadOut.of(found.loads[0]), after=LoadOut.of(found.loads[1]),
+            households_moved=found.households_moved, buildings_moved=found.buildings_moved,
+            incidents_moved=found.incidents_moved, cameras_moved=found.cameras_moved,
+            places_moved=found.places_moved, workers_concerned=found.workers_concerned,
             flows=[FlowOut.of(each) for each in found.flows],
             lineage=[LineOut.of(each) for each in found.lineage],
         )  # fmt: skip

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from boundaries import editions
 from gis.database import execute
+from gis.errors import BadInput, Problem
 from grids.models import GridShape
 from grids.redistricting import AREA_TYPES
 from grids.service import SAME_GRID_SHARE
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from sqlalchemy.orm import Session
+
+    from boundaries.models import Edition
 
 Kind = Literal["kept", "split", "merged", "new", "gone"]
 # Ground that changed hands and is smaller than this is the noding of two drawings, m2.
@@ -93,7 +96,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The first edition beside the second."""
+    """The first edition beside the second, on the ground of `area_code`, which both are of."""
 
     first: int
     second: int
@@ -107,10 +110,11 @@ class Comparison:
     workers_concerned: int
     grid_of: Mapping[int, int] = field(default_factory=dict, repr=False)
     places_moved: int = 0
+    area_code: str = ""
 
 
 def compare(session: Session, first: int, second: int, *, at: datetime) -> Comparison:
-    """Compare two editions, drafts or not.
+    """Compare two editions, drafts or not, where both are: a township in the county's edition.
 
     Parameters
     ----------
@@ -121,10 +125,13 @@ def compare(session: Session, first: int, second: int, *, at: datetime) -> Compa
     ------
     EditionNotFound
         One of them is not there.
+    BadInput
+        They have no ground in common.
     """
     old, new = editions.get(session, first), editions.get(session, second)
-    shapes = {each: _shapes(session, each) for each in (old.id, new.id)}
-    grounds = (_Ground(session, old.id), _Ground(session, new.id))
+    area = _common(old, new)
+    shapes = {each: _shapes(session, each, area) for each in (old.id, new.id)}
+    grounds = (_Ground(session, old.id, area), _Ground(session, new.id, area))
     buildings = _joined(
         session, grounds,
         "SELECT point AS geom, households AS weight FROM buildings "
@@ -188,7 +195,23 @@ def compare(session: Session, first: int, second: int, *, at: datetime) -> Compa
         len(concerned),
         same,
         sum(flow.places for flow in flows),
+        area,
     )
+
+
+def _common(old: Edition, new: Edition) -> str:
+    """Area that two editions both divide: the smaller one's."""
+    small, large = sorted((old.area_code, new.area_code), key=len, reverse=True)
+    if not small.startswith(large):
+        raise BadInput(
+            Problem(
+                f"edition {old.id} is of {old.area_code} and edition {new.id} of {new.area_code}: "
+                "they have no ground in common",
+                "Compare editions of one area, or of an area and a part of it",
+                field="beside",
+            )
+        )
+    return small
 
 
 def letters(session: Session, found: Comparison, *, at: datetime) -> list[dict[str, Any]]:
@@ -202,7 +225,9 @@ def letters(session: Session, found: Comparison, *, at: datetime) -> list[dict[s
     """
     workers = _workers(session, at)
     heir = {b: a for a, b in found.grid_of.items()}
-    first, second = _Ground(session, found.first), _Ground(session, found.second)
+    first, second = (
+        _Ground(session, each, found.area_code) for each in (found.first, found.second)
+    )
     homes = execute(
         session,
         "SELECT id, ST_X(point) AS lon, ST_Y(point) AS lat FROM buildings "
@@ -273,7 +298,8 @@ def difference(session: Session, found: Comparison) -> list[dict[str, Any]]:
         CROSS JOIN LATERAL (
             SELECT ST_CollectionExtract(ST_Intersection(a.geom, z.geom), 3) AS shared
         ) AS s
-        WHERE a.edition_id = :first AND NOT ST_IsEmpty(s.shared)
+        WHERE a.edition_id = :first AND a.unit_code LIKE :below AND z.unit_code LIKE :below
+            AND NOT ST_IsEmpty(s.shared)
             AND NOT EXISTS (
                 SELECT FROM unnest(CAST(:old AS bigint[]), CAST(:new AS bigint[])) AS m (old, new)
                 WHERE m.old = a.grid_id AND m.new = z.grid_id
@@ -283,13 +309,13 @@ def difference(session: Session, found: Comparison) -> list[dict[str, Any]]:
         FROM grid_shapes AS a CROSS JOIN LATERAL (
             SELECT {gone} AS bare
         ) AS s
-        WHERE a.edition_id = :first AND NOT ST_IsEmpty(s.bare)
+        WHERE a.edition_id = :first AND a.unit_code LIKE :below AND NOT ST_IsEmpty(s.bare)
         UNION ALL
         SELECT NULL, z.code, ST_Area(s.bare::geography), ST_AsBinary(s.bare)
         FROM grid_shapes AS z CROSS JOIN LATERAL (
             SELECT {come} AS bare
         ) AS s
-        WHERE z.edition_id = :second AND NOT ST_IsEmpty(s.bare)
+        WHERE z.edition_id = :second AND z.unit_code LIKE :below AND NOT ST_IsEmpty(s.bare)
         ORDER BY from_grid, to_grid
         """.format(  # noqa: S608 - fixed texts
             gone=BARE.format(shape="a.geom", other=":second"),
@@ -297,6 +323,7 @@ def difference(session: Session, found: Comparison) -> list[dict[str, Any]]:
         ),
         first=found.first,
         second=found.second,
+        below=f"{found.area_code}%",
         old=[a for a, _ in pairs],
         new=[b for _, b in pairs],
     ).all()
@@ -307,7 +334,7 @@ def difference(session: Session, found: Comparison) -> list[dict[str, Any]]:
     ]
 
 
-def _shapes(session: Session, edition_id: int) -> dict[int, Any]:
+def _shapes(session: Session, edition_id: int, area_code: str) -> dict[int, Any]:
     rows = session.execute(
         sa.select(
             GridShape.grid_id,
@@ -315,7 +342,7 @@ def _shapes(session: Session, edition_id: int) -> dict[int, Any]:
             GridShape.households,
             GridShape.target,
             GridShape.area_type,
-        ).where(GridShape.edition_id == edition_id)
+        ).where(GridShape.edition_id == edition_id, GridShape.unit_code.startswith(area_code))
     )
     return {row.grid_id: row for row in rows}
 
@@ -326,13 +353,13 @@ class _Ground:
     Here and not by the database: a look-up for each building of a county takes seconds there.
     """
 
-    def __init__(self, session: Session, edition_id: int) -> None:
+    def __init__(self, session: Session, edition_id: int, area_code: str) -> None:
         rows = execute(
             session,
             "SELECT grid_id, code, ST_AsBinary(geom) AS wkb FROM grid_shapes "
-            "WHERE edition_id = :edition ORDER BY code",
-            edition=edition_id,
-        ).all()
+            "WHERE edition_id = :edition AND unit_code LIKE :below ORDER BY code",
+            edition=edition_id, below=f"{area_code}%",
+        ).all()  # fmt: skip
         self.tree = shapely.STRtree(shapely.from_wkb([bytes(row.wkb) for row in rows]))
         self.ids = np.array([*(row.grid_id for row in rows), 0], dtype=np.int64)
         self.codes = {row.grid_id: row.code for row in rows}

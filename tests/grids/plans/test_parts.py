@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from boundaries import editions
 from boundaries.errors import EditionConflict
 from gis.database import execute
+from gis.errors import BadInput
 from grids import planning, service
 from grids.checking import check
 from grids.errors import RollbackRefused
-from grids.plans import approval, opening
+from grids.plans import approval, comparison, opening
 from grids.plans.errors import MoveRefused
 from tests import factories
 from tests.grids.plans.test_life import NOW, in_force
@@ -61,6 +62,26 @@ def test_the_rest_stays_to_the_byte(table: Table) -> None:
     done = approval.publish(table.session, plan.edition_id, publisher="zhao")
     assert [old.id for old in done.replaced] == [table.edition]
     assert done.kept >= len(outside)
+
+
+def test_a_part_is_compared_on_its_own_ground(table: Table) -> None:
+    in_force(table)
+    alone = drawn_alone(table)
+    village = [g for g in table.grids().values() if g.unit_code == VILLAGE]
+    for first, second in ((table.edition, alone), (alone, table.edition)):
+        found = comparison.compare(table.session, first, second, at=NOW)
+        assert found.area_code == VILLAGE
+        assert {load.households for load in found.loads} == {sum(g.households for g in village)}
+        assert all(flow.from_code and flow.to_code for flow in found.flows)
+        letters = comparison.letters(table.session, found, at=NOW)
+        assert sum(row["households"] for row in letters) == found.households_moved
+        ground = comparison.difference(table.session, found)
+        assert all(piece["from_grid"] and piece["to_grid"] for piece in ground)
+    _, other = planning.draw_draft(
+        table.session, factories.VILLAGES[1], author="li", target=200, effort="quick"
+    )
+    with pytest.raises(BadInput, match="no ground in common"):
+        comparison.compare(table.session, alone, other.id, at=NOW)
 
 
 def test_households_are_those_of_now(table: Table) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from shapely import box
 
 from api.schemas.places import LocateOut
 from boundaries.access import Scope
-from grids import service
+from grids import service, withdrawal
 from grids.incidents.responsibility import answer
 from grids.locating import keeper, store
 from grids.locating.keeper import Keeper
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import geopandas as gpd
+
     from gis.database import Database
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
@@ -37,18 +40,25 @@ PLACES = [
 ]  # fmt: skip
 
 
+def moved_line() -> gpd.GeoDataFrame:
+    """The four grids, the first of which takes a strip of the second."""
+    moved = factories.squares(households=310)
+    line = WEST + 1.3 * STEP
+    moved.loc[0, "geometry"] = (
+        factories.squares().geometry[0].union(box(WEST + STEP, SOUTH, line, NORTH))
+    )
+    moved.loc[1, "geometry"] = box(line, SOUTH, WEST + 2 * STEP, NORTH)
+    return moved
+
+
 @pytest.fixture
 def county(database: Database) -> factories.County:
     """The small county with an older edition, heads, a department and a leave."""
     with database.transaction() as session:
         made = factories.county(session)
-        moved = factories.squares(households=310)
-        line = WEST + 1.3 * STEP
-        moved.loc[0, "geometry"] = (
-            factories.squares().geometry[0].union(box(WEST + STEP, SOUTH, line, NORTH))
+        new = service.save_draft(
+            session, factories.COUNTY, moved_line(), title="second", author="t"
         )
-        moved.loc[1, "geometry"] = box(line, SOUTH, WEST + 2 * STEP, NORTH)
-        new = service.save_draft(session, factories.COUNTY, moved, title="second", author="t")
         service.publish(session, new.id, approver="b", effective=NOW + timedelta(days=3650))
         head = people.add(session, "书记", county_code=factories.COUNTY, actor="t")
         since = factories.SINCE
@@ -166,14 +176,21 @@ def kept(
 ) -> Iterator[tuple[Keeper, list[str]]]:
     """A keeper at work, and the words on access that it passed on."""
     words: list[str] = []
-    made = Keeper(database, tmp_path / "index", lambda: words.append("access"))
+    with keeping(Keeper(database, tmp_path / "index", lambda: words.append("access"))) as made:
+        yield made, words
+
+
+@contextmanager
+def keeping(made: Keeper) -> Iterator[Keeper]:
     stopping = threading.Event()
     thread = threading.Thread(target=made.keep, args=(stopping,))
     thread.start()
-    wait_for(lambda: made.is_current)
-    yield made, words
-    stopping.set()
-    thread.join(timeout=20)
+    try:
+        wait_for(lambda: made.is_current)
+        yield made
+    finally:
+        stopping.set()
+        thread.join(timeout=20)
     assert not thread.is_alive()
 
 
@@ -204,6 +221,35 @@ def test_changes_are_followed(kept: tuple[Keeper, list[str]], database: Database
         factories.account(session, "analyst", factories.COUNTY, login="xiao")
         session.execute(sa.text("UPDATE accounts SET name = 'y' WHERE login = 'xiao'"))
     wait_for(lambda: words)
+
+
+@pytest.mark.parametrize("channel", [keeper.CHANNEL, "nobody_speaks_here"])
+def test_a_published_edition_is_answered_from(
+    database: Database,
+    county: factories.County,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    channel: str,
+) -> None:
+    monkeypatch.setattr(keeper, "CHANNEL", channel)  # the database looked at alone, without words
+    at_line = (WEST + 1.2 * STEP, 45.01)
+
+    def grid(at: datetime) -> int | None:
+        found = made.snapshot.answer(*at_line, at=at) if made.snapshot else None
+        return None if found is None or found.grid is None else found.grid.grid_id
+
+    with keeping(Keeper(database, tmp_path / "index")) as made:
+        before = datetime.now(UTC)
+        assert grid(before) == county.grids[factories.grid_code(1)]
+        with database.transaction() as session:
+            later = session.scalar(sa.text("SELECT max(id) FROM editions"))
+            withdrawal.withdraw(session, later, actor="b")
+            third = service.save_draft(
+                session, factories.COUNTY, moved_line(), title="third", author="t"
+            )
+            service.publish(session, third.id, approver="b")
+        wait_for(lambda: grid(datetime.now(UTC)) == county.grids[factories.grid_code(0)])
+        assert grid(before) == county.grids[factories.grid_code(1)]
 
 
 def test_a_change_that_commits_late_is_not_lost(

@@ -117,9 +117,7 @@ def incident_heatmap(
     if unit and not drawn:
         raise UnitNotFound(f"no unit {unit} with a polygon: there is nothing to map")
     counties = drawn if case_team else _counties(session, drawn, end)
-    area: BaseGeometry | None = None
-    if counties:
-        area = area_of(counties).union_all()
+    area: BaseGeometry = area_of(counties).union_all()
     if within is not None:
         area = within(area)
     nowhere = [float("nan")] * without
@@ -128,7 +126,7 @@ def incident_heatmap(
         [*lat, *nowhere],
         start=start,
         end=end,
-        area=area_of(counties),
+        area=area,
         bandwidth_m=bandwidth_m,
         cell_m=cell_m,
         per=per,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+import shapely
 import sqlalchemy as sa
 
 from boundaries.errors import UnitNotFound
@@ -60,6 +61,17 @@ def test_only_the_unit_asked_for_is_mapped(session: Session) -> None:
     assert (part.n, part.n_outside) == (7, 5)
     assert part.bounds[2] < whole.bounds[2]
     assert part.place == "示范村1"
+
+
+def test_what_lies_outside_the_mask_is_not_mapped(session: Session) -> None:
+    factories.county(session)
+    report(session, 0, 7)
+    report(session, 3, 5)
+    lived_in = shapely.Point(factories.middle(0)).buffer(0.005)
+    made = incident_heatmap(session, Filter(), within=lived_in.intersection)
+    assert (made.n, made.n_outside) == (7, 5)
+    assert made.area is not None
+    assert shapely.covers(lived_in.buffer(1e-9), made.area)
 
 
 def test_unknown_unit_is_named(session: Session) -> None:

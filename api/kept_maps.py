@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from fastapi import Query
+from fastapi import Query, Request
+from pydantic import BaseModel
 
+from api.auth import Access, needs
 from boundaries.models import Edition
-from maps.service import tag
+from grids.incidents.repository import Filter
+from maps.looks import enter_places
+from maps.service import MapCache, tag
+from maps.tiles import check_address
 
 if TYPE_CHECKING:
-    from fastapi import Request
     from sqlalchemy.orm import Session
 
-    from api.auth import Access
     from api.settings import ServerSettings
 
+Made = TypeVar("Made")
+
+Reading = Annotated[Access, needs("heatmaps.read", heavy=True)]
+Category = Annotated[list[str] | None, Query(description="May be repeated; all when left out")]
 Shared = Annotated[
     bool,
     Query(
@@ -29,6 +38,80 @@ Shared = Annotated[
 KNOWN: Final[dict[int | str, dict[str, Any]]] = {
     304: {"description": "As it is known already (ETag)"}
 }
+
+
+class Both(BaseModel):
+    """A text in both languages."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[Made]):
+    """A map of incidents that a request asks for.
+
+    Attributes
+    ----------
+    how
+        What tells it from others of the same incidents: its name and the options of its making.
+    make
+        Makes it of ``access.session`` and ``wanted``.
+    layer
+        Name under which it is entered in the audit log; None: it shows no single incidents.
+    """
+
+    request: Request
+    access: Access
+    wanted: Filter
+    how: tuple[object, ...]
+    make: Callable[[Session, Filter], Made]
+    layer: str | None = None
+
+    def made(self, tile: tuple[int, int, int] | None = None) -> tuple[Made | None, dict[str, str]]:
+        """The map, and the headers of its answer; None where the client holds it already.
+
+        Entered in the log either way: ``tile`` is what is shown of it, None: all.
+
+        Raises
+        ------
+        BadInput
+            There is no such tile.
+        """
+        if tile is not None:
+            check_address(*tile)
+        session, cache = self.access.session, kept_maps(self.request)
+        key = cache.key(session, self.how[0], self.wanted, *self.how[1:])
+        # Kept by this browser alone, and never shown unasked.
+        headers = {
+            "ETag": tag(key), "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie",
+        }  # fmt: skip
+        made = None
+        if not knows(self.request, tag(key)):
+            made = cache.get(key, lambda: self.make(session, self.wanted))
+        if self.layer is not None:
+            enter_places(session, self.wanted, layer=self.layer, tile=tile)
+        return made, headers
+
+
+def kept_maps(request: Request) -> MapCache:
+    """The maps that are kept for whoever asks next."""
+    maps: MapCache = request.app.state.maps
+    return maps
+
+
+def wanted(
+    access: Access,
+    period: tuple[datetime | None, datetime | None],
+    category: list[str] | None,
+) -> Filter:
+    """The incidents of a map: of a period and of categories, as far as the caller sees them."""
+    return Filter(
+        start=period[0],
+        end=period[1],
+        categories=tuple(category or ()),
+        scope=access.caller.scope,
+    )
 
 
 def is_shared(access: Access, *, shared: bool) -> bool:
@@ -50,12 +133,7 @@ def in_force(session: Session) -> tuple[int, ...]:
     )
 
 
-def kept_headers(key: tuple[object, ...]) -> dict[str, str]:
-    """Kept by this browser alone, and never shown unasked."""
-    return {"ETag": tag(key), "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
-
-
-def knows(request: Request, key: tuple[object, ...]) -> bool:
-    """Whether the client holds the map of a key."""
+def knows(request: Request, known: str) -> bool:
+    """Whether the client holds what has an entity tag: it names some, weak or strong, or a star."""
     told = request.headers.get("if-none-match", "").split(",")
-    return bool({"*", tag(key)} & {each.strip().removeprefix("W/") for each in told})
+    return bool({"*", known} & {each.strip().removeprefix("W/") for each in told})

@@ -117,7 +117,7 @@ def incident_heatmap(
     if unit and not drawn:
         raise UnitNotFound(f"no unit {unit} with a polygon: there is nothing to map")
     counties = drawn if case_team else _counties(session, drawn, end)
-    area: BaseGeometry = area_of(counties).union_all()
+    area: BaseGeometry | None = area_of(counties).union_all()
     if within is not None:
         area = within(area)
     nowhere = [float("nan")] * without

@@ -5,13 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pandas as pd
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from api.dependencies import PeriodIn, SettingsIn
-from api.kept_maps import KNOWN, Shared, in_force, is_shared, kept_headers, knows, today
-from api.routes.heatmaps import Both, Category, Reading
-from grids.incidents.repository import Filter
+from api.kept_maps import (
+    KNOWN,
+    Asked,
+    Both,
+    Category,
+    Reading,
+    Shared,
+    in_force,
+    is_shared,
+    today,
+    wanted,
+)
 from maps import palettes
 from maps.gridmaps import words
 from maps.gridmaps.classes import FEWEST, MOST, USUAL, Scheme
@@ -20,8 +29,9 @@ from maps.gridmaps.service import incident_gridmap
 from maps.gridmaps.table import table
 
 if TYPE_CHECKING:
-    from api.auth import Access
-    from maps.service import MapCache
+    from sqlalchemy.orm import Session
+
+    from grids.incidents.repository import Filter
 
 router = APIRouter(prefix="/api/v1", tags=["gridmaps"])
 
@@ -39,6 +49,41 @@ UnitIn = Annotated[
     Query(pattern="^[0-9]{2,12}$", description="Code of a unit; all grids when left out",
           examples=["990121101"]),
 ]  # fmt: skip
+
+
+def _asked(
+    request: Request,
+    access: Reading,
+    settings: SettingsIn,
+    period: PeriodIn,
+    category: Category = None,
+    unit: UnitIn = None,
+    measure: MeasureIn = "smoothed",
+    scheme: SchemeIn = "quantiles",
+    classes: ClassesIn = USUAL,
+    *,
+    shared: Shared = False,
+) -> Asked[GridMap]:
+    access.caller.require("grids.read")
+    may_leave = is_shared(access, shared=shared)
+
+    def make(session: Session, of: Filter) -> GridMap:
+        return incident_gridmap(
+            session,
+            of,
+            shared=may_leave,
+            unit=unit,
+            measure=measure,
+            scheme=scheme,
+            classes=classes,
+            timezone=settings.timezone,
+        )
+
+    made_by = (may_leave, unit, measure, scheme, classes, in_force(access.session), today(settings))
+    return Asked(request, access, wanted(access, period, category), ("gridmap", *made_by), make)
+
+
+AskedIn = Annotated[Asked[GridMap], Depends(_asked)]
 
 
 class ClassOut(BaseModel):
@@ -94,24 +139,9 @@ class GridmapOut(BaseModel):
     response_model=GridmapOut,
     responses=KNOWN,
 )
-def gridmap(
-    request: Request,
-    response: Response,
-    access: Reading,
-    settings: SettingsIn,
-    period: PeriodIn,
-    category: Category = None,
-    unit: UnitIn = None,
-    measure: MeasureIn = "smoothed",
-    scheme: SchemeIn = "quantiles",
-    classes: ClassesIn = USUAL,
-    *,
-    shared: Shared = False,
-) -> Any:
+def gridmap(response: Response, asked: AskedIn) -> Any:
     """Counts and rates with 95 % intervals, in classes, of the grids in force at the end."""
-    made, headers = _make(
-        request, access, settings, period, category, unit, measure, scheme, classes, shared=shared
-    )
+    made, headers = asked.made()
     if made is None:
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
@@ -124,80 +154,13 @@ def gridmap(
     response_class=Response,
     responses={200: {"content": {"application/geo+json": {}}}, **KNOWN},
 )
-def geojson(
-    request: Request,
-    access: Reading,
-    settings: SettingsIn,
-    period: PeriodIn,
-    category: Category = None,
-    unit: UnitIn = None,
-    measure: MeasureIn = "smoothed",
-    scheme: SchemeIn = "quantiles",
-    classes: ClassesIn = USUAL,
-    *,
-    shared: Shared = False,
-) -> Response:
+def geojson(asked: AskedIn) -> Response:
     """A feature for each grid, as in the files of ``wangge gridmap``."""
-    made, headers = _make(
-        request, access, settings, period, category, unit, measure, scheme, classes, shared=shared
-    )
+    made, headers = asked.made()
     if made is None:
         return Response(status_code=304, headers=headers)
     text = table(made).to_json(drop_id=True, ensure_ascii=False)
     return Response(text, media_type="application/geo+json", headers=headers)
-
-
-def _make(
-    request: Request,
-    access: Access,
-    settings: Any,
-    period: tuple[Any, Any],
-    category: list[str] | None,
-    unit: str | None,
-    measure: Measure,
-    scheme: Scheme,
-    classes: int,
-    *,
-    shared: bool,
-) -> tuple[GridMap | None, dict[str, str]]:
-    """The map, and the headers of its answer; None where the client holds it already."""
-    access.caller.require("grids.read")
-    cache: MapCache = request.app.state.maps
-    wanted = Filter(
-        start=period[0],
-        end=period[1],
-        categories=tuple(category or ()),
-        scope=access.caller.scope,
-    )
-    may_leave = is_shared(access, shared=shared)
-    key = cache.key(
-        access.session,
-        "gridmap",
-        wanted,
-        may_leave,
-        unit,
-        measure,
-        scheme,
-        classes,
-        in_force(access.session),
-        today(settings),
-    )
-    headers = kept_headers(key)
-    if knows(request, key):
-        return None, headers
-    return cache.get(
-        key,
-        lambda: incident_gridmap(
-            access.session,
-            wanted,
-            shared=may_leave,
-            unit=unit,
-            measure=measure,
-            scheme=scheme,
-            classes=classes,
-            timezone=settings.timezone,
-        ),
-    ), headers
 
 
 def _figures(made: GridMap) -> GridmapOut:

@@ -5,29 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from api.auth import Access, needs
 from api.dependencies import PeriodIn, SettingsIn
-from api.kept_maps import KNOWN, Shared, is_shared, kept_headers, knows, today
-from grids.incidents.repository import Filter
+from api.kept_maps import KNOWN, Asked, Both, Category, Reading, Shared, is_shared, today, wanted
 from maps import heatmap_text, palettes, raster
 from maps.contours import contours
 from maps.heatmap import Heatmap
 from maps.heatmap_checks import Per
-from maps.looks import enter_places
-from maps.service import MapCache, incident_heatmap
+from maps.service import incident_heatmap
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from sqlalchemy.orm import Session
 
-    from api.settings import ServerSettings
+    from grids.incidents.repository import Filter
 
 router = APIRouter(prefix="/api/v1", tags=["heatmaps"])
 WIDTH = 2048
 
-Category = Annotated[list[str] | None, Query(description="May be repeated; all when left out")]
 Bandwidth = Annotated[
     float,
     Query(ge=50, le=5000, description="Standard deviation of the Gaussian kernel, metres"),
@@ -40,14 +36,41 @@ PerIn = Annotated[
     ),
 ]
 
-Reading = Annotated[Access, needs("heatmaps.read", heavy=True)]
+
+def _asked(
+    request: Request,
+    access: Reading,
+    settings: SettingsIn,
+    period: PeriodIn,
+    category: Category = None,
+    bandwidth_m: Bandwidth = 300,
+    per: PerIn = "km2",
+    *,
+    shared: Shared = False,
+) -> Asked[Heatmap]:
+    case_team = not is_shared(access, shared=shared)
+
+    def make(session: Session, of: Filter) -> Heatmap:
+        return incident_heatmap(
+            session,
+            of,
+            bandwidth_m=bandwidth_m,
+            per=per,
+            timezone=settings.timezone,
+            case_team=case_team,
+        )
+
+    return Asked(
+        request,
+        access,
+        wanted(access, period, category),
+        ("heatmap", bandwidth_m, per, case_team, today(settings)),
+        make,
+        layer="heatmap" if case_team else None,
+    )
 
 
-class Both(BaseModel):
-    """A text in both languages."""
-
-    zh: str
-    en: str
+AskedIn = Annotated[Asked[Heatmap], Depends(_asked)]
 
 
 class HeatmapOut(BaseModel):
@@ -79,22 +102,9 @@ class HeatmapOut(BaseModel):
     response_model=HeatmapOut,
     responses=KNOWN,
 )
-def heatmap(
-    request: Request,
-    response: Response,
-    access: Reading,
-    settings: SettingsIn,
-    period: PeriodIn,
-    category: Category = None,
-    bandwidth_m: Bandwidth = 300,
-    per: PerIn = "km2",
-    *,
-    shared: Shared = False,
-) -> Any:
+def heatmap(request: Request, response: Response, asked: AskedIn) -> Any:
     """Where the picture lies, what its colours mean, and of how many incidents it was made."""
-    made, headers = make(
-        request, access, settings, period, category, bandwidth_m, per, shared=shared
-    )
+    made, headers = asked.made()
     if made is None:
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
@@ -106,7 +116,7 @@ def heatmap(
     query += [("shared", "true")] if made.shared else []
     query += [("per", made.per)] if made.per != "km2" else []
     query += [("bandwidth_m", f"{made.bandwidth_m:g}")] + [
-        ("category", each) for each in category or ()
+        ("category", each) for each in asked.wanted.categories
     ]
     return HeatmapOut(
         bounds=bounds,
@@ -142,21 +152,9 @@ def heatmap(
     response_class=Response,
     responses={200: {"content": {"image/png": {}}}, **KNOWN},
 )
-def picture(
-    request: Request,
-    access: Reading,
-    settings: SettingsIn,
-    period: PeriodIn,
-    category: Category = None,
-    bandwidth_m: Bandwidth = 300,
-    per: PerIn = "km2",
-    *,
-    shared: Shared = False,
-) -> Response:
+def picture(asked: AskedIn) -> Response:
     """Stretch it over the ``bounds`` of ``/heatmaps`` on a Web Mercator map."""
-    made, headers = make(
-        request, access, settings, period, category, bandwidth_m, per, shared=shared
-    )
+    made, headers = asked.made()
     if made is None:
         return Response(status_code=304, headers=headers)
     rgba, _ = raster.to_mercator(made, WIDTH)
@@ -169,70 +167,13 @@ def picture(
     response_class=Response,
     responses={200: {"content": {"application/geo+json": {}}}, **KNOWN},
 )
-def polygons(
-    request: Request,
-    access: Reading,
-    settings: SettingsIn,
-    period: PeriodIn,
-    category: Category = None,
-    bandwidth_m: Bandwidth = 300,
-    per: PerIn = "km2",
-    *,
-    shared: Shared = False,
-) -> Response:
+def polygons(asked: AskedIn) -> Response:
     """One feature per class of the legend, with ``from``, ``to``, ``unit`` and ``color``, WGS 84.
 
     What the picture leaves blank is left out.
     """
-    made, headers = make(
-        request, access, settings, period, category, bandwidth_m, per, shared=shared
-    )
+    made, headers = asked.made()
     if made is None:
         return Response(status_code=304, headers=headers)
     document: Any = contours(made).to_json(drop_id=True)
     return Response(document, media_type="application/geo+json", headers=headers)
-
-
-def make(
-    request: Request,
-    access: Access,
-    settings: ServerSettings,
-    period: tuple[datetime | None, datetime | None],
-    category: list[str] | None,
-    bandwidth_m: float,
-    per: Per,
-    *,
-    shared: bool,
-    tile: tuple[int, int, int] | None = None,
-) -> tuple[Heatmap | None, dict[str, str]]:
-    """The map, and the headers of its answer; None where the client holds it already.
-
-    Entered in the audit log for the case team: ``tile`` is what is shown of it, None: all.
-    """
-    cache: MapCache = request.app.state.maps
-    wanted = Filter(
-        start=period[0],
-        end=period[1],
-        categories=tuple(category or ()),
-        scope=access.caller.scope,
-    )
-    case_team = not is_shared(access, shared=shared)
-    key = cache.key(access.session, "heatmap", wanted, bandwidth_m, per, case_team, today(settings))
-    headers = kept_headers(key)
-    if knows(request, key):
-        made = None
-    else:
-        made = cache.get(
-            key,
-            lambda: incident_heatmap(
-                access.session,
-                wanted,
-                bandwidth_m=bandwidth_m,
-                per=per,
-                timezone=settings.timezone,
-                case_team=case_team,
-            ),
-        )
-    if case_team:
-        enter_places(access.session, wanted, layer="heatmap", tile=tile)
-    return made, headers

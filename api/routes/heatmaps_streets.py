@@ -6,26 +6,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 import shapely
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 from pyproj import Transformer
 
 from api.dependencies import PeriodIn, SettingsIn
-from api.kept_maps import KNOWN, kept_headers, knows
-from api.routes.heatmaps import Bandwidth, Both, Category, Reading
-from grids.incidents.repository import Filter
-from maps.looks import enter_places
+from api.kept_maps import KNOWN, Asked, Both, Category, Reading, wanted
+from api.routes.heatmaps import Bandwidth
 from maps.network import layer, words
 from maps.network.density import Kernel, NetworkDensity
 from maps.network.service import incident_density
 from maps.palettes import nice_breaks
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from sqlalchemy.orm import Session
 
-    from api.auth import Access
-    from api.settings import ServerSettings
-    from maps.service import MapCache
+    from grids.incidents.repository import Filter
 
 router = APIRouter(prefix="/api/v1/heatmaps", tags=["heatmaps"])
 
@@ -35,6 +31,36 @@ KernelIn = Annotated[
         description="quartic: the bandwidth is its reach; gaussian: it is its standard deviation"
     ),
 ]
+
+
+def _asked(
+    request: Request,
+    access: Reading,
+    settings: SettingsIn,
+    period: PeriodIn,
+    category: Category = None,
+    bandwidth_m: Bandwidth = 300,
+    kernel: KernelIn = "quartic",
+) -> Asked[NetworkDensity]:
+    # It shows incidents singly.
+    access.caller.require("incidents.read")
+
+    def make(session: Session, of: Filter) -> NetworkDensity:
+        return incident_density(
+            session, of, bandwidth_m=bandwidth_m, kernel=kernel, timezone=settings.timezone
+        )
+
+    return Asked(
+        request,
+        access,
+        wanted(access, period, category),
+        ("streets", bandwidth_m, kernel),
+        make,
+        layer="streets",
+    )
+
+
+AskedIn = Annotated[Asked[NetworkDensity], Depends(_asked)]
 
 
 class StreetsOut(BaseModel):
@@ -65,24 +91,15 @@ class StreetsOut(BaseModel):
     response_model=StreetsOut,
     responses=KNOWN,
 )
-def figures(
-    request: Request,
-    response: Response,
-    access: Reading,
-    settings: SettingsIn,
-    period: PeriodIn,
-    category: Category = None,
-    bandwidth_m: Bandwidth = 300,
-    kernel: KernelIn = "quartic",
-) -> Any:
+def figures(request: Request, response: Response, asked: AskedIn) -> Any:
     """Along the streets and arterials of the database; for the case team alone."""
-    made, headers = make(request, access, settings, period, category, bandwidth_m, kernel)
+    made, headers = asked.made()
     if made is None:
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
     query = [("start", made.start.isoformat()), ("end", made.end.isoformat())]
     query += [("bandwidth_m", f"{made.bandwidth_m:g}"), ("kernel", made.kernel)]
-    query += [("category", each) for each in category or ()]
+    query += [("category", each) for each in asked.wanted.categories]
     to_degrees = Transformer.from_crs(made.crs, "EPSG:4326", always_xy=True)
     x, y, right, top = (float(side) for side in shapely.total_bounds(made.lines))
     west, south, east, north = to_degrees.transform_bounds(x, y, right, top, densify_pts=21)
@@ -111,65 +128,10 @@ def figures(
     response_class=Response,
     responses={200: {"content": {"application/geo+json": {}}}, **KNOWN},
 )
-def lines(
-    request: Request,
-    access: Reading,
-    settings: SettingsIn,
-    period: PeriodIn,
-    category: Category = None,
-    bandwidth_m: Bandwidth = 300,
-    kernel: KernelIn = "quartic",
-) -> Response:
+def lines(asked: AskedIn) -> Response:
     """A feature per piece: ``value``, ``unit``, ``events``, ``length_m`` and ``color``, WGS 84."""
-    made, headers = make(request, access, settings, period, category, bandwidth_m, kernel)
+    made, headers = asked.made()
     if made is None:
         return Response(status_code=304, headers=headers)
     document: Any = layer.pieces(made).to_json(drop_id=True)
     return Response(document, media_type="application/geo+json", headers=headers)
-
-
-def make(
-    request: Request,
-    access: Access,
-    settings: ServerSettings,
-    period: tuple[datetime | None, datetime | None],
-    category: list[str] | None,
-    bandwidth_m: float,
-    kernel: Kernel,
-    *,
-    tile: tuple[int, int, int] | None = None,
-) -> tuple[NetworkDensity | None, dict[str, str]]:
-    """The map, and the headers of its answer; None where the client holds it already.
-
-    Entered in the audit log: ``tile`` is what is shown of it, None: all.
-
-    Raises
-    ------
-    Forbidden
-        The caller may not read incidents, which it shows singly.
-    """
-    access.caller.require("incidents.read")
-    cache: MapCache = request.app.state.maps
-    wanted = Filter(
-        start=period[0],
-        end=period[1],
-        categories=tuple(category or ()),
-        scope=access.caller.scope,
-    )
-    key = cache.key(access.session, "streets", wanted, bandwidth_m, kernel)
-    headers = kept_headers(key)
-    if knows(request, key):
-        made = None
-    else:
-        made = cache.get(
-            key,
-            lambda: incident_density(
-                access.session,
-                wanted,
-                bandwidth_m=bandwidth_m,
-                kernel=kernel,
-                timezone=settings.timezone,
-            ),
-        )
-    enter_places(access.session, wanted, layer="streets", tile=tile)
-    return made, headers

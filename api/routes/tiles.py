@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from api.auth import Access, needs
-from api.dependencies import MomentIn, PeriodIn, SettingsIn
-from api.kept_maps import KNOWN, Shared
+from api.dependencies import MomentIn, PeriodIn
+from api.kept_maps import KNOWN, Asked, Made, kept_maps, knows
 from api.routes import heatmaps, heatmaps_streets
 from maps import drawn_tiles, raster, tiles
 from maps.contours import contours
 from maps.network import layer as streets
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 router = APIRouter(prefix="/tiles", tags=["tiles"])
 LayerName = Annotated[str, Path(examples=["grids"])]
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
+
+
+def _address(
+    z: Annotated[int, Path(examples=[12])],
+    x: Annotated[int, Path(examples=[3379])],
+    y: Annotated[int, Path(examples=[1469])],
+) -> tuple[int, int, int]:
+    return z, x, y
+
+
+AddressIn = Annotated[tuple[int, int, int], Depends(_address)]
 
 
 @router.get("/{layer}", summary="TileJSON of a layer")
@@ -36,32 +50,16 @@ def tilejson(
     response_class=Response,
     responses={200: {"content": {"image/png": {}}}, **KNOWN},
 )
-def heatmap_tile(
-    z: Annotated[int, Path(examples=[12])],
-    x: Annotated[int, Path(examples=[3379])],
-    y: Annotated[int, Path(examples=[1469])],
-    request: Request,
-    access: heatmaps.Reading,
-    settings: SettingsIn,
-    period: PeriodIn,
-    category: heatmaps.Category = None,
-    bandwidth_m: heatmaps.Bandwidth = 300,
-    per: heatmaps.PerIn = "km2",
-    *,
-    shared: Shared = False,
-) -> Response:
+def heatmap_tile(address: AddressIn, asked: heatmaps.AskedIn) -> Response:
     """The picture of ``/api/v1/heatmaps`` on one tile of 256 pixels; 304 for a known ETag.
 
     All tiles are of one density in metres with one legend, whatever their zoom.
     """
-    tiles.check_address(z, x, y)
-    made, headers = heatmaps.make(
-        request, access, settings, period, category, bandwidth_m, per, shared=shared, tile=(z, x, y)
-    )
+    made, headers = asked.made(address)
     if made is None:
         return Response(status_code=304, headers=headers)
     return Response(
-        raster.png_bytes(raster.tile(made, z, x, y)), media_type="image/png", headers=headers
+        raster.png_bytes(raster.tile(made, *address)), media_type="image/png", headers=headers
     )
 
 
@@ -71,37 +69,20 @@ def heatmap_tile(
     response_class=Response,
     responses={200: {"content": {MEDIA_TYPE: {}}}, 204: {"description": "Nothing there"}, **KNOWN},
 )
-def heatmap_shapes(
-    z: Annotated[int, Path(examples=[12])],
-    x: Annotated[int, Path(examples=[3379])],
-    y: Annotated[int, Path(examples=[1469])],
-    request: Request,
-    access: heatmaps.Reading,
-    settings: SettingsIn,
-    period: PeriodIn,
-    category: heatmaps.Category = None,
-    bandwidth_m: heatmaps.Bandwidth = 300,
-    per: heatmaps.PerIn = "km2",
-    *,
-    shared: Shared = False,
-) -> Response:
+def heatmap_shapes(address: AddressIn, asked: heatmaps.AskedIn) -> Response:
     """The polygons of ``/api/v1/heatmaps.geojson`` on one tile, as Mapbox Vector Tile.
 
     Its one layer is ``heatmap``: a feature per class of the legend with ``from``, ``to`` (none for
     the highest), ``unit`` and ``color``. What the picture leaves blank is left out.
     """
-    tiles.check_address(z, x, y)
-    made, headers = heatmaps.make(
-        request, access, settings, period, category, bandwidth_m, per, shared=shared, tile=(z, x, y)
+    return _shapes(
+        asked,
+        "heatmap",
+        address,
+        lambda made: drawn_tiles.drawn(
+            contours(made, crs="EPSG:3857"), ("from", "to", "unit", "color")
+        ),
     )
-    if made is None:
-        return Response(status_code=304, headers=headers)
-    # By the entity tag, which tells what the map is made of and who may see it.
-    shapes = request.app.state.maps.get(
-        ("heatmap shapes", headers["ETag"]),
-        lambda: drawn_tiles.drawn(contours(made, crs="EPSG:3857"), ("from", "to", "unit", "color")),
-    )
-    return _vector(request, drawn_tiles.tile(access.session, "heatmap", shapes, (z, x, y)), headers)
 
 
 @router.get(
@@ -110,36 +91,20 @@ def heatmap_shapes(
     response_class=Response,
     responses={200: {"content": {MEDIA_TYPE: {}}}, 204: {"description": "Nothing there"}, **KNOWN},
 )
-def street_shapes(
-    z: Annotated[int, Path(examples=[12])],
-    x: Annotated[int, Path(examples=[3379])],
-    y: Annotated[int, Path(examples=[1469])],
-    request: Request,
-    access: heatmaps.Reading,
-    settings: SettingsIn,
-    period: PeriodIn,
-    category: heatmaps.Category = None,
-    bandwidth_m: heatmaps.Bandwidth = 300,
-    kernel: heatmaps_streets.KernelIn = "quartic",
-) -> Response:
+def street_shapes(address: AddressIn, asked: heatmaps_streets.AskedIn) -> Response:
     """The streets of ``/api/v1/heatmaps/streets`` on one tile, as Mapbox Vector Tile.
 
     Its one layer is ``streets``: a feature per class of the legend with ``from`` (none below the
     first), ``to`` (none for the highest), ``unit``, ``color`` and ``width``, in points on paper.
     """
-    tiles.check_address(z, x, y)
-    made, headers = heatmaps_streets.make(
-        request, access, settings, period, category, bandwidth_m, kernel, tile=(z, x, y)
-    )
-    if made is None:
-        return Response(status_code=304, headers=headers)
-    shapes = request.app.state.maps.get(
-        ("street shapes", headers["ETag"]),
-        lambda: drawn_tiles.drawn(
+    return _shapes(
+        asked,
+        "streets",
+        address,
+        lambda made: drawn_tiles.drawn(
             streets.legend_lines(made), ("from", "to", "unit", "color", "width")
         ),
     )
-    return _vector(request, drawn_tiles.tile(access.session, "streets", shapes, (z, x, y)), headers)
 
 
 @router.get(
@@ -150,9 +115,7 @@ def street_shapes(
 )
 def tile(
     layer: LayerName,
-    z: Annotated[int, Path(examples=[12])],
-    x: Annotated[int, Path(examples=[3379])],
-    y: Annotated[int, Path(examples=[1469])],
+    address: AddressIn,
     request: Request,
     access: Annotated[Access, needs()],
     at: MomentIn,
@@ -162,7 +125,7 @@ def tile(
     """Mapbox Vector Tile, gzipped where the client takes it; 304 for a known ETag."""
     _require(access, layer)
     body = tiles.tile(
-        access.session, layer, z, x, y, at=at, start=period[0], end=period[1], category=category
+        access.session, layer, *address, at=at, start=period[0], end=period[1], category=category
     )
     # Weak: the same tile with and without gzip is the same to whoever asks again.
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
@@ -172,9 +135,26 @@ def tile(
         "Cache-Control": "private, no-cache",
         "Vary": "Accept-Encoding",
     }
-    if _knows(request.headers.get("if-none-match", ""), tag):
+    if knows(request, tag):
         return Response(status_code=304, headers=headers)
     return _vector(request, body, headers)
+
+
+def _shapes(
+    asked: Asked[Made],
+    layer: str,
+    address: tuple[int, int, int],
+    draw: Callable[[Made], drawn_tiles.Drawn],
+) -> Response:
+    """Answer with a vector tile of a density, whose shapes are drawn once for all its tiles."""
+    made, headers = asked.made(address)
+    if made is None:
+        return Response(status_code=304, headers=headers)
+    # By the entity tag, which tells what the map is made of and who may see it.
+    shapes = kept_maps(asked.request).get((layer, headers["ETag"]), lambda: draw(made))
+    return _vector(
+        asked.request, drawn_tiles.tile(asked.access.session, layer, shapes, address), headers
+    )
 
 
 def _vector(request: Request, body: bytes, headers: dict[str, str]) -> Response:
@@ -192,12 +172,6 @@ def _require(access: Access, layer: str) -> None:
     rights = tiles.layer(layer).rights
     if rights:
         access.caller.require(*rights)
-
-
-def _knows(if_none_match: str, tag: str) -> bool:
-    """Whether a client holds the tile: a list of tags, weak or strong, or a star for any."""
-    known = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
-    return tag in known or "*" in known
 
 
 def _takes_gzip(accept_encoding: str) -> bool:

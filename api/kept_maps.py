@@ -82,16 +82,12 @@ class Asked(Generic[Made]):
             check_address(*tile)
         session, cache = self.access.session, kept_maps(self.request)
         key = cache.key(session, self.how[0], self.wanted, *self.how[1:])
-        # Kept by this browser alone, and never shown unasked.
-        headers = {
-            "ETag": tag(key), "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie",
-        }  # fmt: skip
         made = None
         if not knows(self.request, tag(key)):
             made = cache.get(key, lambda: self.make(session, self.wanted))
         if self.layer is not None:
             enter_places(session, self.wanted, layer=self.layer, tile=tile)
-        return made, headers
+        return made, kept_headers(tag(key))
 
 
 def kept_maps(request: Request) -> MapCache:
@@ -131,6 +127,17 @@ def in_force(session: Session) -> tuple[int, ...]:
             sa.select(Edition.id).where(Edition.valid.contains(sa.func.now())).order_by(Edition.id)
         )
     )
+
+
+def kept_headers(known: str) -> dict[str, str]:
+    """Headers of what has an entity tag, which every caller's own is made of."""
+    return {
+        # Weak: the same with and without gzip is the same to whoever asks again.
+        "ETag": f"W/{known}",
+        # Kept by this browser, and never shown unasked.
+        "Cache-Control": "private, no-cache",
+        "Vary": "Accept-Encoding",
+    }
 
 
 def knows(request: Request, known: str) -> bool:

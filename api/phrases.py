@@ -110,6 +110,8 @@ def told(detail: str, problems: Sequence[Problem]) -> tuple[str, list[Problem]]:
         return chinese(detail), found
     lines = []
     for each in found:
-        where = "" if each.row is None else f"第 {each.row} 行 "
-        lines.append(f"{where}{each.field}:{each.reason}。{each.remedy}")
+        row = None if each.row is None else f"第 {each.row} 行"
+        where = " ".join(part for part in (row, each.field) if part)
+        line = f"{where}:{each.reason}" if where else each.reason
+        lines.append(f"{line}。{each.remedy}" if each.remedy else line)
     return "\n".join(lines), found

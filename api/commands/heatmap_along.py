@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -22,6 +21,7 @@ from maps.network.layer import pieces
 from maps.network.page import write_html
 from maps.network.service import incident_density
 from maps.network.sheet import write_png
+from maps.service import closed
 
 if TYPE_CHECKING:
     from maps.heatmap_text import Language
@@ -165,8 +165,7 @@ def _of_file(wanted: Wanted, points: Path) -> density.NetworkDensity:
                 "no row has a time that can be read", "Name its column with --time", points.name
             )
         )
-    start = wanted.period[0] or moments.min()
-    end = wanted.period[1] or moments.max() + timedelta(seconds=1)
+    start, end = closed(*wanted.period, moments.min(), moments.max())
     chosen = moments.notna() & (moments >= start) & (moments < end)
     if category is not None and category not in frame.columns:
         raise BadInput(

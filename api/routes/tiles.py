@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from api.auth import Access, needs
 from api.dependencies import MomentIn, PeriodIn
-from api.kept_maps import KNOWN, Asked, Made, kept_maps, knows
+from api.kept_maps import KNOWN, Asked, Made, kept_headers, kept_maps, knows
 from api.routes import heatmaps, heatmaps_streets
 from maps import drawn_tiles, raster, tiles
 from maps.contours import contours
@@ -127,14 +127,9 @@ def tile(
     body = tiles.tile(
         access.session, layer, *address, at=at, start=period[0], end=period[1], category=category
     )
-    # Weak: the same tile with and without gzip is the same to whoever asks again.
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {
-        "ETag": f"W/{tag}",
-        # Tiles hold ids and counts, no names: kept by this browser, and never shown unasked.
-        "Cache-Control": "private, no-cache",
-        "Vary": "Accept-Encoding",
-    }
+    # Tiles hold ids and counts, no names: a browser may keep them.
+    headers = kept_headers(tag)
     if knows(request, tag):
         return Response(status_code=304, headers=headers)
     return _vector(request, body, headers)

@@ -199,7 +199,14 @@ def test_vector_tiles_hold_the_polygons_at_every_zoom(busy: Town) -> None:
             assert one["color"] in set(whole["color"])
             assert one["unit"] == told["unit"]["en"]
         assert len(found) == sum(whole.intersects(box))
+    # A cache must not hand what is packed to a client that cannot unpack it.
+    plain = busy.client.get(address, headers={"accept-encoding": "identity"})
+    assert (answer.headers["content-encoding"], plain.headers.get("content-encoding")) == (
+        "gzip", None,
+    )  # fmt: skip
+    assert "Accept-Encoding" in plain.headers["vary"]
     tag = answer.headers["etag"]
+    assert tag.startswith("W/")
     again = busy.client.get(address, headers={"if-none-match": tag})
     assert (again.status_code, again.content) == (304, b"")
     assert busy.client.get(told["contour_tiles"].format(z=12, x=0, y=0)).status_code == 204

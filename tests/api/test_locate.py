@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from pyproj import Geod
 
+from api import phrases
 from gis.crs import from_wgs84
+from gis.errors import Problem
 from grids import service
 from grids.people import duty
 from grids.people import service as people
@@ -426,3 +428,8 @@ def test_what_is_wrong_is_said_in_chinese_to_who_asks_for_it(
     plain = town.client.get(f"/api/v1/locate?{query}").json()["problems"][0]
     assert plain["reason"].isascii()
     assert plain["remedy"], "in English, too, with what to do"
+
+
+def test_a_problem_without_field_or_remedy_names_none_in_chinese() -> None:
+    detail, _ = phrases.told("", [Problem("缺少此项", row=3), Problem("不是数字", "请补上")])
+    assert detail == "第 3 行:缺少此项\n不是数字。请补上"

@@ -50,6 +50,18 @@ def test_a_drawing(
     assert (tmp_path / name).read_bytes().startswith(magic)
 
 
+def test_events_of_one_moment_are_of_a_day(
+    wangge: Run, tmp_path: Path, given: list[object]
+) -> None:
+    events = pd.read_csv(tmp_path / "events.csv").assign(time="2026-01-01 12:00")
+    events.to_csv(tmp_path / "events.csv", index=False)
+    done = wangge(*given, "--out", tmp_path / "m.geojson")
+    assert done.code == 0, done.err
+    made = gpd.read_file(tmp_path / "m.geojson")
+    # Ten of a day are 300 per 30 days, on 2.4 km of street; as of a second, some millions.
+    assert made["value"].mean() == pytest.approx(300 / 2.4, rel=0.2)
+
+
 def test_one_event_on_paper_of_a3(wangge: Run, tmp_path: Path, given: list[object]) -> None:
     done = wangge(*given, "--out", tmp_path / "m.pdf", "--paper", "A3", "--to", "2026-01-02")
     assert done.code == 0, done.err

@@ -27,6 +27,12 @@ SQUARES = (shapely.box(110, 40, 110.01, 40.01), shapely.box(110.01, 40, 110.02, 
 Writer = Callable[..., Path]
 
 
+def rows_of(database: Database, sql: str) -> list[tuple[Any, ...]]:
+    """What a query of the owner finds."""
+    with database.transaction() as session:
+        return [tuple(row) for row in execute(session, sql)]
+
+
 @pytest.fixture
 def csv(tmp_path: Path) -> Writer:
     def write(name: str, text: str, *, encoding: str = "utf-8") -> Path:

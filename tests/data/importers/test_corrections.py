@@ -10,15 +10,10 @@ import shapely
 from data.importers.run import run_import
 from gis.database import Database, execute
 from gis.errors import BadInput
-from tests.data.importers.conftest import COUNTY, SQUARES, TOWN, VILLAGES, Writer
+from tests.data.importers.conftest import COUNTY, SQUARES, TOWN, VILLAGES, Writer, rows_of
 
 if TYPE_CHECKING:
     from data.importers.report import Report
-
-
-def _rows(database: Database, sql: str) -> list[tuple[Any, ...]]:
-    with database.transaction() as session:
-        return [tuple(row) for row in execute(session, sql)]
 
 
 def _run(kind: str, path: object, database: Database, **more: Any) -> Report:
@@ -38,8 +33,8 @@ def _audit(database: Database, action: str) -> list[tuple[Any, ...]]:
     """What was changed or taken away, as it was before; the audit log says only that it was."""
     entered = "SELECT count FROM audit_log WHERE action = '{}'"
     sql = "SELECT actor, object_kind, detail FROM import_changes WHERE action = '{}' ORDER BY id"
-    kept = _rows(database, sql.format(action))
-    assert sum(row[0] for row in _rows(database, entered.format(action))) == len(kept)
+    kept = rows_of(database, sql.format(action))
+    assert sum(row[0] for row in rows_of(database, entered.format(action))) == len(kept)
     return kept
 
 
@@ -54,7 +49,7 @@ def test_a_changed_row_says_old_and_new_and_leaves_them_in_the_audit(
     _run("buildings", csv("h.csv", first), place, actor="clerk")
     second = csv("h.csv", text.format("甲座", "", 110.0021))
     dry = _run("buildings", second, place, commit=False)
-    assert _rows(place, "SELECT name FROM buildings ORDER BY external_id") == [
+    assert rows_of(place, "SELECT name FROM buildings ORDER BY external_id") == [
         ("甲楼",), ("乙楼",),
     ]  # fmt: skip
     assert _audit(place, "import.change") == []
@@ -107,7 +102,7 @@ def test_a_map_layer_gives_the_right_name_with_update(
     assert (1, "name", f"{VILLAGES[0]}: was '东沟嘎查', now '东沟村'") in _findings(
         report, "changed"
     )
-    assert _rows(database, "SELECT name, source, geom IS NULL FROM admin_units") == [
+    assert rows_of(database, "SELECT name, source, geom IS NULL FROM admin_units") == [
         ("东沟村", "codes", False)
     ]
 
@@ -121,7 +116,7 @@ def test_an_update_needs_no_place_and_leaves_what_it_does_not_say(
             "c1,北们,110.001,40.001,枪机,90,40,80\nc2,南门,110.002,40.001,球机,,,\n"),
         place,
     )  # fmt: skip
-    before = _rows(place, "SELECT to_jsonb(c) - 'name' - 'status' FROM cameras c ORDER BY id")
+    before = rows_of(place, "SELECT to_jsonb(c) - 'name' - 'status' FROM cameras c ORDER BY id")
     fix = csv("fix.csv", "编号,名称,状态\nc1,北门,\nc2,,故障\nc3,西门,\n")
     refused = _run("cameras", fix, place, update=True, commit=False)
     assert refused.kept == 0
@@ -131,10 +126,10 @@ def test_an_update_needs_no_place_and_leaves_what_it_does_not_say(
     (problem,) = report.problems
     assert (problem.row, problem.reason) == (3, "there is no camera 'c3' of the source 'cams'")
     assert "leave --update out to add it" in problem.remedy
-    assert _rows(place, "SELECT name, status FROM cameras ORDER BY id") == [
+    assert rows_of(place, "SELECT name, status FROM cameras ORDER BY id") == [
         ("北门", "unknown"), ("南门", "offline"),
     ]  # fmt: skip
-    after = _rows(place, "SELECT to_jsonb(c) - 'name' - 'status' FROM cameras c ORDER BY id")
+    after = rows_of(place, "SELECT to_jsonb(c) - 'name' - 'status' FROM cameras c ORDER BY id")
     assert after == before
 
 
@@ -144,7 +139,7 @@ def test_a_moved_building_finds_its_unit_anew(csv: Writer, place: Database) -> N
         "buildings", csv("h.csv", "编号,经度,纬度\na,110.015,40.001\n"), place, update=True
     )
     assert report.changed == 1
-    assert _rows(place, "SELECT unit_code, households FROM buildings") == [(VILLAGES[1], 3)]
+    assert rows_of(place, "SELECT unit_code, households FROM buildings") == [(VILLAGES[1], 3)]
 
 
 def test_a_person_gets_another_name_and_the_assignment_another_end(
@@ -158,7 +153,7 @@ def test_a_person_gets_another_name_and_the_assignment_another_end(
     report = _run("workers", renamed, grids, update=True, source="staff")
     assert _findings(report, "changed") == [(1, "姓名", "1: was '张三', now '张叁'")]
     assert [p.reason for p in report.problems] == ["there is no person '9' of the source 'staff'"]
-    assert _rows(grids, "SELECT name FROM persons") == [("张叁",)]
+    assert rows_of(grids, "SELECT name FROM persons") == [("张叁",)]
     ended = csv(
         "new.csv",
         f"工号,姓名,网格编码,主责,开始日期,结束日期\n1,张叁,{code},是,2024-01-01,2024-12-31\n"
@@ -185,10 +180,10 @@ def test_routes_and_borders_are_corrected_without_their_lines(csv: Writer, place
     _run("borders", csv("b.csv", f"编号,名称,我侧,wkt\nB1,北界,右,{line}\n"), place, crs="wgs84")
     _run("routes", csv("r.csv", "编号,周期\nR1,5\n"), place, update=True)
     _run("borders", csv("b.csv", "编号,名称\nB1,北界线\n"), place, update=True)
-    assert _rows(place, "SELECT name, means, interval_days FROM patrol_routes") == [
+    assert rows_of(place, "SELECT name, means, interval_days FROM patrol_routes") == [
         ("北线", "horse", 5)
     ]
-    assert _rows(place, "SELECT name, our_side FROM border_lines") == [("北界线", "right")]
+    assert rows_of(place, "SELECT name, our_side FROM border_lines") == [("北界线", "right")]
 
 
 def test_an_update_of_routes_leaves_their_checkpoints(xlsx: Writer, place: Database) -> None:
@@ -202,7 +197,7 @@ def test_an_update_of_routes_leaves_their_checkpoints(xlsx: Writer, place: Datab
     report = _run("routes", xlsx("routes.xlsx", {"id": ["R1"], "name": ["北路"]}, **sheets), place,
                   update=True)  # fmt: skip
     assert (report.changed, report.rejected) == (1, 0)
-    assert _rows(place, "SELECT r.name, c.name FROM patrol_routes r, checkpoints c") == [
+    assert rows_of(place, "SELECT r.name, c.name FROM patrol_routes r, checkpoints c") == [
         ("北路", "卡")
     ]
 
@@ -254,7 +249,7 @@ def test_what_a_complete_file_lacks_is_taken_back_unless_something_refers_to_it(
     plain = _run("buildings", fewer, place, commit=False)
     assert (plain.absent, plain.removed) == (3, 0)
     dry = _run("buildings", fewer, place, complete=True, commit=False)
-    assert _rows(place, "SELECT count(*) FROM buildings") == [(8,)]
+    assert rows_of(place, "SELECT count(*) FROM buildings") == [(8,)]
     report = _run("buildings", fewer, place, complete=True)
     for each in (dry, report):
         assert (each.unchanged, each.absent, each.removed) == (1, 1, 2)
@@ -268,7 +263,7 @@ def test_what_a_complete_file_lacks_is_taken_back_unless_something_refers_to_it(
         )
     assert "records: 0 new, 0 changed, 1 unchanged, 2 removed" in "\n".join(report.lines())
     # Another source's records are not this file's to take.
-    assert _rows(place, "SELECT source, external_id FROM buildings ORDER BY 1, 2") == [
+    assert rows_of(place, "SELECT source, external_id FROM buildings ORDER BY 1, 2") == [
         ("h", "1"), ("h", "2"), ("other", "1"), ("other", "2"), ("other", "3"), ("other", "4"),
     ]  # fmt: skip
     removed = _audit(place, "import.remove")
@@ -287,7 +282,7 @@ def test_nothing_is_taken_back_while_rows_are_rejected(csv: Writer, place: Datab
     assert (report.removed, report.absent, report.rejected) == (0, 1, 1)
     assert any("1 row is rejected, so it cannot be told" in t
                for _, _, t in _findings(report, "warned"))  # fmt: skip
-    assert _rows(place, "SELECT count(*) FROM buildings") == [(2,)]
+    assert rows_of(place, "SELECT count(*) FROM buildings") == [(2,)]
 
 
 def test_units_that_are_gone_end_and_can_come_back(drawn: Writer, place: Database) -> None:
@@ -298,7 +293,7 @@ def test_units_that_are_gone_end_and_can_come_back(drawn: Writer, place: Databas
     assert "which is in the database" in plain.problems[0].reason
     report = _run("units", whole, place, complete=True)
     assert (report.new, report.removed, report.rejected) == (1, 2, 0)
-    assert _rows(
+    assert rows_of(
         place,
         "SELECT code, upper_inf(valid), upper(valid) <= now() FROM admin_units "
         "WHERE level = 12 ORDER BY 1",
@@ -308,7 +303,7 @@ def test_units_that_are_gone_end_and_can_come_back(drawn: Writer, place: Databas
     again = _run("units", back, place, complete=True)
     assert (again.new, again.removed) == (2, 1)
     in_force = "SELECT code FROM admin_units WHERE upper_inf(valid) AND level = 12 ORDER BY 1"
-    assert _rows(place, in_force) == [(VILLAGES[0],), (VILLAGES[1],)]
+    assert rows_of(place, in_force) == [(VILLAGES[0],), (VILLAGES[1],)]
 
 
 def test_units_with_buildings_or_grids_stay(
@@ -378,4 +373,4 @@ def test_many_kinds_on_one_connection(csv: Writer, place: Database) -> None:
             report = _run(kind, path, place)
             if kind == "buildings":
                 assert report.changed == (1 if number else 0)
-    assert _rows(place, "SELECT name FROM persons") == [("甲3",)]
+    assert rows_of(place, "SELECT name FROM persons") == [("甲3",)]

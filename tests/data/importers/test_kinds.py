@@ -9,25 +9,13 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 import shapely
-import sqlalchemy as sa
 
-from data import retention
 from data.importers import cameras, osm
 from data.importers.run import KINDS, run_import
-from gis.crs import from_wgs84
-from gis.database import Database, execute
+from gis.database import Database
 from gis.errors import BadInput
 from grids import service
-from grids.addresses import gazetteer
-from grids.incidents import steps
-from grids.people import service as people
-from tests.data.importers.conftest import COUNTY, SQUARES, VILLAGES, Writer
-
-
-def _rows(database: Database, sql: str) -> list[tuple[object, ...]]:
-    with database.transaction() as session:
-        return [tuple(row) for row in execute(session, sql)]
-
+from tests.data.importers.conftest import COUNTY, SQUARES, VILLAGES, Writer, rows_of
 
 # ---------------------------------------------------------------- units
 
@@ -43,7 +31,7 @@ def test_polygons_after_codes_keep_the_names(
     report = run_import("units", shapes, database=database, commit=True)
     assert (report.new, report.changed) == (0, 1)
     assert any("'东沟嘎查' kept, '东沟' in this file" in g for g in report.counts_by_group("noted"))
-    assert _rows(database, "SELECT code, name, geom IS NULL FROM admin_units ORDER BY code") == [
+    assert rows_of(database, "SELECT code, name, geom IS NULL FROM admin_units ORDER BY code") == [
         ("990001", "示范旗", True),
         (VILLAGES[0], "东沟嘎查", False),
     ]
@@ -76,7 +64,7 @@ def test_barriers_in_parts_outlines_and_bridges(drawn: Writer, place: Database) 
         "a street cannot be drawn as a point",
         "the bridge crosses no river or rail line that is known",
     ]
-    found = _rows(
+    found = rows_of(
         place,
         "SELECT external_id, kind, round(ST_X(ST_Centroid(geom))::numeric, 3)::float "
         "FROM barriers ORDER BY 1",
@@ -120,7 +108,7 @@ def test_a_border_needs_a_side_and_one_line(drawn: Writer, place: Database) -> N
         2: "it is not said on which side of the line we are",
         3: "the line has 2 parts that do not meet",
     }
-    assert _rows(place, "SELECT external_id, our_side FROM border_lines") == [("a", "right")]
+    assert rows_of(place, "SELECT external_id, our_side FROM border_lines") == [("a", "right")]
 
 
 # ---------------------------------------------------------------- cameras
@@ -157,7 +145,7 @@ def test_cameras_by_the_national_catalogue(csv: Writer, place: Database) -> None
     assert any("'证书序列号' is not kept" in g for g in warned)
     assert any("GB/T 28181 types (1: looks east)" in g for g in report.counts_by_group("noted"))
     assert "secret" not in report.to_json()
-    assert _rows(
+    assert rows_of(
         place,
         "SELECT external_id, national_id, kind, heading_deg, hfov_deg, range_m, optics, status "
         "FROM cameras ORDER BY name",
@@ -174,134 +162,11 @@ def test_osm_tags_are_unpacked() -> None:
     assert osm.tags(None) == {}
 
 
-# ---------------------------------------------------------------- routes and tracks
-
-
-@pytest.fixture
-def routes(xlsx: Writer, place: Database) -> Database:
-    """A route and its checkpoints, in two sheets of one book."""
-    path = xlsx(
-        "routes.xlsx",
-        {"id": ["R1"], "name": ["北线"], "方式": ["骑马"], "周期": [3],
-         "wkt": ["LINESTRING (110 40.01, 110.02 40.01)"]},
-        checkpoints={"route": ["R1", "北线", "南线"], "seq": [1, 2, 1],
-                     "经度": [110, 110.02, 110.01], "纬度": [40.01, 40.01, 40]},
-    )  # fmt: skip
-    report = run_import("routes", path, crs="wgs84", database=place, commit=True)
-    assert (report.new, report.rejected) == (3, 1)
-    # The rows of the second layer follow those of the first.
-    assert [(p.row, p.reason) for p in report.problems] == [(4, "there is no route '南线'")]
-    assert run_import("routes", path, crs="wgs84", database=place).unchanged == 3
-    return place
-
-
-def test_routes_come_with_their_checkpoints(routes: Database) -> None:
-    assert _rows(routes, "SELECT name, means, interval_days FROM patrol_routes") == [
-        ("北线", "horse", 3)
-    ]
-    assert _rows(routes, "SELECT seq, name FROM checkpoints ORDER BY seq") == [
-        (1, "R1-1"), (2, "北线-2"),
-    ]  # fmt: skip
-
-
-def test_tracks_in_disorder(csv: Writer, routes: Database) -> None:
-    path = csv(
-        "t.csv",
-        "patrol,route,time,lon,lat,accuracy_m\n"
-        "P1,R1,2024-01-31T23:59:00+00:00,110.000,40.01,5\n"
-        "P1,R1,2024-02-01T00:01:00+00:00,110.002,40.01,5\n"
-        "P1,R1,2024-02-01T00:00:00+00:00,110.001,40.01,5\n"  # back in time
-        "P1,R1,2024-02-01T00:00:00+00:00,110.001,40.01,5\n"  # a repeat
-        "P1,R1,2024-02-01T00:01:00+00:00,110.900,40.01,5\n"  # elsewhere at once
-        "P1,R1,2024-02-01T00:02:00+00:00,111.500,40.01,5\n"  # a jump of 128 km
-        "P2,Rx,2024-02-01T00:02:00+00:00,110.001,40.01,\n"
-        ",R1,2024-02-01T00:02:00+00:00,110.001,40.01,\n"
-        "P3,,,110.001,40.01,\n",
-    )
-    report = run_import("tracks", path, database=routes, commit=True)
-    assert {p.row: p.reason for p in report.problems} == {
-        5: "the patrol is somewhere else at the same moment in an earlier row",
-        7: "there is no route 'Rx'",
-        8: "the fix names no patrol",
-        9: "the fix has no time",
-    }
-    repaired = [(f.problem.row, f.group) for f in report.findings if f.level == "repaired"]
-    assert (3, "the time goes backwards; the fixes were put in order of time") in repaired
-    assert (4, "the fix repeats another one and was left out") in repaired
-    (jump,) = (f.problem for f in report.findings if f.group == "the position jumps")
-    assert jump.row == 6
-    assert "in 60 s from the fix before" in jump.reason
-    assert _rows(routes, "SELECT external_id, state, started_at, ended_at FROM patrols") == [
-        ("P1", "done", datetime(2024, 1, 31, 23, 59, tzinfo=UTC),
-         datetime(2024, 2, 1, 0, 2, tzinfo=UTC)),
-    ]  # fmt: skip
-    counts = "SELECT (SELECT count(*) FROM track_fixes_202401), (SELECT count(*) FROM {})"
-    assert _rows(routes, counts.format("track_fixes_202402")) == [(1, 3)]
-    assert _rows(routes, counts.format("track_fixes_other")) == [(1, 0)]
-    again = run_import("tracks", path, database=routes)
-    assert (again.new, again.changed, again.unchanged) == (0, 0, 4)
-
-
-def test_tracks_belong_to_who_walked_them(csv: Writer, routes: Database) -> None:
-    with routes.transaction() as session:
-        for number, name in (("w1", "王一"), ("w2", "李二"), ("w3", "李二")):
-            people.add(session, name, county_code=COUNTY, actor="t", external_id=number)
-    path = csv(
-        "t.csv",
-        "patrol,工号,time,lon,lat\n"
-        "P1,W1,2024-01-31T08:00:00+00:00,110.000,40.01\n"
-        "P1,,2024-01-31T08:01:00+00:00,110.000,40.01\n"
-        "P1,w2,2024-01-31T08:02:00+00:00,110.000,40.01\n"  # another one's
-        "P2,王一,2024-01-31T09:00:00+00:00,110.000,40.01\n"
-        "P3,,2024-01-31T10:00:00+00:00,110.000,40.01\n"
-        "P4,李二,2024-01-31T11:00:00+00:00,110.000,40.01\n"  # one of two
-        "P5,w9,2024-01-31T12:00:00+00:00,110.000,40.01\n",
-    )
-    report = run_import("tracks", path, database=routes, commit=True)
-    assert {p.row: p.reason for p in report.problems} == {
-        3: "the patrol is another worker's in an earlier row",
-        6: "there are 2 workers '李二'",
-        7: "there is no worker 'w9'",
-    }
-    assert _rows(
-        routes,
-        "SELECT p.external_id, w.external_id, (SELECT count(*) FROM track_fixes AS f "
-        "WHERE f.patrol_id = p.id) FROM patrols AS p LEFT JOIN persons AS w ON w.id = p.person_id "
-        "ORDER BY 1",
-    ) == [("P1", "w1", 2), ("P2", "w1", 1), ("P3", None, 1)]
-
-
-def test_nobody_is_followed_off_duty_nor_again_once_reduced(csv: Writer, routes: Database) -> None:
-    def rows(patrol: str, *minutes: int) -> str:
-        return "".join(f"{patrol},2024-01-31T08:{m:02d}:00+00:00,110.0,40.01\n" for m in minutes)
-
-    head = "patrol,time,lon,lat\n"
-    path = csv("t.csv", head + rows("P1", 0, 5) + rows("P2", 0, 5))
-    run_import("tracks", path, database=routes, commit=True)
-    retention.run(routes, actor="t", commit=True)
-    with routes.transaction() as session:
-        execute(session, "UPDATE patrols SET state = 'cancelled' WHERE external_id = 'P2'")
-    more = csv("t.csv", head + rows("P1", 0, 5, 10) + rows("P2", 10))
-    report = run_import("tracks", more, database=routes, commit=True)
-    assert {p.row: p.reason for p in report.problems} == {
-        4: "the patrol was cancelled, so that nobody was on duty"
-    }
-    assert report.new == 1
-    reduced = "the fix was reduced to a coarse place long ago and was left out"
-    assert [f.problem.row for f in report.findings if f.group == reduced] == [1, 2]
-    assert _rows(
-        routes,
-        "SELECT external_id, state, ended_at - started_at, fixes FROM patrols "
-        "JOIN track_summaries ON patrol_id = id ORDER BY 1",
-    ) == [("P1", "done", timedelta(minutes=10), 2), ("P2", "cancelled", timedelta(minutes=5), 2)]
-    assert _rows(routes, "SELECT count(*) FROM track_fixes") == [(1,)]
-
-
 # ---------------------------------------------------------------- grids and workers
 
 
 def test_grids_become_a_draft_numbered_west_to_east(grids: Database) -> None:
-    assert _rows(
+    assert rows_of(
         grids, "SELECT code, households, target, unit_code FROM grid_shapes ORDER BY code"
     ) == [
         (f"{VILLAGES[0]}001", 300, 300, VILLAGES[0]),
@@ -323,7 +188,7 @@ def test_gaps_overlaps_and_parts_of_grids_are_reported(drawn: Writer, place: Dat
     warned = " ".join(report.counts_by_group("warned"))
     assert "overlap" in warned
     assert "gap" in warned
-    assert _rows(place, "SELECT count(*) FROM editions") == [(0,)]
+    assert rows_of(place, "SELECT count(*) FROM editions") == [(0,)]
 
 
 def test_grids_of_another_kind_keep_to_its_rules(grids: Database, drawn: Writer) -> None:
@@ -335,7 +200,7 @@ def test_grids_of_another_kind_keep_to_its_rules(grids: Database, drawn: Writer)
     assert report.counts_by_group("warned") == {}
     again = run_import("grids", path, database=grids, commit=True, grid_kind="exclusive")
     assert again.kept == report.kept == 1
-    assert _rows(
+    assert rows_of(
         grids,
         "SELECT s.code, e.kind, g.kind FROM grid_shapes AS s JOIN editions AS e "
         "ON e.id = s.edition_id JOIN grids AS g ON g.id = s.grid_id WHERE e.kind <> 'base'",
@@ -386,18 +251,18 @@ def test_workers_leave_and_deputies(xlsx: Writer, grids: Database) -> None:
     # Phones are kept encrypted; the id number has a check digit that does not fit.
     assert any("id number is none, and is not kept" in g for g in report.counts_by_group("warned"))
     assert not {"13800000000", "150121199001010000"} & set(report.to_json().split('"'))
-    kept = _rows(grids, "SELECT phone_last4, id_number, p::text FROM persons AS p")
+    kept = rows_of(grids, "SELECT phone_last4, id_number, p::text FROM persons AS p")
     assert {row[:2] for row in kept} == {("0000", None)}
     assert "13800000000" not in str(kept)
     again = run_import("workers", path, database=grids, commit=True)
     assert "0 phones and id numbers are new" in again.to_json()
-    assert _rows(
+    assert rows_of(
         grids,
         "SELECT p.name, a.role, a.is_primary FROM assignments a JOIN persons p "
         "ON p.id = a.person_id ORDER BY p.external_id",
     ) == [("甲山", "grid_worker", True), ("乙河", "deputy", False)]
     # The last day of a leave is a day of leave, in local time.
-    assert _rows(
+    assert rows_of(
         grids,
         "SELECT d.name, lower(l.during), upper(l.during) FROM leaves l "
         "JOIN persons d ON d.id = l.deputy_id",
@@ -408,7 +273,7 @@ def test_workers_leave_and_deputies(xlsx: Writer, grids: Database) -> None:
 
 def test_workers_while_the_next_edition_waits(csv: Writer, drawn: Writer, grids: Database) -> None:
     """They go to the grids in force; those that only come with the next edition are known too."""
-    numbers = _rows(grids, "SELECT code, grid_id FROM grid_shapes")
+    numbers = rows_of(grids, "SELECT code, grid_id FROM grid_shapes")
     now = datetime.now(UTC)
     with grids.transaction() as session:
         following = service.save_draft(
@@ -432,7 +297,7 @@ def test_workers_while_the_next_edition_waits(csv: Writer, drawn: Writer, grids:
     report = run_import("workers", path, database=grids, commit=True)
     assert report.problems == []
     assigned = dict(
-        _rows(
+        rows_of(
             grids,
             "SELECT p.external_id, a.grid_id FROM assignments a JOIN persons p "
             "ON p.id = a.person_id",
@@ -444,99 +309,14 @@ def test_workers_while_the_next_edition_waits(csv: Writer, drawn: Writer, grids:
     # The number stays taken, though it is of the edition that ends.
     yard = drawn("yard.parquet", [shapely.box(110.001, 40.001, 110.002, 40.002)], {"name": ["院"]})
     run_import("grids", yard, database=grids, commit=True, grid_kind="exclusive")
-    assert _rows(
+    assert rows_of(
         grids,
         "SELECT code FROM grid_shapes JOIN editions AS e ON e.id = edition_id "
         "WHERE e.kind = 'exclusive'",
     ) == [(f"{VILLAGES[0]}003",)]
 
 
-# ---------------------------------------------------------------- incidents
-
-
-def test_incidents_in_many_systems_and_none(csv: Writer, grids: Database) -> None:
-    true = (110.002, 40.005)
-    shifted = [from_wgs84(*true, crs) for crs in ("gcj02", "bd09")]
-    path = csv(
-        "i.csv",
-        "编号,类型,经度,纬度,坐标系,发生时间,来源\n"
-        f"1,邻里纠纷,{true[0]},{true[1]},wgs84,2024-03-05,12345\n"
-        f"2,neighbour,{shifted[0][0]!r},{shifted[0][1]!r},GCJ-02,2024-03-05,12345\n".replace(
-            "np.float64(", "").replace(")", "")
-        + f"3,邻里,{shifted[1][0]!r},{shifted[1][1]!r},bd09,2024-03-05,12345\n".replace(
-            "np.float64(", "").replace(")", "")
-        + "4,邻里,,,,2024-03-05,12345\n"
-        "5,邻里,0,0,wgs84,2024-03-05,12345\n"
-        "6,邻里,100,20,wgs84,2024-03-05,12345\n"
-        "7,邻居,110,40,wgs84,2024-03-05,12345\n"
-        "8,邻里,110,40,mars,2024-03-05,12345\n"
-        "9,邻里,110,40,wgs84,,12345\n",
-    )  # fmt: skip
-    report = run_import("incidents", path, database=grids, commit=True)
-    reasons = {p.row: p for p in report.problems}
-    assert reasons[7].reason == "there is no category '邻居'"
-    assert "邻里" in reasons[7].remedy
-    assert "no coordinate system is called 'mars'" in reasons[8].reason
-    assert reasons[9].reason == "there is neither a time of report nor of the event"
-    assert (report.new, report.rejected) == (6, 3)
-    assert report.review["no_place"] == 2
-    assert report.review["outside"] == 1
-    rows = _rows(
-        grids,
-        "SELECT i.external_id, i.source_crs, s.code, round(ST_X(i.geom)::numeric, 8)::float "
-        "FROM incidents i LEFT JOIN grid_shapes s ON s.grid_id = i.grid_id "
-        "WHERE i.external_id < '5' ORDER BY 1",
-    )
-    grid = f"{VILLAGES[0]}001"
-    assert rows == [
-        ("1", "wgs84", grid, true[0]), ("2", "gcj02", grid, true[0]),
-        ("3", "bd09", grid, true[0]), ("4", None, None, None),
-    ]  # fmt: skip
-    again = run_import("incidents", path, database=grids, commit=True)
-    assert (again.new, again.unchanged) == (0, 6)
-
-
-def test_a_category_for_all_rows_or_for_the_empty_ones(csv: Writer, place: Database) -> None:
-    path = csv("i.csv", "id,kind,lon,lat,time\n1,,110,40,2024-03-05\n")
-    (problem,) = run_import("incidents", path, database=place).problems
-    assert problem.reason == "there is no category"
-    assert run_import("incidents", path, mapping={"category": "=hazard"}, database=place).new == 1
-    assert run_import("incidents", path, defaults={"category": "other"}, database=place).new == 1
-
-
-def test_an_incident_stored_before_with_other_words_stays(csv: Writer, place: Database) -> None:
-    text = "id,category,text,lon,lat,time\n1,邻里,{},110,40,2024-03-05\n"
-    run_import("incidents", csv("i.csv", text.format("吵")), database=place, commit=True)
-    report = run_import("incidents", csv("i.csv", text.format("打")), database=place, commit=True)
-    assert (report.new, report.unchanged) == (0, 1)
-    assert any(
-        "stays: an incident is never rewritten" in g for g in report.counts_by_group("warned")
-    )
-    assert _rows(place, "SELECT text FROM incidents") == [("吵",)]
-
-
-def test_an_incident_closed_since_is_closed_by_the_next_file(csv: Writer, place: Database) -> None:
-    rows = (
-        "id,category,lon,lat,time,办结时间\n"
-        "1,邻里,110,40,2024-03-05,{}\n2,邻里,110,40,2024-03-05,\n"
-    )
-    run_import("incidents", csv("i.csv", rows.format("")), database=place, commit=True)
-    for changed in (1, 0):
-        later = csv("i.csv", rows.format("2024-03-07 18:00"))
-        report = run_import("incidents", later, database=place, commit=True)
-        assert (report.new, report.changed, report.unchanged) == (0, changed, 2 - changed)
-    assert _rows(place, "SELECT state FROM incidents ORDER BY external_id") == [
-        ("closed",),
-        ("reported",),
-    ]
-    rows = rows.replace("1,邻里", "3,邻里")
-    run_import("incidents", csv("i.csv", rows.format("")), database=place, commit=True)
-    with place.transaction() as session:
-        (number,) = session.scalars(sa.text("SELECT id FROM incidents WHERE external_id = '3'"))
-        steps.step(session, number, "handling", actor="t")
-    report = run_import("incidents", csv("i.csv", rows.format("2024-03-07 18:00")), database=place)
-    (warned,) = report.counts_by_group("warned")
-    assert "its steps here do not lead there" in warned
+# ---------------------------------------------------------------- all kinds
 
 
 def test_which_county(csv: Writer, database: Database) -> None:
@@ -551,9 +331,6 @@ def test_which_county(csv: Writer, database: Database) -> None:
         run_import("incidents", path, database=database)
 
 
-# ---------------------------------------------------------------- all kinds
-
-
 def test_a_failure_halfway_leaves_nothing(
     drawn: Writer, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -565,7 +342,7 @@ def test_a_failure_halfway_leaves_nothing(
     monkeypatch.setattr("data.importers.run.audit.record", fail)
     with pytest.raises(RuntimeError, match="power"):
         run_import("units", path, database=database, commit=True)
-    assert _rows(database, "SELECT (SELECT count(*) FROM admin_units), "
+    assert rows_of(database, "SELECT (SELECT count(*) FROM admin_units), "
                            "(SELECT count(*) FROM imports)") == [(0, 0)]  # fmt: skip
 
 
@@ -600,37 +377,7 @@ def test_excel_keeps_codes_and_dates(xlsx: Writer, place: Database) -> None:
         },
     )
     assert run_import("buildings", path, database=place, commit=True).new == 2
-    assert _rows(
+    assert rows_of(
         place,
         "SELECT external_id, unit_code, counted_on::text, county_code FROM buildings ORDER BY 1",
     ) == [("01", VILLAGES[0], "2024-03-05", COUNTY), ("02", VILLAGES[1], "2024-03-06", COUNTY)]
-
-
-def test_incidents_by_their_addresses(csv: Writer, grids: Database) -> None:
-    with grids.transaction() as session:
-        execute(
-            session,
-            "INSERT INTO buildings (county_code, unit_code, address, geom, source, external_id) "
-            "VALUES ('990001', '990001001001', '东大街3号', "
-            "ST_SetSRID(ST_MakePoint(110.004, 40.005), 4326), 't', 'by address')",
-        )
-        gazetteer.refresh(session, "990001")
-    text = (
-        "id,category,address,reported_at\n"
-        "1,other,东大街3号,2026-03-07 18:00\n2,other,天上人间,2026-03-07 18:00\n"
-        "3,other,,2026-03-07 18:00\n4,other,东大街三号,2026-03-07 18:00\n"
-    )
-    path = csv("i.csv", text)
-    report = run_import("incidents", path, database=grids, commit=True)
-    assert (report.new, report.review) == (4, {"no_place": 2, "nobody": 2})
-    notes = report.counts_by_group("noted")
-    assert "2 rows were placed by their addresses" in notes
-    warned = report.counts_by_group("warned")
-    assert warned["there is no position; the row's place is looked for by its address"] == 3
-    assert warned["there is no position; the row is kept for review without a place"] == 1
-    found = _rows(grids, "SELECT method, address FROM incidents WHERE source <> 'x' "
-                         "AND external_id IN ('1', '2', '4') ORDER BY external_id")  # fmt: skip
-    assert found == [("address", "东大街3号"), (None, "天上人间"), ("address", "东大街三号")]
-    assert _rows(grids, "SELECT text FROM address_reviews") == [("天上人间",)]
-    again = run_import("incidents", path, database=grids, commit=True)
-    assert (again.new, again.unchanged) == (0, 4)

@@ -44,6 +44,10 @@ KERNELS: Final[tuple[Kernel, ...]] = ("quartic", "gaussian")
 MAX_SNAP_M: Final = 50.0
 """An address lies farther than that from its street in few places; farther is on no street."""
 MAX_LIXELS: Final = 2_000_000
+MOST_DROPPED: Final = 0.05
+"""Share of the events in branches too thin to follow above which a map would not be one of them."""
+PROBES: Final = 32
+"""Places, evenly among all, that are followed first to tell what would be dropped."""
 _DAY_S: Final = 86_400
 
 
@@ -260,10 +264,28 @@ def _masses(
     first_half = np.searchsorted(leaving[halves], np.arange(leaving.max() + 2)).astype(np.int64)
     # Many events at one place are one of their weight; sorted, so that sums do not depend on order.
     places, weights = np.unique(np.column_stack(events), axis=0, return_counts=True)
-    mass = np.zeros(int(lixels.first[-1]))
-    lost, dropped = spread(
-        streets.ends, streets.length_m, halves, first_half, lixels.first, lixels.length_m,
-        places[:, 0].astype(np.int64), np.ascontiguousarray(places[:, 1]),
-        weights.astype(np.float64), bandwidth_m, KERNELS.index(kernel), mass,
-    )  # fmt: skip
-    return mass, lost, dropped
+    sums = weights.astype(np.float64)
+
+    def follow(which: slice) -> tuple[Floats, float, float]:
+        mass = np.zeros(int(lixels.first[-1]))
+        lost, dropped = spread(
+            streets.ends, streets.length_m, halves, first_half, lixels.first, lixels.length_m,
+            places[which, 0].astype(np.int64), np.ascontiguousarray(places[which, 1]),
+            sums[which], bandwidth_m, KERNELS.index(kernel), mass,
+        )  # fmt: skip
+        return mass, lost, dropped
+
+    # A kernel far wider than blocks walks tens of thousands of branches an event, for nothing.
+    few = slice(None, None, -(-len(places) // PROBES))
+    thin = follow(few)[2] / sums[few].sum()
+    if thin > MOST_DROPPED:
+        raise BadInput(
+            Problem(
+                f"a bandwidth of {bandwidth_m:,g} m ({kernel}) reaches over so many crossings that "
+                f"{thin:.0%} of the incidents' spread would be left out",
+                "Give a smaller one or the quartic kernel, whose reach is the bandwidth; a density "
+                "of the area has none of this",
+                field="bandwidth_m",
+            )
+        )
+    return follow(slice(None))

@@ -168,6 +168,15 @@ def test_bad_input_says_what_is_wrong(lines, events, why):
         made(lines, events)
 
 
+def test_a_kernel_far_wider_than_blocks_is_refused():
+    at = [100.0 * k for k in range(31)]
+    lines = [[(x, y) for y in at] for x in at] + [[(x, y) for x in at] for y in at]
+    events = [(1500, 1550), (1450, 1500)]
+    assert made(lines, events, bandwidth_m=400).dropped < 0.05
+    with pytest.raises(BadInput, match=r"1,500 m \(gaussian\) .* would be left out"):
+        made(lines, events, bandwidth_m=1500, kernel="gaussian")
+
+
 def test_streets_need_a_coordinate_system_that_fits():
     line = LineString([(EAST, NORTH), (EAST + 100, NORTH)])
     for crs, why in ((None, "name no coordinate system"), (4326, "do not fit")):

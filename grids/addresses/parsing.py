@@ -10,11 +10,13 @@ import re
 from typing import Final
 
 from grids.addresses import han, latin
-from grids.addresses.parts import NO_LEXICON, Address, Lexicon, half_width, is_han, key
+from grids.addresses.parts import DROPPED, NO_LEXICON, Address, Lexicon, half_width, is_han, key
 
 SHORTEST_NAME: Final = 2
 UNIT_WORDS: Final = tuple(sorted({*han.DIVISIONS, *han.OFFICES}, key=lambda w: (-len(w), w)))
 """What ends names of units; migration 0005 has the same list."""
+_BEFORE_FIGURE: Final = re.compile(r"- ?(?=\d)")
+_BETWEEN_FIGURES: Final = re.compile(rf"(?<=\d){DROPPED}(?=\d)")
 _STEM: Final = re.compile(f"(?:{'|'.join(UNIT_WORDS)})$")
 
 
@@ -47,23 +49,23 @@ def name_key(name: str) -> str:
 
 
 def whole_key(text: str) -> str:
-    """A whole address as it is compared: what a person's choice is remembered by."""
-    plain = half_width(text)
-    return key(plain) if is_han(plain) else " ".join(re.findall(r"[^\W_]+", latin.folded(plain)))
+    """A whole address as it is compared: what a person's choice is remembered by.
 
-
-def says_the_same(one: str, other: str) -> bool:
-    """Whether what a person said of one text holds for another: their keys and figures agree.
-
-    人民路12-3号 and 人民路123号 have the same key, as have 人民路-5号 and 人民路5号.
+    Signs and blanks are left out as far as the figures stay: 人民路12-3号, 人民路12、3号 and
+    人民路123号 are three addresses, as are 人民路-5号 and 人民路5号.
     """
-    if whole_key(one) != whole_key(other):
-        return False
-    return _figures(one) == _figures(other)
+    plain = half_width(text)
+    if is_han(plain):
+        marked = _BEFORE_FIGURE.sub("\x01", plain)
+        marked = _BETWEEN_FIGURES.sub("\x02", marked)
+        return re.sub(DROPPED, "", marked).lower().replace("\x01", "-").replace("\x02", " ")
+    words = re.findall(r"(?:- ?(?=\d))?[^\W_]+", latin.folded(plain))
+    return " ".join(words).replace("- ", "-").replace(" -", "-")
 
 
-def _figures(text: str) -> list[str]:
-    return [each.replace(" ", "") for each in re.findall(r"-? ?\d+", half_width(text))]
+def is_told_by_signs(text: str) -> bool:
+    """Whether signs or blanks between figures tell a text from another."""
+    return bool(_BEFORE_FIGURE.search(text) or _BETWEEN_FIGURES.search(text))
 
 
 def short_forms(name: str) -> list[str]:

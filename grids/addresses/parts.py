@@ -19,7 +19,8 @@ _DIGITS: Final = {c: n for n, c in enumerate("零一二三四五六七八九")} 
 }  # fmt: skip
 _TENS: Final = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}
 NUMERALS: Final = "".join((*_DIGITS, *_TENS))
-_DROPPED: Final = re.compile(r"[\s,.;:!?'\"`´’‘“”()\[\]{}<>/\\|_*~·、，。；：！？（）【】《》-]+")
+DROPPED: Final = r"[\s,.;:!?'\"`´’‘“”()\[\]{}<>/\\|_*~·、，。；：！？（）【】《》-]+"
+"""Signs and blanks that are not compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def is_han(text: str) -> bool:
 
 def key(name: str) -> str:
     """A Chinese name as it is compared: lower case, without blanks and signs."""
-    return _DROPPED.sub("", half_width(name)).lower()
+    return re.sub(DROPPED, "", half_width(name)).lower()
 
 
 def number_of(text: str) -> int | None:

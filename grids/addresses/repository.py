@@ -173,10 +173,10 @@ def in_estates(session: Session, keys: Sequence[str], building: str | None) -> S
 
 
 def aliases(session: Session, key: str) -> Sequence[Row[Any]]:
-    """What people said that a whole text means: ``text, label, area_code, lon, lat``."""
+    """What people said that a whole text means: ``label, area_code, lon, lat``."""
     return execute(
         session,
-        "SELECT text, label, area_code, ST_X(geom) AS lon, ST_Y(geom) AS lat "
+        "SELECT label, area_code, ST_X(geom) AS lon, ST_Y(geom) AS lat "
         "FROM address_aliases WHERE key = :key AND geom IS NOT NULL AND ended_at IS NULL "
         "ORDER BY id",
         key=key,

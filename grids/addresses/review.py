@@ -13,7 +13,7 @@ from gis.errors import BadInput, Problem
 from grids.addresses import aliases
 from grids.addresses.errors import ReviewDecided, ReviewNotFound
 from grids.addresses.models import AddressReview
-from grids.addresses.parsing import says_the_same, whole_key
+from grids.addresses.parsing import whole_key
 from grids.addresses.parts import half_width
 
 if TYPE_CHECKING:
@@ -221,7 +221,8 @@ def same(session: Session, done: AddressReview, *, lock: bool = False) -> Sequen
         .order_by(AddressReview.id)
     )
     found = session.execute(statement.with_only_columns(AddressReview.id, AddressReview.text))
-    ids = [row.id for row in found if says_the_same(row.text, done.text)]
+    wanted = whole_key(done.text)
+    ids = [row.id for row in found if whole_key(row.text) == wanted]
     statement = statement.where(AddressReview.id.in_(ids))
     if lock:
         statement = statement.with_for_update(skip_locked=True)

@@ -9,7 +9,14 @@ from gis.errors import BadInput
 from grids.addresses import crossings, han, latin, matching, rounds
 from grids.addresses.candidates import NEAR_M, Candidate, likeness, ranked
 from grids.addresses.matching import LEAST_LIKE, STREET_ALONE, Asked
-from grids.addresses.parsing import lexicon_of, name_key, parse, says_the_same, unit_stem, whole_key
+from grids.addresses.parsing import (
+    is_told_by_signs,
+    lexicon_of,
+    name_key,
+    parse,
+    unit_stem,
+    whole_key,
+)
 from grids.addresses.parts import Address, Lexicon, half_width, is_han, key
 from grids.addresses.rounds import Query
 from grids.addresses.subjects import Subject, subject_of
@@ -117,7 +124,7 @@ def _candidates(address: Address) -> Steps[list[Candidate]]:
     if not whole:
         return []
     return (
-        (yield from _remembered(address.text, whole))
+        (yield from _remembered(whole))
         or (yield from crossings.find(address))
         or (yield from _of_subject(address))
         or (yield from _of_rest(address))
@@ -141,8 +148,9 @@ def _lexicon(text: str) -> Steps[Lexicon]:
         if last <= len(plain)
     }
     keys = {key(word) for word in words} - {""}
+    said = keys | ({whole_key(word) for word in words} - {""} if is_told_by_signs(plain) else set())
     stems = {unit_stem(word) for word in words} - {""}
-    rows = list((yield Query("units_named", (tuple(sorted(stems)), tuple(sorted(keys))))))
+    rows = list((yield Query("units_named", (tuple(sorted(stems)), tuple(sorted(said))))))
     if patterns := _patterns(words):
         rows += yield Query("banners_like", (tuple(patterns),))
     names: dict[str, str] = {}
@@ -160,14 +168,13 @@ def _patterns(words: set[str]) -> list[str]:
     )
 
 
-def _remembered(text: str, whole: str) -> Steps[list[Candidate]]:
+def _remembered(whole: str) -> Steps[list[Candidate]]:
     return [
         Candidate(
             label=row.label, lon=row.lon, lat=row.lat, score=1.0, method="exact",
             matched=("alias",), area_code=row.area_code,
         )
         for row in (yield Query("aliases", (whole,)))
-        if says_the_same(row.text, text)
     ]  # fmt: skip
 
 

@@ -183,7 +183,7 @@ def aliases(session: Session, asked: Sequence[tuple[str]]) -> list[Rows]:
     by_key = _by(
         execute(
             session,
-            "SELECT key, text, label, area_code, ST_X(geom) AS lon, ST_Y(geom) AS lat "
+            "SELECT key, label, area_code, ST_X(geom) AS lon, ST_Y(geom) AS lat "
             "FROM address_aliases WHERE key = ANY(:keys) AND geom IS NOT NULL "
             "AND ended_at IS NULL ORDER BY id",
             keys=[key for (key,) in asked],

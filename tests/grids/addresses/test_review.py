@@ -66,6 +66,17 @@ def test_a_sign_before_a_figure_is_another_text(place: Session, said: str, text:
     assert [each.id for each in review.same(place, done)] == [others[1].id]
     assert search(place, said.replace("-", "－"))[0].method == "exact"
     assert search(place, text)[0].method != "exact"
+    # What is said of the other ends nothing of it.
+    review.decide(place, others[0].id, Choice(lon=117.05, lat=45.005), actor="chief")
+    assert [search(place, each)[0].lon for each in (said, text)] == [117.03, 117.05]
+    assert [each.ended_by for each in aliases.listed(place, with_ended=True).rows] == [None, None]
+
+
+def test_a_unit_s_name_with_a_sign_before_a_figure(place: Session) -> None:
+    aliases.say_unit(place, "老5-1村", town.EAST_VILLAGE, actor="clerk")
+    aliases.say_unit(place, "老51村", town.WEST_VILLAGE, actor="clerk")
+    assert understand(place, "老5-1村人民路2号").codes == (town.EAST_VILLAGE,)
+    assert understand(place, "老51村人民路2号").codes == (town.WEST_VILLAGE,)
 
 
 def test_another_place_and_nowhere(place: Session) -> None:

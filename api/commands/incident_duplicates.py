@@ -24,6 +24,7 @@ from gis.errors import BadInput, Problem
 from gis.wording import counted
 from grids.incidents import duplicates as looking
 from grids.incidents import steps
+from grids.incidents import unlike as saying
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +43,11 @@ def register(app: typer.Typer) -> None:
     for name, command, example in (
         ("duplicates", duplicates, "wangge incidents duplicates 7c9e6679-7425-40de-944b-e07fc1f9"),
         ("merge", merge, "wangge incidents merge 7c9e6679-... 0b1c2d3e-... --note 'same leak'"),
+        (
+            "unlike",
+            unlike,
+            "wangge incidents unlike 7c9e6679-... 0b1c2d3e-... --note 'two floors'",
+        ),
         ("repeats", repeats, "wangge incidents repeats --by building --from 2026-04-01 --least 5"),
     ):
         app.command(name, epilog=f"Example: {example}")(command)
@@ -115,6 +121,22 @@ def merge(
             session, _id(incident), steps.MERGED, actor=actor_name(actor), note=note, into=_id(into)
         )
     out.print(f"incident {done.id} is merged into {into}")
+
+
+def unlike(
+    incident: Number,
+    other: Annotated[str, typer.Argument(help="Id of the incident that it is not the same as")],
+    note: Annotated[str, typer.Option(help="Why")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Take it back: offered again")] = False,
+    data_dir: DataDir = None,
+    actor: Actor = None,
+) -> None:
+    """Say that two incidents are not the same: they are no longer offered as such."""
+    with open_database(data_dir) as database, database.transaction() as session:
+        saying.say(
+            session, _id(incident), _id(other), unlike=not undo, actor=actor_name(actor), note=note
+        )
+    out.print("offered again" if undo else "noted: no longer offered as the same")
 
 
 def repeats(

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from api.auth import Access, needs
 from api.dependencies import PeriodIn
 from api.routes.incidents import IncidentId
-from api.schemas.incident_duplicates import DuplicateOut, DuplicatesOut, RepeatOut, RepeatsOut
+from api.schemas.incident_duplicates import (
+    DuplicateOut,
+    DuplicatesOut,
+    RepeatOut,
+    RepeatsOut,
+    UnlikeIn,
+    UnlikeOut,
+)
 from gis import audit
 from grids.incidents import duplicates as looking
+from grids.incidents import unlike
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 MAX_PAGE: Final = 500
@@ -96,3 +105,29 @@ def duplicates(
         like=incident_id,
     )
     return DuplicatesOut(items=[DuplicateOut.of(each) for each in found], threshold=threshold)
+
+
+@router.put(
+    "/{incident_id}/duplicates/{other_id}",
+    summary="Say that two incidents are not the same",
+    responses={404: {"description": "One of them is not in the caller's sight"}},
+)
+def say_unlike(
+    incident_id: IncidentId,
+    other_id: Annotated[uuid.UUID, Path(examples=["0b1c2d3e-4f50-4a61-8b72-93a4b5c6d7e8"])],
+    body: UnlikeIn,
+    access: Annotated[Access, needs("incidents.step")],
+) -> UnlikeOut:
+    """The pair is no longer offered, from either side, until somebody takes it back.
+
+    It stands as a note in the history of the first. Said again, nothing is added.
+    """
+    word = unlike.say(
+        access.session,
+        incident_id,
+        other_id,
+        unlike=body.unlike,
+        actor=access.actor,
+        note=body.note,
+    )
+    return UnlikeOut.of(word)

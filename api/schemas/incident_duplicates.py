@@ -6,13 +6,14 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas.incidents import IncidentDetail, State
+from api.schemas.incidents import IncidentDetail, State, Text
 
 if TYPE_CHECKING:
     from grids.incidents.duplicates import Duplicate, Repeat
     from grids.incidents.likeness import Part
+    from grids.incidents.unlike import Word
 
 
 class PartOut(BaseModel):
@@ -72,6 +73,33 @@ class DuplicatesOut(BaseModel):
 
     items: list[DuplicateOut]
     threshold: float
+
+
+class UnlikeIn(BaseModel):
+    """Whether two incidents are not the same, as a person says."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"unlike": True, "note": "一家在三楼,一家在五楼"}},
+    )
+
+    unlike: bool = Field(description="False takes it back: the pair is offered again")
+    note: Text = Field(default="", max_length=10_000)
+
+
+class UnlikeOut(BaseModel):
+    """What holds of two incidents, and who said so."""
+
+    unlike: bool
+    actor: str | None = Field(description="Null where nobody ever said anything of the two")
+    at: datetime | None
+
+    @classmethod
+    def of(cls, word: Word | None) -> Self:
+        """From what was said."""
+        if word is None:
+            return cls(unlike=False, actor=None, at=None)
+        return cls(unlike=word.unlike, actor=word.actor, at=word.at)
 
 
 class ReportedOut(IncidentDetail):

@@ -120,6 +120,12 @@ class EventOut(BaseModel):
     lead_department: int | None = Field(default=None, description="The department it was sent to")
     joint_departments: list[int] = Field(default=[], description="Those that were to join in")
     into: uuid.UUID | None = Field(default=None, description="The incident it was merged into")
+    unlike: uuid.UUID | None = Field(
+        default=None, description="Of a note: the incident that it was said not to be the same as"
+    )
+    alike: uuid.UUID | None = Field(
+        default=None, description="Of a note: the incident of which that was taken back"
+    )
 
     @classmethod
     def of(cls, event: IncidentEvent, *, with_note: bool) -> Self:
@@ -136,6 +142,8 @@ class EventOut(BaseModel):
             lead_department=sent.get("lead"),
             joint_departments=sent.get("joint", []),
             into=event.data.get("into"),
+            unlike=event.data.get("unlike"),
+            alike=event.data.get("alike"),
         )
 
 

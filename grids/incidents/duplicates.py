@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from gis.database import execute
 from gis.errors import BadInput, Problem
+from grids.incidents import unlike
 from grids.incidents.errors import IncidentNotFound
 from grids.incidents.likeness import (
     REACH_M,
@@ -100,7 +101,7 @@ def duplicates(
 
     Looked for within 500 m (farther where the place is vague) and 14 days before and after; for
     one without a place, at the same address. Merged ones are not offered: what they were merged
-    into is.
+    into is. Nor are those that somebody said are not the same.
 
     Parameters
     ----------
@@ -123,8 +124,10 @@ def duplicates(
         return []
     common = weights([incident.text, *(told.text for _, told in near), *_late(session)])
     found = [(likeness(asked, told, common), row.id) for row, told in near]
+    found = [each for each in found if each[0].score >= threshold]
+    said = unlike.said(session, incident_id, [number for _, number in found]) if found else {}
     found = sorted(
-        (each for each in found if each[0].score >= threshold),
+        (each for each in found if each[1] not in said or not said[each[1]].unlike),
         key=lambda each: (-each[0].score, each[1]),
     )[:limit]
     return [Duplicate(session.get_one(Incident, number), like) for like, number in found]

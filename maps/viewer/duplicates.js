@@ -50,7 +50,8 @@ export class Duplicates {
           others[place].text && h('p', { class: 'incident-text' }, others[place].text),
           others[place].address && h('p', {}, others[place].address),
           h('p', { class: 'reason' }, item.parts.map(reason).join(t('duplicates.between'))),
-          this.wiring.merges && this.button(root, incident, item)))));
+          this.wiring.merges && h('div', { class: 'buttons' },
+            this.button(root, incident, item), this.unlikeButton(incident, item))))));
     } catch (error) {
       fill(root, problemBox(error));
     }
@@ -66,6 +67,40 @@ export class Duplicates {
         this.step(root, given.merged, { to_state: 'merged', into: given.into.id }, given);
       },
     }, t(given.merged === incident ? 'duplicates.this_into_it' : 'duplicates.it_into_this'));
+  }
+
+  /** @param {any} incident @param {any} other */
+  unlikeButton(incident, other) {
+    return h('button', {
+      type: 'button',
+      onclick: (/** @type {any} */ { currentTarget }) => {
+        const line = currentTarget.closest('li');
+        for (const button of line.querySelectorAll('button')) button.disabled = true;
+        this.say(line, incident, other, true);
+      },
+    }, t('duplicates.unlike'));
+  }
+
+  /**
+   * Say that two are not the same, or take it back.
+   * @param {HTMLElement} line of the list
+   * @param {any} incident
+   * @param {any} other
+   * @param {boolean} unlike
+   */
+  async say(line, incident, other, unlike) {
+    try {
+      await this.api.send('PUT', `${path(incident.id)}/duplicates/${encodeURIComponent(other.id)}`, { unlike });
+      fill(line, h('p', { class: 'settled', role: 'status' },
+        t(unlike ? 'duplicates.noted' : 'duplicates.offered_again', { at: when(other.reported_at) }), ' ',
+        unlike && h('button', {
+          type: 'button',
+          onclick: () => this.say(line, incident, other, false),
+        }, t('duplicates.take_back'))));
+      line.querySelector('button')?.focus();
+    } catch (error) {
+      fill(line, problemBox(error));
+    }
   }
 
   /**

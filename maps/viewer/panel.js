@@ -19,6 +19,7 @@ import { dotPicture, swatchPicture } from './swatch.js';
  * @property {() => void} onmethod
  * @property {() => void} onmeasure
  * @property {(path: string) => string} href address of a page of the service
+ * @property {(() => void) | null} onrepeats null: may not read what was said
  * @property {() => void} onclose
  */
 
@@ -121,7 +122,10 @@ export class Panel {
     this.count = h('p', { class: 'figure', 'aria-live': 'polite' });
     this.periodBox = h('div', { class: 'period' });
     this.categoryBox = h('div', {});
-    fill(body, this.count, this.periodBox, this.categoryBox);
+    fill(body, this.count, this.periodBox, this.categoryBox,
+      this.events.onrepeats && h('button', {
+        type: 'button', id: 'repeats-open', 'aria-controls': 'repeats', onclick: this.events.onrepeats,
+      }, t('repeats.button')));
     this.drawPeriod();
     this.drawCategories();
   }

@@ -98,3 +98,13 @@ export function months(first, last) {
 export const daysOf = ({ start, end }) => [
   h('time', {}, dayOf(start)), ' – ', h('time', {}, dayOf(new Date(end).getTime() - 1)),
 ];
+
+/**
+ * The last 30 days; where nothing has come in for longer, the month of the latest incident.
+ * @param {any} meta
+ * @returns {Period}
+ */
+export function latestMonth({ incidents, now }) {
+  if (incidents.last === null || dayOf(incidents.last) > addDays(dayOf(now), -30)) return { preset: '30d' };
+  return daysOfMonth(dayOf(incidents.last).slice(0, 7));
+}

@@ -13,10 +13,11 @@ import { hotspotQuestion, showHotspots } from './layers/hotspots.js';
 import { COLOURINGS, LAYERS } from './layers/index.js';
 import { GPUInitializationError, GridMap } from './map.js';
 import { Panel } from './panel.js';
-import { addDays, dayOf, daysOfMonth, moments } from './period.js';
+import { latestMonth, moments } from './period.js';
 import { PlacePanel, problemBox } from './place.js';
 import { QueuePanel } from './queue.js';
 import { rememberLanguage } from './remembered.js';
+import { RepeatsPanel } from './repeats.js';
 import { ReportForm } from './report.js';
 import { SignIn, rememberEnded } from './signin.js';
 import { readState, writeState } from './state.js';
@@ -187,6 +188,7 @@ function run(meta, tilesets, style, session) {
       gridmap.draw();
     },
     href: (path) => api.url(`${path}?language=${language()}`).href,
+    onrepeats: may('incidents.detail') ? () => repeats.open() : null,
     onclose: () => headerEvents.onlayers(),
   });
 
@@ -211,12 +213,35 @@ function run(meta, tilesets, style, session) {
       : null,
   });
 
+  const repeats = new RepeatsPanel(element('repeats'), api, map, {
+    question: () => {
+      if (nothingChosen()) return null;
+      const asked = filters();
+      // All there is: without a beginning, the last 90 days would be meant.
+      return { ...asked, start: asked.start ?? meta.incidents.first };
+    },
+    categoryName: (code) => place.categoryName(code),
+    onopen: () => {
+      if (tasks.isOpen) tasks.close();
+      if (place.isOpen) place.close();
+      if (queue?.isOpen) queue.close();
+      document.body.classList.add('place-open');
+      document.body.classList.remove('panel-open');
+    },
+    onclose: () => {
+      document.body.classList.remove('place-open');
+      document.getElementById('repeats-open')?.focus();
+    },
+    onlook: (point) => grids.keepClear(point, element('repeats')),
+  });
+
   const queue = may('incidents.step') && may('grids.read')
     ? new QueuePanel(element('queue'), api, map, {
       meta,
       onopen: () => {
         if (tasks.isOpen) tasks.close();
         if (place.isOpen) place.close();
+        if (repeats.isOpen) repeats.close();
         document.body.classList.add('place-open');
         document.body.classList.remove('panel-open');
       },
@@ -283,6 +308,7 @@ function run(meta, tilesets, style, session) {
     grids.setLanguage(language());
     if (place.isOpen) place.again();
     if (queue?.isOpen) queue.draw();
+    if (repeats.isOpen) repeats.draw();
   }
 
   function drawMapButtons() {
@@ -299,6 +325,7 @@ function run(meta, tilesets, style, session) {
       return Promise.resolve();
     }
     say('');
+    if (repeats.isOpen) repeats.close();
     document.body.classList.add('place-open');
     document.body.classList.remove('panel-open');
     grids.mark(point);
@@ -327,6 +354,7 @@ function run(meta, tilesets, style, session) {
   function refilter() {
     saveState();
     grids.refresh('incidents', incidentQuery());
+    if (repeats.isOpen) repeats.read();
     if (state.layers.has('density')) drawDensity();
     if (state.layers.has('hotspots')) spots.draw();
     if (state.layers.has('gridmap')) gridmap.draw();
@@ -425,6 +453,7 @@ function run(meta, tilesets, style, session) {
     if (tasks.isOpen) tasks.close();
     else if (place.isOpen) place.close();
     else if (queue?.isOpen) queue.close();
+    else if (repeats.isOpen) repeats.close();
   });
   map.on('moveend', () => {
     state.view = grids.view;
@@ -461,16 +490,6 @@ function run(meta, tilesets, style, session) {
     queue?.count();
     document.body.dataset.ready = 'true';
   });
-}
-
-/**
- * The last 30 days; where nothing has come in for longer, the month of the latest incident.
- * @param {any} meta
- * @returns {import('./period.js').Period}
- */
-function latestMonth({ incidents, now }) {
-  if (incidents.last === null || dayOf(incidents.last) > addDays(dayOf(now), -30)) return { preset: '30d' };
-  return daysOfMonth(dayOf(incidents.last).slice(0, 7));
 }
 
 start();

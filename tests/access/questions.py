@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import uuid
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -150,6 +150,22 @@ def _duplicates(place: Place, caller: Caller) -> Iterator[Question]:
             continue
         near = {each.mark for each in seen if row.grid and each.grid == row.grid}
         yield Question(door, "GET", path, 200, frozenset(near), query="threshold=0")
+
+
+def _unlike(place: Place, caller: Caller) -> Iterator[Question]:
+    """Taken back of a pair of which nobody said anything, which changes nothing."""
+    door = "PUT:/api/v1/incidents/{id}/duplicates/{id}"
+    seen = rules.visible(place, caller, "incident")
+    body = json.dumps({"unlike": False}).encode()
+    asked = list(_asked(place))
+    for row, other in pairwise(asked):
+        path = f"/api/v1/incidents/{report(row)['id']}/duplicates/{report(other)['id']}"
+        if row in seen and other in seen:
+            yield Question(door, "PUT", path, 200, body=body)
+        else:
+            hidden = other if row in seen else row
+            look = _same_as_unknown(report(hidden)["id"])
+            yield Question(door, "PUT", path, 404, body=body, look=look)
 
 
 def _repeats(place: Place, caller: Caller) -> Iterator[Question]:
@@ -506,6 +522,7 @@ MAKERS: Final = {
     "POST:/api/v1/incidents": _report,
     "GET:/api/v1/incidents/{id}": _incident,
     "GET:/api/v1/incidents/{id}/duplicates": _duplicates,
+    "PUT:/api/v1/incidents/{id}/duplicates/{id}": _unlike,
     "GET:/api/v1/incidents/repeats": _repeats,
     "GET:/api/v1/departments": _departments,
     "POST:/api/v1/incidents/{id}/events": _step,

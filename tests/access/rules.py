@@ -135,6 +135,7 @@ POST:/api/v1/incidents                      yes      yes         yes       yes  
 GET:/api/v1/incidents/repeats               -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 GET:/api/v1/incidents/{id}                  yes      yes         yes       yes      yes        yes        -       -             yes     yes        -            -              -
 GET:/api/v1/incidents/{id}/duplicates       -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
+PUT:/api/v1/incidents/{id}/duplicates/{id}  -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 POST:/api/v1/incidents/{id}/events          -        yes         yes       yes      yes        yes        -       -             -       -          -            -              -
 POST:/api/v1/incidents/{id}/reporter/reveal -        -           -         -        -          yes        -       -             -       -          -            -              -
 GET:/api/v1/keys                            -        -           -         -        -          -          -       -             -       -          -            yes            -

@@ -26,6 +26,7 @@ WHY = "for the test of the audit log"
 LOGGED: dict[str, str | None] = {
     "POST /api/v1/incidents": "incident.report",
     "POST /api/v1/incidents/{incident_id}/events": "incident.step",
+    "PUT /api/v1/incidents/{incident_id}/duplicates/{other_id}": "incident.unlike",
     "POST /api/v1/incidents/{incident_id}/reporter/reveal": "reporter.reveal",
     "POST /api/v1/people/{person_id}/reveal": "person.reveal",
     "POST /api/v1/session": "session.opened",
@@ -121,6 +122,14 @@ def _incidents(walk: Walk) -> None:
     reporter = {"name": "王小明", "phone": "0471-6912345"}
     body = {"id": number, "category": "neighbour", "lon": lon, "lat": lat, "reporter": reporter}
     walk("POST /api/v1/incidents", body)
+    other = str(uuid.uuid4())
+    walk("POST /api/v1/incidents", body | {"id": other})
+    walk(
+        "PUT /api/v1/incidents/{incident_id}/duplicates/{other_id}",
+        {"unlike": True},
+        incident_id=number,
+        other_id=other,
+    )
     walk(
         "POST /api/v1/incidents/{incident_id}/events",
         {"to_state": "dispatched"},

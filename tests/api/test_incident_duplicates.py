@@ -65,6 +65,45 @@ def test_offered_with_the_answer_and_merged_by_a_person(own_town: Town) -> None:
     assert again.json()["state"] == "reopened"
 
 
+def test_somebody_says_that_they_are_not_the_same(own_town: Town) -> None:
+    first, second = (report(own_town, text=text)["id"] for text in (LEAK, LEAK_AGAIN))
+
+    def offered(one: str) -> list[str]:
+        found = own_town.client.get(f"{URL}/{one}/duplicates").json()["items"]
+        return [each["id"] for each in found]
+
+    def say(one: str, other: str, headers: dict[str, str] | None = None, **body: Any) -> Any:
+        path = f"{URL}/{one}/duplicates/{other}"
+        return own_town.client.put(path, json=body, headers=headers or {})
+
+    assert (offered(first), offered(second)) == ([second], [first])
+    assert say(first, second, unlike=False).json() == {"unlike": False, "actor": None, "at": None}
+    said = say(second, first, unlike=True, note="三楼和五楼").json()
+    assert said["unlike"]
+    assert (offered(first), offered(second)) == ([], [])
+    # Said again, from either side, nothing is added.
+    assert say(first, second, unlike=True).json() == said
+    (event,) = own_town.client.get(f"{URL}/{second}").json()["events"][1:]
+    assert (event["kind"], event["unlike"], event["note"]) == ("note", first, "三楼和五楼")
+    assert event["actor"] == said["actor"]
+    assert len(own_town.client.get(f"{URL}/{first}").json()["events"]) == 1
+    (entry,) = entries(own_town, "incident.unlike")
+    assert (entry.object_id, entry.detail["other"]) == (second, first)
+    assert "三楼" not in str(entry)
+    # Taken back from the other side, the pair is offered again; both words stay.
+    assert not say(first, second, unlike=False).json()["unlike"]
+    assert (offered(first), offered(second)) == ([second], [first])
+    assert own_town.client.get(f"{URL}/{first}").json()["events"][-1]["alike"] == second
+    assert own_town.client.get(f"{URL}/{second}").json()["events"][-1]["unlike"] == first
+    assert say(first, first, unlike=True).status_code == 422
+    assert say(first, str(uuid.uuid4()), unlike=True).status_code == 404
+    for role in ("analyst", "resident", "planner"):
+        headers = as_account(own_town, role, factories.COUNTY)
+        assert say(first, second, headers, unlike=True).status_code == 403
+    elsewhere = as_account(own_town, "community", factories.VILLAGES[1])
+    assert say(first, second, elsewhere, unlike=True).status_code == 404
+
+
 def test_nothing_is_offered_that_the_caller_does_not_see(own_town: Town) -> None:
     report(own_town, text=LEAK)
     for role in ("integrator", "resident", "department"):

@@ -13,6 +13,7 @@ from gis.database import execute
 from grids.incidents import service
 from tests.journeys.viewer import (
     CONTRAST,
+    REPEATED,
     SOUTH,
     STEP,
     WEST,
@@ -56,6 +57,28 @@ def report(database: Database) -> list[uuid.UUID]:
         ]  # fmt: skip
 
 
+def test_addresses_that_come_again(browser: Browser, address: str, place: Database) -> None:
+    """The last four incidents of the place; in the period and the categories of the map."""
+    with visit(browser, address, language="en-GB") as page:
+        page.locator("#repeats-open").press("Enter")
+        panel = page.locator("#repeats")
+        expect(panel).to_contain_text("None has three incidents or more.")
+        panel.locator("#repeats-by").select_option("place")
+        line = panel.locator(".repeats > li").filter(has_text="4 incidents")
+        expect(line).to_have_count(1)
+        line.get_by_role("button", name="Show on the map").press("Enter")
+        at_rest(page)
+        lon, lat = page.evaluate("wangge.map.getCenter().toArray()")
+        assert (lon, lat) == pytest.approx(REPEATED, abs=0.003)
+        assert page.evaluate(CONTRAST) == []
+        page.locator("#language").click()
+        expect(line).to_have_count(0)
+        expect(panel).to_contain_text("4 件")
+        page.keyboard.press("Escape")
+        expect(panel).to_be_hidden()
+        expect(page.locator("#repeats-open")).to_be_focused()
+
+
 def test_merge_two_reports_of_one_leak(browser: Browser, address: str, place: Database) -> None:
     first, second = report(place)
 
@@ -65,6 +88,16 @@ def test_merge_two_reports_of_one_leak(browser: Browser, address: str, place: Da
                 session, "SELECT id, state FROM incidents WHERE id = ANY(:ids)", ids=[first, second]
             )
             return {row.id: row.state for row in rows}
+
+    def notes() -> list[str | None]:
+        """Which incidents the notes of the second say that it is not."""
+        with place.transaction() as session:
+            return list(
+                execute(
+                    session, "SELECT data ->> 'unlike' FROM incident_events "
+                    "WHERE incident_id = :id AND kind = 'note' ORDER BY id", id=second,
+                ).scalars()
+            )  # fmt: skip
 
     with visit(browser, address, language="en-GB") as page:
         page.mouse.click(*on_page(page, *LEAK))
@@ -78,8 +111,16 @@ def test_merge_two_reports_of_one_leak(browser: Browser, address: str, place: Da
         expect(offered.locator(".reason")).to_contain_text("8 m apart")
         expect(offered.locator(".reason")).to_contain_text("3 h between them")
         assert set(states().values()) == {"reported"}
+        # Somebody says that they are not the same, and takes it back.
+        offered.get_by_role("button", name="Not the same").press("Enter")
+        expect(offered.get_by_role("status")).to_contain_text("no longer offered")
+        assert notes() == [str(first)]
+        assert set(states().values()) == {"reported"}
         at_rest(page)
         assert page.evaluate(CONTRAST) == []
+        offered.get_by_role("button", name="Take it back").press("Enter")
+        expect(offered.get_by_role("status")).to_contain_text("offered again")
+        assert notes() == [str(first), None]
         # In the other language the answer is asked anew; the earlier one is opened this time.
         page.locator("#language").click()
         expect(lines).to_have_count(2)

@@ -277,7 +277,8 @@ CONTRAST = """() => {
     .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
   const found = [];
-  for (const element of document.querySelectorAll('#header *, #panel *, #place *, #over *')) {
+  const parts = '#header *, #panel *, #place *, #repeats *, #over *';
+  for (const element of document.querySelectorAll(parts)) {
     const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
     if (!own || !element.checkVisibility() || element.tagName === 'OPTION') continue;
     let under = element, back = [0, 0, 0, 0];

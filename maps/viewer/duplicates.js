@@ -94,7 +94,7 @@ export class Duplicates {
       fill(line, h('p', { class: 'settled', role: 'status' },
         t(unlike ? 'duplicates.noted' : 'duplicates.offered_again', { at: when(other.reported_at) }), ' ',
         unlike && h('button', {
-          type: 'button',
+          type: 'button', class: 'small',
           onclick: () => this.say(line, incident, other, false),
         }, t('duplicates.take_back'))));
       line.querySelector('button')?.focus();
@@ -116,7 +116,7 @@ export class Duplicates {
         ? h('p', { class: 'settled', role: 'status' },
           t('duplicates.done', { from: when(merged.reported_at), into: when(given.into.reported_at) }), ' ',
           h('button', {
-            type: 'button',
+            type: 'button', class: 'small',
             onclick: () => this.step(root, merged, { to_state: 'reopened' }, null),
           }, t('duplicates.undo')))
         : h('p', { role: 'status' }, t('duplicates.undone')));

@@ -123,9 +123,9 @@ export class Panel {
     this.periodBox = h('div', { class: 'period' });
     this.categoryBox = h('div', {});
     fill(body, this.count, this.periodBox, this.categoryBox,
-      this.events.onrepeats && h('button', {
+      this.events.onrepeats && h('div', { class: 'buttons' }, h('button', {
         type: 'button', id: 'repeats-open', 'aria-controls': 'repeats', onclick: this.events.onrepeats,
-      }, t('repeats.button')));
+      }, t('repeats.button'))));
     this.drawPeriod();
     this.drawCategories();
   }

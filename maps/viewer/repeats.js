@@ -89,14 +89,14 @@ export class RepeatsPanel {
     this.frame(
       ...this.lines(),
       this.items.length === 0 && h('p', { class: 'hint' }, t('repeats.none')),
-      this.next !== null && h('button', {
+      this.next !== null && h('div', { class: 'buttons' }, h('button', {
         type: 'button', id: 'repeats-more',
         onclick: async () => {
           const first = this.items.length;
           await this.more();
           /** @type {any} */ (this.root.querySelectorAll('.repeats > li').item(first))?.querySelector('button')?.focus();
         },
-      }, t('repeats.more')));
+      }, t('repeats.more'))));
   }
 
   /** @param {...any} children */
@@ -137,13 +137,13 @@ export class RepeatsPanel {
       h('p', { class: 'hint' }, t('repeats.between', { first: when(first, false), last: when(last, false) })),
       lon === null
         ? h('p', { class: 'hint' }, t('repeats.no_place'))
-        : h('button', {
+        : h('div', { class: 'buttons' }, h('button', {
           type: 'button', 'aria-label': `${t('repeats.look')}: ${label}`,
           onclick: () => {
             this.pin.setLngLat([lon, lat]).addTo(this.map);
             this.map.jumpTo({ center: [lon, lat], zoom: Math.max(this.map.getZoom(), CLOSE_ZOOM) });
             this.wiring.onlook({ lon, lat });
           },
-        }, t('repeats.look')));
+        }, t('repeats.look'))));
   }
 }

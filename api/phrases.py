@@ -76,8 +76,8 @@ _PHRASES: Final = tuple(
         (r"sign in first, or send an API key as '(.+)'", r"请先登录,或以 '\1' 发送 API 密钥"),
         (r"this key may ask (\d+) times a minute", r"此密钥每分钟最多可问 \1 次,请稍候再试"),
         (
-            r"the database is away since (\S+), and of \S+ points (\S+) lie .*: points (.+)\. .*",
-            r"数据库自 \1 起无法连接,\2 个点不在本辖区网格内,须由它回答:第 \3 个。请先发其余各点",
+            r"the database is away since (\S+), and none of the (\S+) points lies in a grid .*",
+            r"数据库自 \1 起无法连接;\2 个点都不在本辖区网格内,原因须由它回答",
         ),
         (
             "the database does not answer.*",

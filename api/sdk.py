@@ -124,8 +124,9 @@ class Located:
     Attributes
     ----------
     reason
-        ``in_grid``, ``on_border``, ``nobody``, ``outside``, ``outside_area``, ``across_border`` or
-        ``no_edition``.
+        ``in_grid``, ``on_border``, ``nobody``, ``outside``, ``outside_area``, ``across_border``,
+        ``no_edition`` or, in a batch while the database is away, ``not_told``: it lies in no grid
+        that the key sees, and why is to be asked again.
     ask_back, ask_back_text
         Whether the place is too vague to send somebody, and what to ask whoever told it. The text
         and ``candidates`` come with single answers only.

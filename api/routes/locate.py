@@ -120,7 +120,8 @@ def locate_many(
     What holds for all places stands in the address, or in a JSON body beside ``points``, which
     comes first. Every place that cannot be taken is named, the first hundred of them. Each thousand
     places count as one request. ``candidates`` and the chain of units are told by ``GET`` only.
-    While the database is away, keys of the last quarter of an hour are answered as of ``as_of``.
+    While the database is away, keys of the last quarter of an hour are answered as of ``as_of``;
+    places in none of their grids are then ``not_told``: ask again for the reason.
     """
     common = Common(crs, at, category, people, nearest == "true")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -92,7 +92,7 @@ class NearRef(BaseModel):
 
 
 class PlaceOut(BaseModel):
-    """The answer to one place; reasons are those of ``GET /api/v1/locate``."""
+    """The answer to one place; reasons are those of ``GET /api/v1/locate``, and ``not_told``."""
 
     id: str | int | None
     inside: bool

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from grids.locating.batches import Answers, Points
     from grids.locating.snapshot import Snapshot
 
-NAMED: Final = 100
+NOT_TOLD: Final = "not_told"
+"""Why a place lies in none of the grids that the caller sees, while nothing can be asked."""
 
 
 def locate(
@@ -28,20 +29,24 @@ def locate(
 ) -> Answers:
     """Which grid each place belongs to, as it was known when the database was last there.
 
+    Places in no grid that the caller sees are answered as just that, with the reason
+    ``not_told`` and without a confidence.
+
     Raises
     ------
     Unavailable
-        Places lie in no grid that the caller sees: names them, so that the others can be sent.
+        Every place is such a one: there is nothing to answer.
     """
     found = batches.locate(None, snapshot, points, scope=scope, matter=matter)
-    unknown = [row + 1 for row in batches.outside(found)]
-    if unknown:
-        rows = ", ".join(map(str, unknown[:NAMED])) + (", ..." if len(unknown) > NAMED else "")
+    unknown = batches.outside(found)
+    if unknown and len(unknown) == len(points):
         raise Unavailable(
-            f"the database is away since {as_of.isoformat(timespec='seconds')}, and of "
-            f"{len(points):,} points {len(unknown):,} lie in no grid of this area; only it can "
-            f"tell why: points {rows}. Send the others now, and these again later"
+            f"the database is away since {as_of.isoformat(timespec='seconds')}, and none of the "
+            f"{len(points):,} points lies in a grid of this area; only it can tell why"
         )
+    if unknown:
+        found.groups.append(batches.Group(NOT_TOLD))
+        found.group[unknown] = len(found.groups) - 1
     return found
 
 

@@ -394,8 +394,14 @@ def test_batches_go_on_without_a_database(service: Service) -> None:
         assert post(stranger).status_code == 503, "never let in"
         assert "unknown category" in post(key, category="x").text
         away = post(key, points=[MIDDLE, {"lon": WEST - 1, "lat": SOUTH}])
-        assert (away.status_code, away.headers["retry-after"]) == (503, "5")
-        assert "points 2. Send the others now" in away.json()["detail"]
+        within, beyond = away.json()["answers"]
+        assert (away.status_code, away.json()["inside"]) == (200, 1)
+        assert within == first["answers"][0]
+        assert (beyond["inside"], beyond["grid"], beyond["confidence"]) == (False, None, None)
+        assert (beyond["reason"], beyond["responsible"]) == ("not_told", [])
+        none = post(key, points=[{"lon": WEST - 1, "lat": SOUTH}])
+        assert (none.status_code, none.headers["retry-after"]) == (503, "5")
+        assert "none of the 1 points lies in a grid" in none.json()["detail"]
     (entry,) = service.log()[before:]
     assert (entry.actor, entry.object_id) == (
         "integrator-1", str(service.county.workers[factories.grid_code(1)])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import json
 import logging
 import socket
+import struct
 import threading
 import time
 from contextlib import contextmanager
@@ -14,8 +16,10 @@ import pytest
 import uvicorn
 
 from api import logs, serving
+from api.app import create_app
 from api.commands.serve import _listen
 from api.settings import ServerSettings
+from tests.api import conftest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,6 +122,35 @@ def test_connection_is_kept_between_requests_and_while_one_is_worked_on(
         assert patient.getresponse().status == 401
         assert patient.sock is first
         patient.close()
+
+
+def test_who_hangs_up_keeps_no_place(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a body, or before the answer: the only place is free again."""
+    monkeypatch.setattr(logs, "configure", lambda: None)
+    body = json.dumps({"points": [{"lon": 117.01, "lat": 45.01}] * 3000}).encode()
+    head = (
+        f"POST /api/v1/locate HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        f"Content-Type: application/json\r\n"
+        f"Authorization: {town.client.headers['Authorization']}\r\n\r\n"
+    ).encode()
+    app = create_app(ServerSettings(max_concurrent=1), town.database)
+    with conftest.listening(app) as port:
+        for sent in (head + body[: len(body) // 2], head + body):
+            with socket.create_connection(("127.0.0.1", port)) as gone:
+                # Closed by a reset, as by a client that is killed.
+                gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                gone.sendall(sent)
+                time.sleep(0.05)
+        status = 503
+        for _ in range(600):
+            asking = http.client.HTTPConnection("127.0.0.1", port)
+            asking.request("GET", "/api/v1/meta", headers=dict(town.client.headers))
+            status = asking.getresponse().status
+            asking.close()
+            if status != 503:
+                break
+            time.sleep(0.05)
+        assert status == 200
 
 
 class TestLog:

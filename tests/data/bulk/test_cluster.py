@@ -85,6 +85,30 @@ def test_folders_and_files_without_rows(  # noqa: PLR0917 - a fixture each
         assert found.equals(wanted)
 
 
+def test_the_index_comes_to_each_worker_once(
+    client: Any, locator: Locator, points: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster.Workers, "_all_see", lambda *_: False)
+    held: set[tuple[str, tuple[tuple[str, int], ...]]] = set()
+    pieces_done = []
+
+    class Watching(cluster.Workers):
+        """Looks after each piece at what the workers hold."""
+
+        def results(self, *arguments: Any) -> Iterator[Any]:
+            for each in super().results(*arguments):
+                found = client.run(lambda: [(n, id(one)) for n, one in cluster._opened.items()])
+                held.update((worker, tuple(one)) for worker, one in found.items())
+                pieces_done.append(each)
+                yield each
+
+    located(points, tmp_path / "out.csv", locator, spread=Watching(client, locator))
+    assert len(pieces_done) > 2 * len(client.nthreads())
+    assert {worker for worker, _ in held} == set(client.nthreads())
+    assert len(held) == len(client.nthreads()), "opened anew between two pieces"
+    assert {len(one) for _, one in held} == {1}
+
+
 def test_a_worker_that_dies_is_made_up_for(
     client: Any, locator: Locator, points: Path, tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -354,6 +355,32 @@ def ours() -> None:
           f"street/number/building/unit {right['split']}")  # fmt: skip
 
 
+def neighbours(session: Session, name: str, county: str) -> None:
+    """Of how many house numbers a slip makes another one of the street, too far off to be right."""
+    rows = session.execute(
+        sa.text("SELECT street_key, left(area_code, 9) AS town, number, ST_X(geom) AS lon, "
+                "ST_Y(geom) AS lat FROM addresses WHERE county_code = :county "
+                "AND number_to IS NULL AND number IS NOT NULL AND street_key IS NOT NULL"),
+        {"county": county},
+    ).all()  # fmt: skip
+    streets: dict[tuple[str, str], dict[str, tuple[float, float]]] = {}
+    for row in rows:
+        there = streets.setdefault((row.street_key, row.town), {})
+        there.setdefault(str(row.number), (row.lon, row.lat))
+    counts: Counter[str] = Counter()
+    for row in rows:
+        there = streets[row.street_key, row.town]
+        hit = {
+            kind
+            for kind, made in slips.of_number(row.number).items()
+            if any(each in there and distance_m(row.lon, row.lat, *there[each]) > RIGHT_M
+                   for each in made)
+        }  # fmt: skip
+        counts.update(hit | ({"any"} if hit else set()))
+    told = ", ".join(f"{kind} {n / len(rows):.1%}" for kind, n in counts.most_common())
+    print(f"{name}: of {len(rows)} numbers a slip of a figure is another one of: {told}")
+
+
 def searches(database: Database, given: argparse.Namespace) -> None:
     half = "chosen on" if given.choose else "held out"
     print(f"the half that is {half}")
@@ -368,6 +395,10 @@ def searches(database: Database, given: argparse.Namespace) -> None:
                 session.execute(sa.text(f"DELETE FROM {table} WHERE county_code <> :county"),
                                 {"county": county})  # fmt: skip
             most = given.demo if county == DEMO else given.most
+            if given.neighbours:
+                neighbours(session, name, county)
+                session.rollback()
+                continue
             evaluate(session, name, county, half=half, most=most, choose=given.choose)
             session.rollback()
 
@@ -378,6 +409,9 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=100_000, help="houses of each extract")
     parser.add_argument("--only", help="one of the sets: San Francisco, Monaco, demo")
     parser.add_argument("--choose", action="store_true", help="look at the half to choose on")
+    parser.add_argument(
+        "--neighbours", action="store_true", help="only how many numbers are a slip from another"
+    )
     parser.add_argument("--peers", help="a Python that has cpca and jionlp")
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"))
     parser.add_argument("--kept", type=Path, help="a folder whose gazetteers are used again")

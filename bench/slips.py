@@ -92,6 +92,20 @@ def suffix(text: str, rng: random.Random) -> str:
     return " ".join(words)
 
 
+def of_number(number: int) -> dict[str, set[str]]:
+    """What each slip of one figure makes of a number, by what happened to the figure."""
+    text = str(number)
+    pairs = range(len(text) - 1)
+    return {
+        "wrong": {text[:i] + d + text[i + 1 :] for i in range(len(text)) for d in "0123456789"}
+        - {text},
+        "missing": {text[:i] + text[i + 1 :] for i in range(len(text))},
+        "added": {text[:i] + d + text[i:] for i in range(len(text) + 1) for d in "0123456789"},
+        "doubled": {text[:i] + text[i] + text[i:] for i in range(len(text))},
+        "exchanged": {text[:i] + text[i + 1] + text[i] + text[i + 2 :] for i in pairs} - {text},
+    }
+
+
 KINDS: Final[dict[str, Callable[[str, random.Random], str]]] = {
     "a character wrong": wrong,
     "a character missing": missing,

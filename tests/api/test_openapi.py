@@ -28,6 +28,8 @@ REFUSED = {
     # Nor have they streets.
     "GET /api/v1/heatmaps/streets", "GET /api/v1/heatmaps/streets.geojson",
     "GET /tiles/streets/{z}/{x}/{y}",
+    # Only one incident is shown, and it is not the same as itself.
+    "PUT /api/v1/incidents/{incident_id}/duplicates/{other_id}",
     # Its code is drawn when a sign is put up: the one that is shown is nobody's.
     "DELETE /api/v1/signs/{sign_code}", "GET /api/v1/signs/{sign_code}/poster.pdf",
 }  # fmt: skip

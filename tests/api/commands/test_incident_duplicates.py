@@ -1,4 +1,4 @@
-"""``wangge incidents duplicates``, ``merge`` and ``repeats``."""
+"""``wangge incidents duplicates``, ``merge``, ``unlike`` and ``repeats``."""
 
 from __future__ import annotations
 
@@ -55,3 +55,19 @@ def test_found_merged_and_counted(wangge: Run, leaks: list[str]) -> None:
     assert wangge("incidents", "merge", third, second).code == 1
     assert wangge("incidents", "repeats", "--by", "moon").code == 1
     assert wangge("incidents", "duplicates", "7").code == 1
+
+
+def test_said_not_to_be_the_same_and_taken_back(wangge: Run, leaks: list[str]) -> None:
+    first, second, third = leaks
+
+    def offered() -> set[str]:
+        found = wangge("incidents", "duplicates", second, "--json").document
+        return {each["id"] for each in found}
+
+    words = ("incidents", "unlike", first, second)
+    assert "no longer offered" in wangge(*words, "--note", "two floors").out
+    assert offered() == {third}
+    assert "offered again" in wangge(*words, "--undo").out
+    assert offered() == {first, third}
+    assert wangge("incidents", "unlike", first, first).code == 1
+    assert wangge("incidents", "unlike", first, str(uuid.uuid4())).code == 1

@@ -122,6 +122,7 @@ class RepeatOut(BaseModel):
     last_at: datetime
     lon: float | None
     lat: float | None
+    apart_m: float | None = Field(description="Diagonal of the box around their places, metres")
     incidents: list[uuid.UUID] = Field(description="The latest, up to 20")
 
     @classmethod

@@ -76,6 +76,8 @@ class Repeat:
         Their ids, the latest first, up to 20.
     lon, lat
         Mean place, WGS 84 degrees; None where none of them has one.
+    apart_m
+        Diagonal of the box around their places, metres: a text such as "on the road" is no place.
     """
 
     key: str
@@ -87,6 +89,7 @@ class Repeat:
     last_at: datetime
     lon: float | None
     lat: float | None
+    apart_m: float | None
     incidents: Sequence[uuid.UUID]
 
 

@@ -3,13 +3,15 @@
 import { Marker } from 'maplibre-gl';
 
 import { fill, h } from './dom.js';
-import { number, t, when } from './i18n.js';
+import { distance, number, t, when } from './i18n.js';
 import { problemBox } from './place.js';
 
 const PAGE = 50;
 const WAYS = /** @type {const} */ (['address', 'building', 'place']);
 /** Single houses are told apart from here on. */
 const CLOSE_ZOOM = 17;
+/** Farther apart than this the middle of their places is none of them: no pin. */
+const APART_M = 300;
 
 export class RepeatsPanel {
   /**
@@ -128,15 +130,15 @@ export class RepeatsPanel {
   }
 
   /** @param {any} item */
-  line({ label, count, categories, first_at: first, last_at: last, lon, lat }) {
+  line({ label, count, categories, first_at: first, last_at: last, lon, lat, apart_m: apart }) {
     const kinds = /** @type {[string, number][]} */ (Object.entries(categories)).sort((a, b) => b[1] - a[1]);
     return h('li', {},
       h('p', { class: 'label' }, label, ' ', h('b', { class: 'badge' }, t('repeats.count', { n: number(count) }))),
       h('p', {}, kinds.map(([code, n]) =>
         t('repeats.category', { name: this.wiring.categoryName(code), n: number(n) })).join(t('repeats.joined'))),
       h('p', { class: 'hint' }, t('repeats.between', { first: when(first, false), last: when(last, false) })),
-      lon === null
-        ? h('p', { class: 'hint' }, t('repeats.no_place'))
+      lon === null || apart > APART_M
+        ? h('p', { class: 'hint' }, lon === null ? t('repeats.no_place') : t('repeats.apart', { distance: distance(apart) }))
         : h('div', { class: 'buttons' }, h('button', {
           type: 'button', 'aria-label': `${t('repeats.look')}: ${label}`,
           onclick: () => {

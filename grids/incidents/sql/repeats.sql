@@ -50,6 +50,7 @@ counted AS (
         max(k.reported_at) AS last_at,
         avg(ST_X(k.geom)) AS lon,
         avg(ST_Y(k.geom)) AS lat,
+        ST_Length(ST_BoundingDiagonal(ST_Collect(k.geom), true)::geography) AS apart_m,
         (array_agg(k.id ORDER BY k.reported_at DESC, k.id))[1:20] AS incidents
     FROM keyed AS k
     GROUP BY k.key
@@ -57,7 +58,7 @@ counted AS (
 )
 SELECT c.key,
     coalesce(c.label, round(c.lon::numeric, 6) || ',' || round(c.lat::numeric, 6)) AS label,
-    c.county_code, c.count, c.categories, c.first_at, c.last_at, c.lon, c.lat, c.incidents
+    c.county_code, c.count, c.categories, c.first_at, c.last_at, c.lon, c.lat, c.apart_m, c.incidents
 FROM counted AS c
 WHERE CAST(:after_count AS integer) IS NULL
     OR (-c.count, c.key) > (-CAST(:after_count AS integer), :after_key)

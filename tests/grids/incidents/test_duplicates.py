@@ -188,6 +188,7 @@ class TestRepeats:
         assert (found.label, following) == ("滨河路12号", None)
         assert found.first_at == AT
         assert len(found.incidents) == 3
+        assert found.apart_m == pytest.approx(0.2, abs=0.02)
         (house,), _ = repeats(session, by="building", **period)
         assert (house.label, house.count) == ("滨河路12号", 5)
         (place,), _ = repeats(session, by="place", **period)

@@ -43,6 +43,7 @@ from maps.hotspots import (
 from maps.hotspots.findings import Class, Findings, Way
 from maps.hotspots.forecast import MIN_WEEKS
 from maps.hotspots.layer import CLASSES, WAYS, findings_layer, places_table
+from maps.hotspots.looks import enter_repeats
 from maps.hotspots.service import hot_spots
 from maps.hotspots.sharing import refuse_shared
 from maps.hotspots.study import Asked
@@ -163,6 +164,7 @@ def _of_database(
 ) -> None:
     with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
         found = hot_spots(session, asked, way, level=level, weekly=weekly)
+        enter_repeats(session, found, asked.wanted.categories)
     study = found.study
     out.print(
         f"{WAYS[way].en}: {counted(found.total, 'incident')} in "

@@ -30,7 +30,6 @@ from api.schemas.hotspots import (
     ShareTested,
     WayTested,
 )
-from gis import audit
 from grids.incidents.repository import Filter
 from maps.hotspots import texts
 from maps.hotspots.backtest import METHODS
@@ -46,6 +45,7 @@ from maps.hotspots.layer import (
     places_table,
     records,
 )
+from maps.hotspots.looks import enter_repeats
 from maps.hotspots.page import STYLE_HASH, html, page_of
 from maps.hotspots.service import (
     MOST_LISTED,
@@ -159,27 +159,8 @@ def _found(
         level,
         weekly,
     )
-    if found.places is not None:
-        _enter_places(question.access, found, wanted.categories)
+    enter_repeats(session, found, wanted.categories)
     return found
-
-
-def _enter_places(access: Access, found: Findings, categories: Sequence[str]) -> None:
-    """In the log: these are the very places of incidents, as the list of incidents tells them."""
-    unit_of = dict(zip(found.study.ground.codes, found.study.ground.units, strict=True))
-    counts: Counter[str] = Counter()
-    for row in places_table(found).itertuples():
-        counts[unit_of[row.code]] += row.events
-    audit.read(
-        access.session,
-        object_kind="incident",
-        fields=("place",),
-        counts=counts,
-        action="search",
-        start=found.study.start,
-        end=found.study.end,
-        category=list(categories) or None,
-    )
 
 
 def _listed(

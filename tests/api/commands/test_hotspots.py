@@ -8,6 +8,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 from shapely import box
 
 from tests import factories
@@ -193,6 +194,21 @@ def test_of_the_database(wangge: Run, tmp_path: Path) -> None:
     assert again.out.count(factories.grid_code(0)) == 1
     assert "is no method" in wangge("hotspots", "--method", "hotter").err
     assert "--points" in wangge("hotspots", "--grids", out, "--out", out).err
+
+
+def test_places_are_entered_in_the_log_and_grids_are_not(wangge: Run, filled: Database) -> None:
+    period = ("--from", "2026-01-05", "--to", "2026-04-27", "--category", "neighbour")
+    for method in ("hot_grids", "near_repeat", "repeat_addresses"):
+        done = wangge("hotspots", *period, "--method", method)
+        assert done.code == 0, done.err
+    with filled.transaction() as session:
+        found = session.execute(
+            sa.text(
+                "SELECT role, action, object_kind, fields, count FROM audit_log "
+                "WHERE object_kind = 'incident' AND action = 'search'"
+            )
+        ).all()
+    assert [tuple(row) for row in found] == [("owner", "search", "incident", "place", 64)]
 
 
 @pytest.mark.usefixtures("filled")

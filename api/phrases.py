@@ -1,4 +1,4 @@
-"""What the locate routes refuse, in Chinese: phrases of errors and what to do about them.
+"""What the locate routes and maps refuse, in Chinese: phrases of errors and what to do about them.
 
 Errors are written in English where they arise; a client that asks for Chinese is told the phrases
 that stand here in Chinese, and all others as they were written.
@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from api.language import preferred
+from api.map_phrases import MAP_PHRASES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,11 +31,14 @@ _PHRASES: Final = tuple(
         (r"no coordinate system is called (.+)", r"没有名为 \1 的坐标系"),
         (r"Check the code; known names are (.+)", r"请核对编号;可用 \1"),
         (r"(?:Known|One of): (.+)", r"可用:\1"),
-        (r"Input should be greater than (.+)", r"应大于 \1"),
+        (r"Input should be greater than (\S+)", r"应大于 \1"),
+        (r"Input should be greater than or equal to (.+)", r"不应小于 \1"),
+        (r"Input should be less than (\S+)", r"应小于 \1"),
         (r"Input should be less than or equal to (.+)", r"不应大于 \1"),
         (r"Input should be a valid number.*", "不是数字"),
         (r"Give a value above (.+)", r"请填大于 \1 的数"),
         (r"Give (.+) at the most", r"请填不大于 \1 的数"),
+        (r"Give (.+) at the least", r"请填不小于 \1 的数"),
         (r"Give a (?:finite )?number", "请填一个有限的数字"),
         ("Field required|it is missing", "缺少此项"),
         ("Give it", "请补上"),
@@ -83,6 +87,7 @@ _PHRASES: Final = tuple(
             "the database does not answer.*",
             "数据库没有应答,或请求耗时过长;没有任何改动,请按 Retry-After 稍候再试",
         ),
+        *MAP_PHRASES,
     )
 )
 

@@ -1,5 +1,7 @@
 /** The server's answers, and its refusals with what to do about them. */
 
+import { language } from './i18n.js';
+
 /**
  * A refusal: problem details (RFC 9457) as wangge writes them, or no answer at all.
  */
@@ -68,9 +70,11 @@ export class Api {
    */
   async get(path, values = {}, options = {}) {
     const url = this.url(path, values);
+    // The page's language, not the browser's: refusals are read on the page.
+    const headers = { Accept: 'application/json', 'Accept-Language': language(), ...options.headers };
     let answer;
     try {
-      answer = await fetch(url, { headers: { Accept: 'application/json' }, ...options });
+      answer = await fetch(url, { ...options, headers });
     } catch (error) {
       if (/** @type {Error} */ (error).name === 'AbortError') throw error;
       throw new Refusal('no answer', 0);
@@ -99,9 +103,7 @@ export class Api {
   send(method, path, body) {
     return this.get(path, {}, {
       method,
-      headers: {
-        'Content-Type': 'application/json', Accept: 'application/json', 'X-CSRF-Token': this.csrf,
-      },
+      headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': this.csrf },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   }

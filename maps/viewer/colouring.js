@@ -1,10 +1,12 @@
 /** Grids coloured by an answer of the server: asked for, awaited, shown or refused. */
 
 import { Refusal } from './api.js';
+import { t } from './i18n.js';
 
 /** What is wrong and what to do, in one text. @param {Refusal} error */
 export const refused = ({ problems, message }) =>
-  problems.map(({ reason, remedy }) => `${reason}. ${remedy}`).join(' ') || message;
+  problems.map(({ reason, remedy }) =>
+    (remedy ? t('error.remedy', { reason, remedy: remedy.replace(/[.。]$/, '') }) : reason)).join(' ') || message;
 
 /** @typedef {{loading: boolean, found: any, problem: string | null}} Told */
 

@@ -288,6 +288,10 @@ function run(meta, tilesets, style, session) {
       setLanguage(state.language);
       rememberLanguage(state.language);
       redraw();
+      // A refusal is written by the server, in the language it was asked in.
+      if (state.layers.has('density') && panel.heat.problem) drawDensity();
+      if (state.layers.has('hotspots') && panel.spots.problem) spots.draw();
+      if (state.layers.has('gridmap') && panel.byGrid.problem) gridmap.draw();
       document.getElementById('language')?.focus();
       saveState();
     },
@@ -372,7 +376,7 @@ function run(meta, tilesets, style, session) {
       panel.update();
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      say(`${t('error.refused')} ${error.message}`);
+      say(`${t('error.refused')} ${refused(error)}`);
     }
   }
 

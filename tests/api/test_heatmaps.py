@@ -259,6 +259,31 @@ def test_one_incident_makes_a_map(own_town: Town) -> None:
     assert picture(own_town, answer.json()["image"])[..., 3].max() > 0
 
 
+def test_a_new_incident_is_in_the_next_picture(own_town: Town) -> None:
+    lon, lat = factories.middle(2)
+    sent = {"category": "other", "lon": lon, "lat": lat}
+
+    def seen(tag: str) -> tuple[int, str]:
+        known = {"If-None-Match": tag}
+        answer = own_town.client.get("/api/v1/heatmaps.png", params=period, headers=known)
+        return answer.status_code, answer.headers["etag"]
+
+    def send() -> None:
+        answer = own_town.client.post("/api/v1/incidents", json={"id": str(uuid.uuid4())} | sent)
+        assert answer.status_code == 201
+
+    send()
+    # Closed, so that the period of the second one is that of the first.
+    period = {"start": "2026-01-01", "end": "2100-01-01"}
+    code, first = seen("")
+    assert code == 200
+    assert seen(first) == (304, first)
+    send()
+    code, second = seen(first)
+    assert (code, second != first) == (200, True)
+    assert own_town.client.get("/api/v1/heatmaps", params=period).json()["n"] == 2
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [

@@ -55,6 +55,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "bulk": ("事件集中处", "most incidents"),
     "whole": ("全域", "whole area"),
     "grids": ("网格边界", "Grid borders"),
+    "large_grids": ("网格边界（图上过小者不画）", "Borders of the larger grids"),
+    "enlarged": ("放大：事件集中处", "Enlarged: where most incidents lie"),
     "units": ("行政区边界", "Unit borders"),
     "roads": ("道路", "Roads"),
     "water": ("水域", "Water"),
@@ -261,7 +263,7 @@ def _how_chosen(chosen: Bandwidth, language: Language) -> str:
 def distance(metres: float) -> str:
     """Return a length as ``300 m`` or ``2.5 km``, with a space that does not break."""
     # The space does not break, so that a number stays with its unit.
-    return f"{metres / 1000:g}\u00a0km" if metres >= 1000 else f"{metres:g}\u00a0m"
+    return f"{metres / 1000:g}\u00a0km" if metres >= 1000 else f"{metres:.3g}\u00a0m"
 
 
 def crs_name(heatmap: Heatmap | NetworkDensity) -> str:

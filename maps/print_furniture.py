@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import numpy as np
 import shapely
 from matplotlib.collections import Collection, LineCollection, PathCollection
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Patch, Polygon, Rectangle
 from matplotlib.path import Path
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     import pathlib
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from maps.smoothing import Bbox
 
 INK = "#1d2430"
 GREY = "#5b6470"
@@ -33,6 +35,7 @@ PAPER = "#ffffff"
 Paper: TypeAlias = Literal["A4", "A3"]
 SCALES: Final[Mapping[Paper, float]] = {"A4": 1.0, "A3": 2**0.5}
 """Sides of sheets beside those of A4 (ISO 216)."""
+_BAR_IN: Final = 0.052
 Dashes: TypeAlias = Literal["solid", "dashed"]
 HATCHED, STIPPLED = "hatched", "stippled"
 """Stand for a colour where `swatch` is to draw the stripes of "hidden", the dots of "no data"."""
@@ -69,18 +72,77 @@ def check_sheet(path: pathlib.Path | str, language: str, paper: str) -> list[Pro
     return problems
 
 
+def enlarged(
+    axes: Axes, box_m: Bbox, corner: tuple[float, float], size: tuple[float, float]
+) -> Axes | None:
+    """A frame beside the map that shows a part of it larger, and an outline of that part on it.
+
+    Parameters
+    ----------
+    box_m
+        The part, in the coordinates of the map. More is shown where the frame has another shape.
+    corner, size
+        Top left corner, and width and height that are free there, as shares of the sheet.
+
+    Returns
+    -------
+    axes
+        Without anything in it; None where the part would not be twice as large as on the map.
+    """
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    west, south, east, north = box_m
+    width_in, height_in = size[0] * figure.get_figwidth(), size[1] * figure.get_figheight()
+    high_in = min(height_in, width_in * (north - south) / (east - west))
+    metres = max((east - west) / width_in, (north - south) / max(high_in, 1e-9))
+    if 2 * metres > _metres_per_inch(axes):
+        return None
+    high = high_in / figure.get_figheight()
+    frame = figure.add_axes((corner[0], corner[1] - high, size[0], high))
+    x, y = (west + east) / 2, (south + north) / 2
+    frame.set_xlim(x - metres * width_in / 2, x + metres * width_in / 2)
+    frame.set_ylim(y - metres * high_in / 2, y + metres * high_in / 2)
+    frame.set_xticks([])
+    frame.set_yticks([])
+    for spine in frame.spines.values():
+        spine.set_color(INK)
+        spine.set_linewidth(0.8)
+        spine.set_zorder(9)
+    (x0, x1), (y0, y1) = frame.get_xlim(), frame.get_ylim()
+    axes.add_patch(
+        Rectangle(
+            (x0, y0), x1 - x0, y1 - y0, facecolor="none", edgecolor=INK, linewidth=0.8, zorder=8.5
+        )
+    )
+    return frame
+
+
+def drawn_size_mm(axes: Axes, shapes: Any) -> Any:
+    """The longer side of each shape's box on the sheet, millimetres of A4."""
+    west, south, east, north = shapely.bounds(shapes).T
+    return np.maximum(east - west, north - south) / _metres_per_inch(axes) * 25.4
+
+
+def _metres_per_inch(axes: Axes) -> float:
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    left, right = axes.get_xlim()
+    return float((right - left) / (axes.get_position().width * figure.get_figwidth()))
+
+
 def scale_bar(axes: Axes, *, small: bool = False) -> None:
     """Draw a bar of a readable length, about a fifth of the frame, in the lower left corner.
 
     A small frame has room for the length of the whole bar alone.
     """
     left, right = axes.get_xlim()
-    bottom, top = axes.get_ylim()
+    bottom, _ = axes.get_ylim()
     wanted = (right - left) / (3 if small else 5)
     power = 10 ** np.floor(np.log10(wanted))
     length = max(step * power for step in (1, 2, 5) if step * power <= wanted)
-    height = (top - bottom) * 0.008
-    x, y = left + (right - left) * 0.025, bottom + (top - bottom) * 0.035
+    # As thick on the sheet in every frame, for its letters are.
+    height = _BAR_IN * _metres_per_inch(axes)
+    x, y = left + (right - left) * 0.025, bottom + height * (2.2 if small else 4.4)
     axes.add_patch(
         FancyBboxPatch(
             (x - height, y - height),
@@ -131,8 +193,12 @@ def north_arrow(axes: Axes, crs: CRS, label: str, *, small: bool = False) -> Non
     angle = np.arctan2(x[1] - x[0], y[1] - y[0])
     share = 1.3 if small else 1.0
     size = (top - bottom) * 0.042 * share
+    letters = (6.5 if small else 9) / 72 * _metres_per_inch(axes)
     centre = np.array(
-        [right - (right - left) * 0.045 * share, top - (top - bottom) * (0.02 + 0.065 * share)]
+        [
+            right - (right - left) * 0.045 * share,
+            top - (top - bottom) * 0.02 - 1.1 * letters - 1.15 * size,
+        ]
     )
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     for side, colour in ((-1, INK), (1, PAPER)):
@@ -179,6 +245,18 @@ def swatch(
             linewidth=0.5,
         )
     )
+
+
+def caption(
+    figure: Figure, words: str, at: tuple[float, float], width: float, *, size: float
+) -> None:
+    """Write one bold line, its middle at `at`; in smaller letters where it would be too wide."""
+    canvas: Any = figure.canvas  # matplotlib's own types stop at the canvas
+    measure = canvas.get_renderer().get_text_width_height_descent
+    wide = measure(words, font_properties(size, bold=True), ismath=False)[0]
+    room = width * figure.get_figwidth() * figure.dpi
+    font = font_properties(size * min(1.0, room / wide), bold=True)
+    figure.text(*at, words, va="center", color=INK, fontproperties=font)
 
 
 def paragraph(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,10 @@ from maps.raster import gaps, sample
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import numpy.typing as npt
     from matplotlib.axes import Axes
+
+    from maps.smoothing import Bbox
 
 A4_LANDSCAPE_IN = (11.69, 8.27)
 DPI = 200
@@ -57,6 +60,8 @@ _ROAD = "#a8a195"
 _GRID = "#3f5f86"
 _UNIT = "#3a4350"
 OPACITY = 0.85
+TINY_MM = 1.5
+"""Grids smaller than that on the sheet would be all border, and hide the density."""
 _DIFFERENCE: dict[str, dict[str, Any]] = {
     "higher": {"color": INK, "linewidth": 1.5, "linestyle": "solid"},
     "lower": {"color": "#1f5f99", "linewidth": 1.5, "linestyle": "dashed"},
@@ -138,25 +143,46 @@ def draw(
     language: Language = "zh",
     breaks: list[float] | None = None,
     dpi: int = DPI,
+    bulk_m: Bbox | None = None,
 ) -> Figure:
-    """Return the sheet of `write_png` as a figure with an Agg canvas."""
+    """Return the sheet of `write_png` as a figure with an Agg canvas.
+
+    What lies in `bulk_m` is shown larger beside it; where that is left out, the heat map's own.
+    """
     figure = Figure(figsize=A4_LANDSCAPE_IN, dpi=dpi, facecolor=PAPER)
     FigureCanvasAgg(figure)
     axes = figure.add_axes(_MAP)
     used = nice_breaks(heatmap.maximum) if breaks is None else breaks
+    bare = _Sheet(heatmap, language, used, figure, axes, ())
+    _frame(bare)
+    grids_key = "grids" if grids is None or _large(bare, grids).all() else "large_grids"
     drawn = (
         (units, "units", _UNIT, 0.9),
-        (grids, "grids", _GRID, 0.5),
+        (grids, grids_key, _GRID, 0.5),
         (roads, "roads", _ROAD, 0.6),
         (water, "water", _WATER, 0.0),
     )
     layers = tuple((key, colour, line) for layer, key, colour, line in drawn if layer is not None)
-    sheet = _Sheet(heatmap, language, used, figure, axes, layers)
-    _draw_map(sheet, grids=grids, units=units, roads=roads, water=water)
+    sheet = replace(bare, layers=layers)
+    shown = {"grids": grids, "units": units, "roads": roads, "water": water}
+    _draw_map(sheet, **shown)
+    if heatmap.suppressed:
+        _say_suppressed(sheet)
     furniture.scale_bar(axes)
     furniture.north_arrow(axes, heatmap.crs, word("north", language))
     _draw_title(sheet)
-    _draw_legend(sheet)
+    below = _draw_legend(sheet)
+    box = bulk_m or heatmap.bulk_m
+    if box is not None and not heatmap.suppressed:
+        top = below - 0.03
+        inset = furniture.enlarged(
+            axes, box, (_COLUMN_X, top), (_COLUMN_WIDTH, max(0.0, top - _MAP[1]))
+        )
+        if inset is not None:
+            at = (_COLUMN_X, below)
+            furniture.paragraph(figure, word("enlarged", language), at, _COLUMN_WIDTH, size=9)
+            _draw_map(replace(sheet, axes=inset), **shown)
+            furniture.scale_bar(inset, small=True)
     _draw_footer(sheet)
     return figure
 
@@ -170,7 +196,6 @@ def _draw_map(
     water: gpd.GeoDataFrame | None,
 ) -> None:
     heatmap, axes = sheet.heatmap, sheet.axes
-    _frame(sheet)
     outline = None if heatmap.area is None else to_metres(heatmap, heatmap.area)
     axes.set_facecolor(INSIDE if outline is None else OUTSIDE)
     if outline is not None:
@@ -181,7 +206,9 @@ def _draw_map(
     if roads is not None:
         furniture.lines(axes, _layer(sheet, roads), color=_ROAD, linewidth=0.6, zorder=4)
     if grids is not None:
-        furniture.lines(axes, _outlines(sheet, grids), color=_GRID, linewidth=0.5, zorder=5)
+        seen = _outlines(sheet, grids)[_large(sheet, grids)]
+        thin = {} if axes is sheet.figure.axes[0] else {"alpha": 0.6}
+        furniture.lines(axes, seen, color=_GRID, linewidth=0.5, zorder=5, **thin)
     if units is not None:
         furniture.lines(axes, _outlines(sheet, units), color=_UNIT, linewidth=0.9, zorder=6)
         _unit_names(sheet, units)
@@ -210,8 +237,9 @@ def _draw_density(sheet: _Sheet, outline: BaseGeometry | None) -> None:
     heatmap, axes = sheet.heatmap, sheet.axes
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
-    nx = round(_MAP[2] * A4_LANDSCAPE_IN[0] * sheet.figure.dpi)
-    ny = round(_MAP[3] * A4_LANDSCAPE_IN[1] * sheet.figure.dpi)
+    frame = axes.get_position()
+    nx = round(frame.width * A4_LANDSCAPE_IN[0] * sheet.figure.dpi)
+    ny = round(frame.height * A4_LANDSCAPE_IN[1] * sheet.figure.dpi)
     x = left + (np.arange(nx) + 0.5) * (right - left) / nx
     y = top - (np.arange(ny) + 0.5) * (top - bottom) / ny
     values = sample(heatmap, *np.meshgrid(x, y), beyond_edge=outline is not None)
@@ -233,18 +261,21 @@ def _draw_density(sheet: _Sheet, outline: BaseGeometry | None) -> None:
         style = _DIFFERENCE[name]
         halo = withStroke(linewidth=style["linewidth"] + 1.4, foreground="white")
         furniture.lines(axes, [shape.boundary], zorder=7.5, path_effects=[halo], **style)
-    if heatmap.suppressed:
-        axes.text(
-            (left + right) / 2,
-            (bottom + top) / 2,
-            text.notes(heatmap, sheet.language)[0],
-            ha="center",
-            va="center",
-            color=INK,
-            fontproperties=font_properties(15, bold=True),
-            bbox={"facecolor": PAPER, "edgecolor": INK, "boxstyle": "round,pad=0.6"},
-            zorder=11,
-        )
+
+
+def _say_suppressed(sheet: _Sheet) -> None:
+    sheet.axes.text(
+        0.5,
+        0.5,
+        text.notes(sheet.heatmap, sheet.language)[0],
+        transform=sheet.axes.transAxes,
+        ha="center",
+        va="center",
+        color=INK,
+        fontproperties=font_properties(15, bold=True),
+        bbox={"facecolor": PAPER, "edgecolor": INK, "boxstyle": "round,pad=0.6"},
+        zorder=11,
+    )
 
 
 def _differing(heatmap: Heatmap) -> dict[str, BaseGeometry]:
@@ -273,8 +304,8 @@ def _draw_title(sheet: _Sheet) -> None:
     )
 
 
-def _draw_legend(sheet: _Sheet) -> None:
-    """Draw the column on the right: unit and classes, then the facts of the map."""
+def _draw_legend(sheet: _Sheet) -> float:
+    """Draw the column on the right: unit and classes, then the facts; return the `y` below."""
     heatmap, language, figure = sheet.heatmap, sheet.language, sheet.figure
 
     def write(words: str, y: float, **style: Any) -> float:
@@ -340,6 +371,7 @@ def _draw_legend(sheet: _Sheet) -> None:
     y -= 0.012
     for sentence in text.notes(heatmap, language):
         y = write(sentence, y, size=8, colour=GREY)
+    return y
 
 
 def _draw_footer(sheet: _Sheet) -> None:
@@ -397,6 +429,13 @@ def _layer(sheet: _Sheet, frame: gpd.GeoDataFrame) -> gpd.GeoSeries:
 
 def _outlines(sheet: _Sheet, frame: gpd.GeoDataFrame) -> gpd.GeoSeries:
     return _layer(sheet, frame).boundary
+
+
+def _large(sheet: _Sheet, grids: gpd.GeoDataFrame) -> npt.NDArray[np.bool_]:
+    """Which of the grids that have a shape are large enough on the sheet to have a border."""
+    sizes = furniture.drawn_size_mm(sheet.axes, _layer(sheet, grids).to_numpy())
+    large: npt.NDArray[np.bool_] = sizes >= TINY_MM
+    return large
 
 
 def to_metres(heatmap: Heatmap, geometry: BaseGeometry) -> BaseGeometry:

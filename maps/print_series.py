@@ -91,13 +91,12 @@ def write_sheet(
         _panel(axes, part, series, box, dpi=round(DPI * furniture.SCALES[paper]))
         label = part.zh if language == "zh" else part.en
         count = text.count(part.heatmap, language)
-        figure.text(
-            left + _GAP / 2,
-            bottom + height - _CAPTION / 2,
+        furniture.caption(
+            figure,
             f"{label}    n = {count}",
-            va="center",
-            color=INK,
-            fontproperties=font_properties(9 if columns < 5 else 7.5, bold=True),
+            (left + _GAP / 2, bottom + height - _CAPTION / 2),
+            width - _GAP,
+            size=9 if columns < 5 else 7.5,
         )
     if axes is not None:
         furniture.scale_bar(axes, small=True)
@@ -270,8 +269,9 @@ def write_animation(
     frames = []
     for part in series.parts:
         figure = draw(
-            part.heatmap, grids=grids, language=language, breaks=series.breaks, dpi=FRAME_DPI
-        )
+            part.heatmap, grids=grids, language=language, breaks=series.breaks, dpi=FRAME_DPI,
+            bulk_m=series.whole.bulk_m,  # the same in every frame
+        )  # fmt: skip
         canvas: Any = FigureCanvasAgg(figure)  # matplotlib's own types stop at the canvas
         canvas.draw()
         # 256 colours of their own: a sheet has few, and files are a tenth as large.

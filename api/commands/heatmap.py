@@ -184,9 +184,10 @@ def _heatmap(
             many, out_file, outlines, cast("Language", language), sheet, moving=bool(animate)
         )
     how = "" if made.chosen is None else f" ({made.chosen.reason})"
+    highest = f"highest {made.maximum:.3g} {heatmap_text.unit(made, 'en')}"
     out.print(
         f"{heatmap_text.events(made)}; {heatmap_text.period(made, 'en')}; bandwidth "
-        f"{made.bandwidth_m:g} m{how}; highest {made.maximum:.3g} {heatmap_text.unit(made, 'en')}"
+        f"{made.bandwidth_m:g} m{how}; {'all hidden' if made.suppressed else highest}"
     )
     if made.chosen is not None or made.mean is not None or made.asked is not None:
         out.print(" ".join(heatmap_text.notes(made, "en")))

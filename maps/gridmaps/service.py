@@ -227,7 +227,9 @@ def unit_borders(session: Session, made: GridMap) -> gpd.GeoDataFrame | None:
     levels = [sorted({each[:length] for each in made.grids.units}) for length in (12, 9, 6)]
     codes = next((each for each in levels if len(each) <= MOST_NAMED), levels[-1])
     rows = session.execute(
-        sa.select(AdminUnit.name, sa.func.ST_AsBinary(AdminUnit.geom).label("wkb"))
+        sa.select(
+            AdminUnit.name, AdminUnit.name_en, sa.func.ST_AsBinary(AdminUnit.geom).label("wkb")
+        )
         .where(
             AdminUnit.code.in_(codes),
             AdminUnit.geom.is_not(None),
@@ -238,6 +240,9 @@ def unit_borders(session: Session, made: GridMap) -> gpd.GeoDataFrame | None:
     if not rows:
         return None
     return gpd.GeoDataFrame(
-        {"name": [row.name for row in rows]},
+        {
+            "name": [row.name for row in rows],
+            "name_en": [row.name_en or row.name for row in rows],
+        },
         geometry=gpd.GeoSeries.from_wkb([bytes(row.wkb) for row in rows], crs=4326),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from pyproj import CRS, Transformer
 from gis.crs import metric_crs
 from gis.errors import BadInput
 from maps import print_furniture as furniture
+from maps.bulk import bulk_box
 from maps.fonts import font_properties
 from maps.gridmaps import words
 from maps.gridmaps.gridmap import bounds
@@ -40,6 +41,7 @@ _MAP: Final = (0.035, 0.085, 0.685, 0.785)
 _COLUMN_X: Final = 0.745
 _COLUMN_WIDTH: Final = 0.22
 _ROW: Final = 0.0305
+_BINS: Final = 100
 _GROUND: Final = "#e4e5e3"
 _BORDER: Final = "#8b857c"
 
@@ -53,11 +55,6 @@ class _Sheet:
     figure: Figure
     axes: Axes
     crs: CRS
-    scale: float
-
-    def font(self, size: float, *, bold: bool = False) -> Any:
-        """The font, larger on a larger sheet."""
-        return font_properties(size * self.scale, bold=bold)
 
 
 def write_sheet(
@@ -85,22 +82,25 @@ def write_sheet(
     suffix = Path(path).suffix.lower()
     if problems := furniture.check_sheet(path, language, paper):
         raise BadInput(problems)
-    scale = furniture.SCALES[paper]
-    figure = Figure(figsize=(_A4_IN[0] * scale, _A4_IN[1] * scale), dpi=DPI, facecolor=PAPER)
+    figure = Figure(figsize=_A4_IN, dpi=DPI, facecolor=PAPER)
     FigureCanvasAgg(figure)
-    sheet = _Sheet(
-        made, language, figure, figure.add_axes(_MAP), metric_crs(bounds(made.grids)), scale
-    )
+    sheet = _Sheet(made, language, figure, figure.add_axes(_MAP), metric_crs(bounds(made.grids)))
     shapes = _to_metres(sheet.crs, made.grids.shapes)
     _frame(sheet, shapes)
     _draw_grids(sheet, shapes)
-    if units is not None:
-        _draw_units(sheet, units)
     furniture.scale_bar(sheet.axes)
     furniture.north_arrow(sheet.axes, sheet.crs, words.word("north", language))
     _draw_title(sheet)
-    _draw_column(sheet, has_units=units is not None)
+    below = _draw_column(sheet, has_units=units is not None)
+    inset = _draw_enlarged(sheet, shapes, below)
+    if units is not None:
+        frame = units if units.crs is not None else units.set_crs(4326)
+        frame = frame.to_crs(sheet.crs).reset_index(drop=True)
+        if inset is not None:
+            _draw_units(replace(sheet, axes=inset), frame, named=False)
+        _draw_units(sheet, frame, named=True)
     _draw_footer(sheet)
+    furniture.enlarge(figure, paper)
     with replacing(path) as temporary:
         # No dates in the file: the same map is the same bytes.
         metadata = {"CreationDate": None} if suffix == ".pdf" else {"Software": None}
@@ -132,7 +132,7 @@ def _frame(sheet: _Sheet, shapes: Any) -> None:
 
 def _draw_grids(sheet: _Sheet, shapes: Any) -> None:
     made = sheet.made
-    line = {"edgecolor": _BORDER, "linewidth": 0.35 * sheet.scale}
+    line = {"edgecolor": _BORDER, "linewidth": 0.35}
     for number, colour in enumerate(made.colours):
         chosen = shapes[made.classes == number]
         if len(chosen):
@@ -141,26 +141,48 @@ def _draw_grids(sheet: _Sheet, shapes: Any) -> None:
         if where.any():
             furniture.polygons(
                 sheet.axes, shapes[where], facecolor=hex_colour(NOT_KNOWN), hatch=pattern,
-                edgecolor=hex_colour(NOT_KNOWN_MARK), linewidth=0.35 * sheet.scale, zorder=3,
+                edgecolor=hex_colour(NOT_KNOWN_MARK), linewidth=0.35, zorder=3,
             )  # fmt: skip
             furniture.polygons(sheet.axes, shapes[where], facecolor="none", zorder=4, **line)
 
 
-def _draw_units(sheet: _Sheet, units: gpd.GeoDataFrame) -> None:
-    frame = units if units.crs is not None else units.set_crs(4326)
-    frame = frame.to_crs(sheet.crs).reset_index(drop=True)
-    furniture.lines(
-        sheet.axes, frame.geometry.boundary, color="#1d2430", linewidth=1.0 * sheet.scale, zorder=6
-    )
-    if "name" not in frame.columns:
+def _draw_enlarged(sheet: _Sheet, shapes: Any, below: float) -> Axes | None:
+    """Draw beside the map, larger, where most households are; None where there is no such place."""
+    made = sheet.made
+    west, south, east, north = shapely.total_bounds(shapes)
+    middles = shapely.get_coordinates(shapely.point_on_surface(shapes))
+    homes, _, _ = np.histogram2d(
+        middles[:, 1], middles[:, 0], bins=_BINS, range=((south, north), (west, east)),
+        weights=np.nan_to_num(made.grids.households),
+    )  # fmt: skip
+    box = bulk_box(homes, (west, south, east, north), 2 * max(east - west, north - south) / _BINS)
+    top = below - 0.03
+    if box is None:
+        return None
+    room = (_COLUMN_WIDTH, max(0.0, top - _MAP[1]))
+    inset = furniture.enlarged(sheet.axes, box, (_COLUMN_X, top), room)
+    if inset is None:
+        return None
+    inset.set_facecolor(_GROUND)
+    told = words.word("enlarged", sheet.language)
+    furniture.paragraph(sheet.figure, told, (_COLUMN_X, below), _COLUMN_WIDTH, size=9)
+    _draw_grids(replace(sheet, axes=inset), shapes)
+    furniture.scale_bar(inset, small=True)
+    return inset
+
+
+def _draw_units(sheet: _Sheet, frame: gpd.GeoDataFrame, *, named: bool) -> None:
+    furniture.lines(sheet.axes, frame.geometry.boundary, color="#1d2430", linewidth=1.0, zorder=6)
+    column = "name_en" if sheet.language == "en" and "name_en" in frame.columns else "name"
+    if not named or column not in frame.columns:
         return
-    for name, shape in zip(frame["name"], frame.geometry, strict=True):
+    for name, shape in zip(frame[column], frame.geometry, strict=True):
         if isinstance(name, str) and not shape.is_empty:
             at = _middle(shape)
             sheet.axes.text(
                 at.x, at.y, name, ha="center", va="center", color=INK, zorder=8, clip_on=True,
-                fontproperties=sheet.font(7.5),
-                path_effects=[withStroke(linewidth=2 * sheet.scale, foreground="white")],
+                fontproperties=font_properties(7.5),
+                path_effects=[withStroke(linewidth=2, foreground="white")],
             )  # fmt: skip
 
 
@@ -171,23 +193,21 @@ def _middle(shape: BaseGeometry) -> Any:
 def _draw_title(sheet: _Sheet) -> None:
     sheet.figure.text(
         _MAP[0], 0.945, words.heading(sheet.made, sheet.language), color=INK, va="center",
-        fontproperties=sheet.font(20, bold=True),
+        fontproperties=font_properties(20, bold=True),
     )  # fmt: skip
     sheet.figure.text(
         _MAP[0], 0.897, "  ·  ".join(words.subtitle(sheet.made, sheet.language)), color=GREY,
-        va="center", fontproperties=sheet.font(11),
+        va="center", fontproperties=font_properties(11),
     )  # fmt: skip
 
 
-def _draw_column(sheet: _Sheet, *, has_units: bool) -> None:
-    """Draw the column on the right: what the colours mean, then the facts of the map."""
+def _draw_column(sheet: _Sheet, *, has_units: bool) -> float:
+    """Draw the column on the right: meaning of the colours, facts; return the `y` below."""
     made, language = sheet.made, sheet.language
 
     def write(text: str, y: float, *, size: float, **style: Any) -> float:
         at = (_COLUMN_X, y)
-        return furniture.paragraph(
-            sheet.figure, text, at, _COLUMN_WIDTH, size=size * sheet.scale, **style
-        )
+        return furniture.paragraph(sheet.figure, text, at, _COLUMN_WIDTH, size=size, **style)
 
     y = write(words.measure(made, language), _MAP[1] + _MAP[3], size=12, bold=True)
     y = write(words.unit(made, language), y + 0.008, size=9, colour=GREY) - 0.008
@@ -200,7 +220,7 @@ def _draw_column(sheet: _Sheet, *, has_units: bool) -> None:
         furniture.swatch(sheet.figure, _COLUMN_X, y, colour)
         y = _label(sheet, label, y)
     if has_units:
-        furniture.swatch(sheet.figure, _COLUMN_X, y, INK, line=1.0 * sheet.scale)
+        furniture.swatch(sheet.figure, _COLUMN_X, y, INK, line=1.0)
         y = _label(sheet, words.word("units", language), y)
     y -= 0.015
     told = words.facts(made, language)
@@ -208,26 +228,21 @@ def _draw_column(sheet: _Sheet, *, has_units: bool) -> None:
     for i, (name, value) in enumerate(told):
         at = (_COLUMN_X + (i % 2) * _COLUMN_WIDTH / 2, y)
         width = _COLUMN_WIDTH / 2 - 0.008
-        below = furniture.paragraph(
-            sheet.figure, name, at, width, size=7.5 * sheet.scale, colour=GREY
-        )
-        below = furniture.paragraph(
-            sheet.figure, value, (at[0], below + 0.004), width, size=10 * sheet.scale
-        )
+        below = furniture.paragraph(sheet.figure, name, at, width, size=7.5, colour=GREY)
+        below = furniture.paragraph(sheet.figure, value, (at[0], below + 0.004), width, size=10)
         lowest = below if i % 2 == 0 else min(lowest, below)
         if i % 2 or i == len(told) - 1:
             y = lowest
     y -= 0.01
     for sentence in words.notes(made, language):
         y = write(sentence, y, size=8, colour=GREY)
+    return y
 
 
 def _label(sheet: _Sheet, label: str, y: float) -> float:
     """Write beside a swatch, in two lines where it is long; return the `y` below."""
     x = _COLUMN_X + 0.042
-    below = furniture.paragraph(
-        sheet.figure, label, (x, y - 0.004), _COLUMN_WIDTH - 0.042, size=9 * sheet.scale
-    )
+    below = furniture.paragraph(sheet.figure, label, (x, y - 0.004), _COLUMN_WIDTH - 0.042, size=9)
     return min(y - _ROW, below)
 
 
@@ -247,5 +262,5 @@ def _draw_footer(sheet: _Sheet) -> None:
     separator = "：" if language == "zh" else ": "
     sheet.figure.text(
         _MAP[0], 0.045, "    ".join(f"{name}{separator}{value}" for name, value in parts if value),
-        color=GREY, va="center", fontproperties=sheet.font(8),
+        color=GREY, va="center", fontproperties=font_properties(8),
     )  # fmt: skip

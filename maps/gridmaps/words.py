@@ -40,6 +40,7 @@ _WORDS: Final = {
     "unknown": ("无户数，无法计算", "no households known: no rate"),
     "north": ("北", "N"),
     "units": ("行政区边界", "Unit borders"),
+    "enlarged": ("放大：住户集中处", "Enlarged: where most households are"),
     "interval": ("95%区间", "95 % interval"),
     "households": ("户", "households"),
 }

@@ -6,14 +6,16 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from gis.errors import BadInput, Missing
+from maps import print_furniture as furniture
 from maps.fonts import chinese_font, font_properties
 from maps.palettes import nice_breaks, over, ramp
 from maps.print_map import write_png
-from tests.maps.heatmaps import AREA, a_heatmap, rates, some_grids
+from tests.maps.heatmaps import AREA, COUNTY, a_heatmap, rates, some_grids
 
 
 @pytest.fixture
@@ -70,6 +72,45 @@ def test_the_sheet_in_english(tmp_path: Path, words: list[str]) -> None:
     assert "Heat map of incidents" in page
     assert "incidents per km² per 30 days" in page
     assert "Bandwidth" in page
+
+
+def test_the_town_of_a_county_is_shown_larger_and_is_not_all_borders(
+    tmp_path: Path, words: list[str]
+) -> None:
+    tiny = [
+        shapely.box(AREA.bounds[0] + i / 500, y, AREA.bounds[0] + (i + 1) / 500, y + 0.002)
+        for i in range(30)
+        for y in np.arange(AREA.bounds[1], AREA.bounds[3], 0.002)
+    ]
+    grids = gpd.GeoDataFrame(geometry=[COUNTY, *tiny], crs=4326)
+    heatmap = a_heatmap(area=COUNTY, cell_m=150)
+    write_png(heatmap, tmp_path / "map.png", grids=grids)
+    assert "放大：事件集中处" in words
+    assert "网格边界（图上过小者不画）" in words
+    assert "网格边界" not in words
+    assert sum(each.endswith("km") for each in words) == 2  # a scale for each
+    ramp_of_it = [
+        over(c, (0xFB, 0xFA, 0xF6), 0.85) for c in ramp(len(nice_breaks(heatmap.maximum)))
+    ]
+    pixels = np.round(imread(tmp_path / "map.png")[..., :3] * 255).astype(int)
+    inset = pixels[1000:1500, 1740:2260].reshape(-1, 3)
+    for colour in ramp_of_it[-2:]:
+        assert (np.abs(inset - colour).max(axis=1) <= 2).sum() > 500
+    # Of a place that is nearly all bulk there is nothing to enlarge.
+    words.clear()
+    write_png(a_heatmap(), tmp_path / "map.png", grids=some_grids())
+    assert "放大：事件集中处" not in words
+
+
+def test_a_caption_is_made_to_fit() -> None:
+    figure = Figure(figsize=(10, 5), dpi=100)
+    FigureCanvasAgg(figure)
+    for words in ("May", "land acquisition and demolition    n = 2,069"):
+        furniture.caption(figure, words, (0.1, 0.5), 0.2, size=9)
+    short, long = figure.texts
+    assert short.get_fontsize() == 9
+    assert 5 < long.get_fontsize() < 9
+    assert long.get_window_extent().width <= 0.2 * 10 * 100 + 1
 
 
 def test_few_events_leave_a_hatched_sheet_that_says_so(tmp_path: Path, words: list[str]) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib import image
+from shapely import box
 
 from gis.errors import BadInput
 from maps.gridmaps.page import write_page
 from maps.gridmaps.sheet import write_sheet
 from maps.palettes import NOT_KNOWN, NOT_KNOWN_MARK
-from tests.maps.gridmaps.places import a_gridmap
+from tests.maps.gridmaps.places import a_gridmap, some_grids
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -37,6 +39,23 @@ def test_a3_is_larger_and_pdf_has_its_letters(tmp_path: Path) -> None:
     assert pixels(tmp_path / "map.png").shape[1] == pytest.approx(2338 * 2**0.5, abs=2)
     write_sheet(a_gridmap(), tmp_path / "map.pdf")
     assert (tmp_path / "map.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_town_among_vast_grids_is_shown_larger(tmp_path: Path) -> None:
+    grids = some_grids()
+    shapes = grids.shapes.copy()
+    shapes[0] = box(115.4, 43.0, 116.0, 43.9)  # beside the others, and far larger than all
+    made = a_gridmap(grids=replace(grids, shapes=shapes))
+    write_sheet(made, tmp_path / "map.png")
+    height, width = pixels(tmp_path / "map.png").shape[:2]
+    column = slice(int(0.5 * height), int(0.92 * height)), slice(int(0.75 * width), width)
+    below = pixels(tmp_path / "map.png")[column].reshape(-1, 3)
+    for colour in made.colours[-2:]:
+        assert (below == colour).all(axis=1).sum() > 500
+    write_sheet(a_gridmap(), tmp_path / "map.png")
+    below = pixels(tmp_path / "map.png")[column].reshape(-1, 3)
+    for colour in made.colours[-2:]:
+        assert not (below == colour).all(axis=1).any()
 
 
 def test_the_page_holds_nothing_of_what_is_hidden_and_loads_nothing(tmp_path: Path) -> None:

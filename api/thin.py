@@ -411,5 +411,5 @@ def begin(state: Any, database: Database, stopping: Event) -> list[Thread]:
 
 def _keep(keeper: Keeper, stopping: Event) -> None:
     """Keep a snapshot, once what answers from it is compiled: the event loop never compiles."""
-    if warming.make(urgent(), stopping):
+    if warming.make_aside(urgent, stopping):
         keeper.keep(stopping)

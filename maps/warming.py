@@ -1,4 +1,4 @@
-"""Calls that compile the loops of densities, before the first map is asked for."""
+"""Calls that compile the loops of densities and hot spots, before the first map is asked for."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
+from maps.hotspots.near_repeat import knox
+from maps.hotspots.neighbours import neighbours_of
+from maps.hotspots.scan import scan
 from maps.network import density as network
 from maps.smoothing import PointField
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def calls() -> Iterator[Callable[[], object]]:
-    """A raster by each order of spline, and a street of three arms."""
+    """A raster by each order of spline, a street of three arms; neighbours, scan, near repeats."""
     places = np.array([[40.0, 40.0], [60.0, 60.0]])
     for order in (4, 2, -1):
         yield partial(_raster, places, order)
@@ -34,6 +37,14 @@ def calls() -> Iterator[Callable[[], object]]:
         network.along, np.array([116.605]), np.array([44.9]), streets,
         start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(2026, 1, 31, tzinfo=UTC),
     )  # fmt: skip
+    squares = shapely.box(np.arange(4), 0, np.arange(1, 5), 1)
+    yield partial(neighbours_of, squares)
+    middles = 100.0 * shapely.get_coordinates(shapely.centroid(squares))
+    counts = np.array([9, 1, 0, 1])
+    yield partial(scan, middles, counts, simulations=19)
+    yield partial(scan, middles, np.repeat(counts[:, None], 2, axis=1), ending="last",
+                  simulations=19)  # fmt: skip
+    yield partial(knox, np.repeat(middles, 2, axis=0), np.arange(8.0), simulations=19)
 
 
 def _raster(places: Floats, order: Order) -> Floats:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from threading import Event
 from typing import TYPE_CHECKING
 
+import pytest
 import sqlalchemy as sa
 
 from api import warming
@@ -72,6 +74,9 @@ from grids.plans import halving
 from grids.redistricting import draw
 from grids.redistricting.search import divide
 from grids.redistricting.rules import Effort, Prices
+from maps.hotspots import (
+    attention, backtest, emerging, hot_grids, knox, neighbours_of, scan,
+)
 from maps.network import density as network
 from maps.smoothing import density
 
@@ -88,6 +93,19 @@ density(np.random.default_rng(1).uniform(0, 1000, (500000, 2)), (0, 0, 1000, 100
 line = gpd.GeoSeries([shapely.LineString([(116.6, 44.9), (116.62, 44.91)])], crs=4326)
 network.along(np.array([116.61]), np.array([44.905]), line,
               start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(2026, 2, 1, tzinfo=UTC))
+side = np.arange(40)
+squares = shapely.box(side % 8, side // 8, side % 8 + 1, side // 8 + 1)
+rng = np.random.default_rng(1)
+middles, counts = rng.uniform(0, 9000, (40, 2)), rng.poisson(3, (40, 16))
+around = neighbours_of(squares)
+hot_grids(counts.sum(axis=1), around)
+for weekly in (False, True):
+    scan(middles, counts if weekly else counts.sum(axis=1), exposure=np.full(40, 300.0),
+         ending="last" if weekly else "any", simulations=99)
+emerging(counts, around)
+knox(rng.uniform(0, 900, (50, 2)), rng.uniform(0, 99, 50), simulations=19)
+attention(counts, around)
+backtest(counts, around, weeks=2)
 new = signatures() - before
 assert not new, ("later", new)
 """
@@ -110,6 +128,29 @@ def test_a_server_that_is_stopped_makes_no_further_call() -> None:
 
     assert not warming.make([call, call], stopping)
     assert made == [1]
+
+
+def test_a_stop_does_not_wait_for_the_compiler() -> None:
+    stopping, compiled = Event(), Event()
+
+    def compile_() -> None:
+        stopping.set()
+        compiled.wait()  # for ever, unless it is let go below
+
+    assert not warming.make_aside(lambda: [compile_], stopping)
+    compiled.set()
+    assert warming.make_aside(lambda: [compiled.is_set], Event())
+
+
+def test_what_could_not_be_compiled_is_not_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
+
+    def fail() -> None:
+        raise OSError
+
+    assert not warming.make_aside(lambda: [fail], Event())
+    assert len(told) == 1
 
 
 def test_heavy_requests_may_compute_between_their_statements(database: Database) -> None:

@@ -36,9 +36,13 @@ if TYPE_CHECKING:
 Measure: TypeAlias = Literal["count", "rate", "smoothed", "local"]
 
 MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
+SMOOTHED: Final = frozenset({"smoothed", "local"})
 ZERO: Final[Rgb] = (251, 250, 246)
 """Colour of a grid where nothing happened."""
 PER_HOUSEHOLDS: Final = 1000
+ALIKE: Final = 1.1
+"""Highest over lowest smoothed rate up to which a map has one class: quantiles would paint rates
+that chance alone tells apart from the lightest to the darkest colour."""
 _DAY_S: Final = 86_400
 _LEVELS: Final = (12, 9, 6)
 WHOLE: Final = "*"
@@ -141,6 +145,11 @@ class GridMap:
         return (self.about.end - self.about.start).total_seconds() / _DAY_S
 
     @property
+    def is_even(self) -> bool:
+        """Whether smoothing has left nothing of the differences between the grids."""
+        return self.measure in SMOOTHED and _is_even(self.values)
+
+    @property
     def classes(self) -> npt.NDArray[np.int16]:
         """Class of each grid: -1 without a value, 0 for zero, then 1 to the number of classes."""
         found: npt.NDArray[np.int16] = classify(self.values, self.edges)
@@ -229,6 +238,9 @@ def build(
     known = np.isfinite(values)
     alone = 0 if around is None else int((known & (around.windows(1.0 * known) <= 1)).sum())
     small = gone is not None
+    found_edges = edges(values, scheme, classes)
+    if measure in SMOOTHED and _is_even(values):
+        found_edges = edges(np.array([np.nanmax(values)]), scheme, classes)
     return GridMap(
         grids=grids,
         measure=measure,
@@ -239,7 +251,7 @@ def build(
         high=high,
         hidden=hidden,
         unknown=unknown,
-        edges=edges(values, scheme, classes),
+        edges=found_edges,
         n=int(np.nansum(counts)),
         n_outside=_told(found.outside, hide=small),
         n_without_place=_told(found.without_place, hide=small),
@@ -249,6 +261,11 @@ def build(
         about=about,
         made_on=about.made_on or datetime.now(UTC),
     )
+
+
+def _is_even(values: Floats) -> bool:
+    shown = values[np.isfinite(values)]
+    return shown.size > 1 and 0 < shown.max() <= ALIKE * shown.min()
 
 
 def _told(number: int, *, hide: bool) -> int | None:

@@ -143,6 +143,13 @@ def notes(made: GridMap, language: Language) -> list[str]:
             f"{'all grids' if made.measure == 'smoothed' else 'the neighbouring grids'}, "
             "by empirical Bayes after Marshall 1991."
         )
+        if made.is_even:
+            sentences.append(
+                "各网格发生率相差不到一成，看不出偶然之外的差别，故只作一级。"
+                if zh
+                else "The rates of all grids lie within a tenth of each other: no difference "
+                "beyond chance is seen, so there is one class."
+            )
         if made.n_alone:
             sentences.append(
                 f"{made.n_alone:,}个网格没有可比的相邻网格，保留其自身发生率，未作平滑。"

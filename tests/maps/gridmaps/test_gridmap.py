@@ -75,6 +75,24 @@ def test_categories_of_a_grid_do_not_tell_each_other() -> None:
     assert hidden_of(found) == {cell("a", "y"), cell("a", "z")}
 
 
+def test_what_chance_explains_is_not_painted_from_light_to_dark() -> None:
+    """Quantiles of rates that smoothing has brought together would show a pattern where is none."""
+    rng = np.random.default_rng(4)
+    codes = some_grids().codes
+    quiet = Found(by_grid={(code, "neighbour"): int(rng.poisson(2)) for code in codes})
+    made = a_gridmap(found=quiet)
+    shown = made.values[~made.unknown]
+    assert shown.max() <= 1.1 * shown.min()
+    assert made.classes[~made.unknown].tolist() == [1] * len(shown)
+    assert len(made.legend) == 1
+    assert "no difference beyond chance" in " ".join(words.notes(made, "en"))
+    assert "只作一级" in " ".join(words.notes(made, "zh"))
+    for differs in (a_gridmap(), a_gridmap(found=quiet, measure="rate")):
+        assert not differs.is_even
+        assert len(differs.legend) > 3
+        assert "beyond chance" not in " ".join(words.notes(differs, "en"))
+
+
 def test_points_on_a_border_belong_to_the_lowest_code() -> None:
     grids = some_grids()
     west = grids.shapes[0].bounds

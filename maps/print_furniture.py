@@ -82,7 +82,7 @@ def enlarged(
     box_m
         The part, in the coordinates of the map. More is shown where the frame has another shape.
     corner, size
-        Top left corner, and width and height that are free there, as shares of the sheet.
+        Lower left corner, and width and height that are free there, as shares of the sheet.
 
     Returns
     -------
@@ -92,13 +92,14 @@ def enlarged(
     figure = axes.get_figure()
     assert isinstance(figure, Figure)
     west, south, east, north = box_m
-    width_in, height_in = size[0] * figure.get_figwidth(), size[1] * figure.get_figheight()
+    width_in = size[0] * figure.get_figwidth()
+    height_in = size[1] * figure.get_figheight()
     high_in = min(height_in, width_in * (north - south) / (east - west))
     metres = max((east - west) / width_in, (north - south) / max(high_in, 1e-9))
     if 2 * metres > _metres_per_inch(axes):
         return None
     high = high_in / figure.get_figheight()
-    frame = figure.add_axes((corner[0], corner[1] - high, size[0], high))
+    frame = figure.add_axes((*corner, size[0], high))
     x, y = (west + east) / 2, (south + north) / 2
     frame.set_xlim(x - metres * width_in / 2, x + metres * width_in / 2)
     frame.set_ylim(y - metres * high_in / 2, y + metres * high_in / 2)
@@ -145,8 +146,8 @@ def scale_bar(axes: Axes, *, small: bool = False) -> None:
     x, y = left + (right - left) * 0.025, bottom + height * (2.2 if small else 4.4)
     axes.add_patch(
         FancyBboxPatch(
-            (x - height, y - height),
-            length + 6 * height,
+            (x - height * (0 if small else 1), y - height),
+            length + (0 if small else 6) * height,
             height * 5.5,
             boxstyle=f"round,pad={height}",
             facecolor=PAPER,

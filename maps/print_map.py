@@ -60,6 +60,7 @@ _ROAD = "#a8a195"
 _GRID = "#3f5f86"
 _UNIT = "#3a4350"
 OPACITY = 0.85
+_MOVING_INSET = 0.18
 TINY_MM = 1.5
 """Grids smaller than that on the sheet would be all border, and hide the density."""
 _DIFFERENCE: dict[str, dict[str, Any]] = {
@@ -147,7 +148,8 @@ def draw(
 ) -> Figure:
     """Return the sheet of `write_png` as a figure with an Agg canvas.
 
-    What lies in `bulk_m` is shown larger beside it; where that is left out, the heat map's own.
+    What lies in `bulk_m` is shown larger beside it, in one size for all frames of an animation;
+    where that is left out, the heat map's own, as large as there is room.
     """
     figure = Figure(figsize=A4_LANDSCAPE_IN, dpi=dpi, facecolor=PAPER)
     FigureCanvasAgg(figure)
@@ -174,12 +176,12 @@ def draw(
     below = _draw_legend(sheet)
     box = bulk_m or heatmap.bulk_m
     if box is not None and not heatmap.suppressed:
-        top = below - 0.03
-        inset = furniture.enlarged(
-            axes, box, (_COLUMN_X, top), (_COLUMN_WIDTH, max(0.0, top - _MAP[1]))
-        )
+        # Notes differ from frame to frame of an animation; what is enlarged must stay where it is.
+        most = 1.0 if bulk_m is None else _MOVING_INSET
+        room = (_COLUMN_WIDTH, min(most, max(0.0, below - 0.03 - _MAP[1])))
+        inset = furniture.enlarged(axes, box, (_COLUMN_X, _MAP[1]), room)
         if inset is not None:
-            at = (_COLUMN_X, below)
+            at = (_COLUMN_X, inset.get_position().y1 + 0.03)
             furniture.paragraph(figure, word("enlarged", language), at, _COLUMN_WIDTH, size=9)
             _draw_map(replace(sheet, axes=inset), **shown)
             furniture.scale_bar(inset, small=True)

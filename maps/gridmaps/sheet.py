@@ -156,16 +156,16 @@ def _draw_enlarged(sheet: _Sheet, shapes: Any, below: float) -> Axes | None:
         weights=np.nan_to_num(made.grids.households),
     )  # fmt: skip
     box = bulk_box(homes, (west, south, east, north), 2 * max(east - west, north - south) / _BINS)
-    top = below - 0.03
     if box is None:
         return None
-    room = (_COLUMN_WIDTH, max(0.0, top - _MAP[1]))
-    inset = furniture.enlarged(sheet.axes, box, (_COLUMN_X, top), room)
+    room = (_COLUMN_WIDTH, max(0.0, below - 0.03 - _MAP[1]))
+    inset = furniture.enlarged(sheet.axes, box, (_COLUMN_X, _MAP[1]), room)
     if inset is None:
         return None
     inset.set_facecolor(_GROUND)
     told = words.word("enlarged", sheet.language)
-    furniture.paragraph(sheet.figure, told, (_COLUMN_X, below), _COLUMN_WIDTH, size=9)
+    at = (_COLUMN_X, inset.get_position().y1 + 0.03)
+    furniture.paragraph(sheet.figure, told, at, _COLUMN_WIDTH, size=9)
     _draw_grids(replace(sheet, axes=inset), shapes)
     furniture.scale_bar(inset, small=True)
     return inset

@@ -14,7 +14,7 @@ from gis.errors import BadInput
 from maps.heatmap import Heatmap
 from maps.print_series import write_animation, write_sheet
 from maps.series import Part, Series, in_time, periods, together
-from tests.maps.heatmaps import SHANGHAI, a_heatmap
+from tests.maps.heatmaps import COUNTY, SHANGHAI, a_heatmap, events
 
 START, END = datetime(2025, 6, 29, tzinfo=SHANGHAI), datetime(2025, 9, 1, tzinfo=SHANGHAI)
 
@@ -94,6 +94,25 @@ def test_an_animation_has_a_frame_for_each_part(tmp_path: Path, suffix: str) -> 
     # The map and the period differ; the legend on the right does not.
     assert np.abs(first - second)[80:750, :800].max() > 60
     assert np.abs(first - second)[140:320, 880:910].max() < 12
+
+
+def test_what_is_enlarged_stays_where_it_is(tmp_path: Path) -> None:
+    """Frames differ in what they note, and one without notes has more room."""
+    far = ([115.7] * 3, [43.7] * 3)
+    lon, lat = (np.append(each, more) for each, more in zip(events(), far, strict=True))
+    more = {"area": COUNTY, "cell_m": 150, "bandwidth_m": 300.0}
+    first = a_heatmap(**more)
+    second = a_heatmap(lon=np.append(lon, 120.0), lat=np.append(lat, 44.0), **more)
+    assert second.n_outside == 1  # told in a note
+    series = together(first, [Part(first, "一", "1"), Part(second, "二", "2")])
+    write_animation(series, tmp_path / "moving.png")
+    with Image.open(tmp_path / "moving.png") as picture:
+        frames = []
+        for frame in (0, 1):
+            picture.seek(frame)
+            frames.append(np.asarray(picture.convert("RGB")).astype(int))
+    # The frame of what is enlarged, and the highest class in it, at the same place.
+    assert np.abs(frames[0] - frames[1])[620:752, 870:1125].max() < 60
 
 
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:

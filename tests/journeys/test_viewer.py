@@ -291,6 +291,11 @@ def test_look_for_hot_spots(browser: Browser, address: str) -> None:
         page.click("#layer-hotspots")
         legend = page.locator("#hotspot-legend")
         expect(legend.locator(".problem")).to_contain_text("12 are needed", timeout=30_000)
+        # The page's language, whatever the browser's; and a refusal that stands there is told anew.
+        page.click("#language")
+        expect(legend.locator(".problem")).to_contain_text("至少需要 12 周")
+        page.click("#language")
+        expect(legend.locator(".problem")).to_contain_text("12 are needed")
         page.select_option("#method", "hot_grids")
         expect(legend.locator(".entries")).to_contain_text("not significant", timeout=180_000)
         expect(legend.locator("dl")).to_contain_text("5%")

@@ -22,6 +22,7 @@ from api.commands.shared import (
 )
 from api.schemas.plans import CommentOut, PlanOut, StepOut
 from boundaries import editions
+from data.importers.reading import read
 from gis.errors import BadInput, Problem
 from gis.wording import counted
 from grids.models import GridShape
@@ -29,6 +30,7 @@ from grids.plans import (
     changes,
     history,
     kinds,
+    lists,
     locks,
     notes,
     opening,
@@ -58,6 +60,11 @@ def register(app: typer.Typer) -> None:
         ),
         ("grids", grids, "wangge plan grids 4"),
         ("move", move, "wangge plan move 4 990121001001003 --cells 17,18 --take-along"),
+        (
+            "assign",
+            assign,
+            "wangge plan export 4 --cells cells.csv, then wangge plan assign 4 cells.csv",
+        ),
         ("split", split, "wangge plan split 4 990121001001003 --parts 2"),
         ("merge", merge, "wangge plan merge 4 990121001001003 990121001001004"),
         ("rebalance", rebalance, "wangge plan rebalance 4 990121001001003 990121001001004"),
@@ -145,6 +152,20 @@ def move(
     with _step(data_dir, plan, as_json=as_json) as (session, row, tell):
         target = None if to == "none" else _grid(session, plan, to)
         change = kinds.move(session, row, _numbers(cells), target, take_along=take_along)
+        tell(_do(session, row, change, actor))
+
+
+def assign(
+    plan: Plan,
+    file: Annotated[Path, typer.Argument(help="Table with 'cell_id' and 'grid' (its code)")],
+    data_dir: DataDir = None,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Each cell of a list goes to the grid beside it, in one move; no code: to no grid."""
+    table = read(file).frame
+    with _step(data_dir, plan, as_json=as_json) as (session, row, tell):
+        change = kinds.assign(session, row, lists.read_list(session, plan, table, file.name))
         tell(_do(session, row, change, actor))
 
 

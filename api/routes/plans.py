@@ -160,6 +160,9 @@ def _change(access: Access, plan: PlanRow, body: MoveIn) -> Change:  # noqa: PLR
     match body.kind:
         case "move" | "release":
             return kinds.move(session, plan, body.cells or [], body.to, take_along=body.take_along)
+        case "assign":
+            pairs = zip(body.cells or [], body.places or [], strict=True)
+            return kinds.assign(session, plan, dict(pairs))
         case "split" if body.line is not None:
             return kinds.split_by_line(session, plan, body.grid or 0, body.line_drawn())
         case "split":

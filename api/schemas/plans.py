@@ -190,7 +190,8 @@ class PlanGridsOut(BaseModel):
 class MoveIn(BaseModel):
     """What to do.
 
-    ``move`` takes ``cells`` to the grid ``to``, ``release`` to none; ``split`` divides ``grid``
+    ``move`` takes ``cells`` to the grid ``to``, ``release`` to none, ``assign`` each of them to
+    the one beside it in ``places``; ``split`` divides ``grid``
     into ``parts`` or along ``line``; ``merge`` makes ``grids`` one; ``border`` gives what lies in
     ``polygon`` to the grid ``to``, or makes it a new one; ``rebalance`` divides ``grids`` anew
     into as many; ``repair`` gives ground without a grid, and parts cut off on foot, to a neighbour.
@@ -201,9 +202,12 @@ class MoveIn(BaseModel):
         json_schema_extra={"example": {"kind": "repair", "version": 0}},
     )
 
-    kind: Literal["move", "release", "split", "merge", "border", "rebalance", "repair"]
+    kind: Literal["move", "release", "assign", "split", "merge", "border", "rebalance", "repair"]
     version: Version
     cells: list[CellId] | None = Field(default=None, min_length=1, max_length=MAX_CELLS)
+    places: list[GridId | None] | None = Field(
+        default=None, max_length=MAX_CELLS, description="Grid of each of the cells; null for none"
+    )
     take_along: bool = Field(default=False, description="Also what the cells would cut off")
     to: GridId | None = None
     grid: GridId | None = None
@@ -217,14 +221,17 @@ class MoveIn(BaseModel):
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         needs = {
-            "move": ("cells", "to"), "release": ("cells",), "split": ("grid",),
-            "merge": ("grids",), "border": ("polygon",), "rebalance": ("grids",), "repair": (),
+            "move": ("cells", "to"), "release": ("cells",), "assign": ("cells", "places"),
+            "split": ("grid",), "merge": ("grids",), "border": ("polygon",),
+            "rebalance": ("grids",), "repair": (),
         }[self.kind]  # fmt: skip
         lacking = [name for name in needs if getattr(self, name) is None]
         if lacking:
             raise ValueError(f"'{self.kind}' needs {' and '.join(lacking)}")
         if self.kind == "split" and (self.parts is None) == (self.line is None):
             raise ValueError("'split' needs parts or line, one of them")
+        if self.kind == "assign" and len(set(self.cells or ())) != len(self.places or ()):
+            raise ValueError("'assign' needs a place for each cell, and each cell once")
         allowed = {*needs, *{"move": ("take_along",), "release": ("take_along",),
                              "split": ("parts", "line"), "border": ("to",),
                              "repair": ("grids",)}.get(self.kind, ())}  # fmt: skip

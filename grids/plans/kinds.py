@@ -1,4 +1,4 @@
-"""From what a planner asks for to the change: move, split, merge, border, rebalance, repair."""
+"""From what a planner asks for to the change: move, list, split, merge, border, repair..."""
 
 from __future__ import annotations
 
@@ -58,6 +58,13 @@ def move(
                 wanted |= dict.fromkeys(part, target)
     kind = "release" if to is None else "move"
     return Change(kind, wanted, {"cells": sorted(wanted), "to": to}, seen=going)
+
+
+def assign(session: Session, plan: PlanRow, to: Mapping[int, int | None]) -> Change:
+    """Each cell of a list goes to the grid beside it, to none for None; other cells stay."""
+    wanted = {cell: NONE if grid is None else grid for cell, grid in sorted(to.items())}
+    _known(session, plan, set(wanted.values()) - {NONE})
+    return Change("move", wanted, {"listed": len(wanted)})
 
 
 def merge(session: Session, plan: PlanRow, grids: Sequence[int]) -> Change:

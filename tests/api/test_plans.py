@@ -119,6 +119,15 @@ def test_cells_come_page_by_page_and_by_grid(desk: Desk) -> None:
     desk.post("/moves", kind="release", version=desk.version, cells=[freed])
     (found,) = desk.get("/cells", free=True)["features"]
     assert (found["id"], found["properties"]["grid"]) == (freed, None)
+    # Back by a list of cells, beside one that stays where it is.
+    places = [grid, stored[seen[1]["id"]].grid_id]
+    desk.post(
+        "/moves", kind="assign", version=desk.version, cells=[freed, seen[1]["id"]], places=places
+    )
+    assert desk.get("/cells", free=True)["features"] == []
+    assert {i: c.grid_id for i, c in desk.cells().items()} == {
+        i: c.grid_id for i, c in stored.items()
+    }
 
 
 def test_a_plan_from_its_opening_to_its_edition(desk: Desk) -> None:
@@ -286,6 +295,9 @@ def test_a_plan_as_a_file(desk: Desk, tmp_path: Path, form: str) -> None:
     ("body", "says"),
     [
         ({"kind": "move", "version": 0}, "needs cells and to"),
+        ({"kind": "assign", "version": 0, "cells": [0, 0], "places": [1, 1]}, "each cell once"),
+        ({"kind": "assign", "version": 0, "cells": [0, 1], "places": [1]}, "a place for each"),
+        ({"kind": "assign", "version": 0, "cells": [0], "places": [10**9]}, "no grid 1000000000"),
         ({"kind": "split", "version": 0, "grid": 1}, "parts or line"),
         ({"kind": "split", "version": 0, "grid": 10**9, "parts": 2}, "no grid"),
         ({"kind": "merge", "version": 0, "grids": [1]}, "two or more"),

@@ -140,9 +140,29 @@ def test_codes_that_live_on_are_the_same_grids(here: Database, wangge: Run, draf
     assert not set(rows[0].values()) & {rows[1][code] for code in set(rows[1]) - shared}
 
 
-def test_incidents_are_balanced_after_the_households(wangge: Run, draft: str) -> None:
-    done = wangge("plan", "draw", "--unit", factories.COUNTY, "--second", "incidents", "--json")
-    assert done.code == 0, done.err
+def test_other_work_is_balanced_after_the_households(
+    here: Database, wangge: Run, draft: str
+) -> None:
+    with here.transaction() as session:
+        # Two key places beside each building of the first village, and one too far from any.
+        session.execute(
+            sa.text(
+                "INSERT INTO places (county_code, area_code, kind, name, geom, source, external_id)"
+                " SELECT county_code, county_code, 'shop', 'p', point, 't', id::text || n "
+                "FROM buildings, generate_series(1, 2) AS n WHERE unit_code = :village UNION ALL "
+                "SELECT '990121', '990121', 'shop', 'p', ST_Point(117.2, 45.2, 4326), 't', 'far'"
+            ),
+            {"village": factories.VILLAGES[0]},
+        )
+    with here.transaction() as session:
+        read = planning.read_layers(session, factories.COUNTY, second="places")
+        houses = read.frames["buildings"]
+        assert set(houses["places"]) == {0, 2}
+        assert houses["places"].sum() == len(houses)  # two for each in one of two villages alike
+    for second in ("incidents", "places", "area_m2"):
+        done = wangge("plan", "draw", "--unit", factories.COUNTY, "--second", second, "--effort",
+                      "quick", "--json")  # fmt: skip
+        assert done.code == 0, done.err
     done = wangge("plan", "draw", "--unit", factories.COUNTY, "--second", "rooms")
     assert done.code == 1
     assert "--second" in done.err or "field second" in done.err
@@ -225,3 +245,43 @@ def test_what_is_exported(wangge: Run, draft: str, tmp_path: Path) -> None:
     assert shapes["name"].str.len().gt(0).all()
     assert wangge("plan", "export", draft, "--cells", tmp_path / "x.doc").code == 1
     assert wangge("plan", "export", draft).code == 2
+
+
+def test_a_list_of_cells_goes_out_and_comes_back(wangge: Run, draft: str, tmp_path: Path) -> None:
+    def cells(name: str) -> pd.DataFrame:
+        path = tmp_path / name
+        assert wangge("plan", "export", draft, "--cells", path).code == 0
+        return pd.read_csv(path, dtype=str)
+
+    assert wangge("plan", "open", draft).code == 0
+    before = cells("before.csv")
+    first = wangge("plan", "grids", draft, "--json").document[0]["code"]
+    assert wangge("plan", "split", draft, first, "--parts", "2").code == 0
+    after = cells("after.csv")
+    assert after["grid"].nunique() == before["grid"].nunique() + 1
+    # The whole list as it was brings the grid back together: one move, to be taken back as one.
+    done = wangge("plan", "assign", draft, tmp_path / "before.csv", "--json")
+    assert done.code == 0, done.err
+    assert len(done.document["gone"]) == 1
+    assert cells("again.csv").equals(before)
+    assert wangge("plan", "undo", draft).code == 0
+    assert cells("undone.csv").equals(after)
+
+    # A spreadsheet that saves in the system's own encoding and took the codes for numbers.
+    bad = before.head(4).copy()
+    bad.loc[0, "grid"], bad.loc[1, "cell_id"] = "9.90121E+14", "77777"
+    bad.loc[3, "cell_id"] = bad.loc[2, "cell_id"]
+    bad.assign(说明="改").to_csv(tmp_path / "bad.csv", index=False, encoding="gb18030")
+    done = wangge("plan", "assign", draft, tmp_path / "bad.csv")
+    assert done.code == 1
+    for each in (
+        "bad.csv, row 1, field grid: plan", "format the column as text",
+        "bad.csv, row 2, field cell_id: plan", "has no cell 77777",
+        "row 4, field cell_id: cell", "is there before",
+    ):  # fmt: skip
+        assert each in " ".join(done.err.split())
+    before[["cell_id"]].to_csv(tmp_path / "less.csv", index=False)
+    done = wangge("plan", "assign", draft, tmp_path / "less.csv")
+    assert "there is no column grid" in done.err
+    assert wangge("plan", "assign", draft, tmp_path / "none.csv").code == 1
+    assert cells("at last.csv").equals(after)

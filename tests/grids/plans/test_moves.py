@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import shapely
 import sqlalchemy as sa
 from geoalchemy2.shape import to_shape
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from grids import service
 from grids.checking import check
@@ -257,41 +260,67 @@ def test_two_planners_at_once(table: Table) -> None:
         changes.carry_out(table.session, table.plan, back, author="li", version=10**6)
 
 
-def test_any_sequence_can_be_taken_back_to_any_move(table: Table) -> None:
-    dice = np.random.default_rng(5)
-    states = {0: table.state()}
-    for _ in range(12):
-        cells, grids = table.cells(), table.grids()
-        kind = dice.choice(["move", "split", "merge", "undo"])
-        plan = table.plan
-        try:
-            if kind == "undo":
-                history.undo(table.session, plan, author="li", version=plan.version)
+def any_change(table: Table, dice: np.random.Generator) -> changes.Change:
+    """One move of any kind, somewhere; many that are tried cannot be."""
+    session, plan, cells, grids = table.session, table.plan, table.cells(), table.grids()
+    cell = cells[int(dice.choice(list(cells)))]
+    grid = int(dice.choice(list(grids)))
+    beside = {
+        cells[n].grid_id
+        for c in cells.values() if c.grid_id == grid
+        for n in c.neighbours or () if cells[n].unit_code == grids[grid].unit_code
+    } - {grid, None}  # fmt: skip
+    pair = [grid, min(g for g in beside if g)]
+    shape = to_shape(grids[grid].geom)
+    west, south, east, north = shape.bounds
+    middle = west + float(dice.uniform(0.3, 0.7)) * (east - west)
+    line = shapely.LineString([(middle, south - 0.01), (middle, north + 0.01)])
+    half = shapely.box(west, south, middle, north)
+    to = cells[int(dice.choice(cell.neighbours or [cell.cell_id]))].grid_id
+    some = {
+        "move": partial(kinds.move, session, plan, [cell.cell_id], to, take_along=True),
+        "release": partial(kinds.move, session, plan, [cell.cell_id], None),
+        "split": partial(kinds.split, session, plan, grid, 3),
+        "line": partial(kinds.split_by_line, session, plan, grid, line),
+        "merge": partial(kinds.merge, session, plan, pair),
+        "border": partial(kinds.border, session, plan, to_shape(cell.geom).buffer(1e-6), pair[1]),
+        "new": partial(kinds.border, session, plan, half, None),
+        "rebalance": partial(kinds.rebalance, session, plan, pair),
+        "repair": partial(kinds.repair, session, plan),
+        "list": partial(kinds.assign, session, plan, {cell.cell_id: to}),
+    }
+    return some[str(dice.choice(list(some)))]()
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.integers(0, 10**6))
+def test_any_sequence_can_be_taken_back_to_any_move(table: Table, seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    aside = table.session.begin_nested()
+    try:
+        states = {0: table.state()}
+        for _ in range(14):
+            plan = table.plan
+            try:
+                if dice.random() < 0.25:
+                    turn = history.undo if dice.random() < 0.6 else history.redo
+                    turn(table.session, plan, author="li", version=plan.version)
+                    continue
+                make(table, any_change(table, dice))
+            except MoveRefused:
                 continue
-            if kind == "move":
-                cell = cells[int(dice.choice(list(cells)))]
-                to = cells[int(dice.choice(cell.neighbours or [cell.cell_id]))].grid_id
-                change = kinds.move(table.session, plan, [cell.cell_id], to, take_along=True)
-            elif kind == "split":
-                change = kinds.split(table.session, plan, int(dice.choice(list(grids))), 2)
-            else:
-                grid = int(dice.choice(list(grids)))
-                mine = {c for c, each in cells.items() if each.grid_id == grid}
-                near = {
-                    cells[n].grid_id for c in mine for n in cells[c].neighbours or ()
-                    if cells[n].unit_code == grids[grid].unit_code
-                } - {grid}  # fmt: skip
-                change = kinds.merge(table.session, plan, [grid, min(g for g in near if g)])
-            make(table, change)
-        except MoveRefused:
-            continue
-        states[table.plan.head] = table.state()
-        holds(table)
-    assert len(states) > 4
-    for seq in (0, *dice.permutation(list(states)).tolist(), 0):
-        history.go_to(table.session, table.plan, seq, author="li", version=table.plan.version)
-        assert table.plan.head == seq
-        assert table.state() == states[seq]
+            states[table.plan.head] = table.state()
+            holds(table)
+        assert len(states) > 3
+        for seq in (0, *dice.permutation(list(states)).tolist(), 0):
+            history.go_to(table.session, table.plan, seq, author="li", version=table.plan.version)
+            assert table.plan.head == seq
+            assert table.state() == states[seq]
+    finally:
+        aside.rollback()
+        table.session.expire_all()
 
 
 def test_every_move_has_an_author_and_stays(table: Table) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+ROLLBACK_PERIOD: Final = timedelta(days=90)
+"""For so long one person may go back to the base grids before; afterwards that is a plan like
+another, which somebody else approves."""
 # A grid of the new edition is the old one when they share more than half of both.
 SAME_GRID_SHARE: Final = 0.5
 
@@ -407,7 +410,8 @@ def rollback(session: Session, edition_id: int, *, actor: str, note: str = "") -
     Raises
     ------
     RollbackRefused
-        It is not the one in force, or there is none before it.
+        It is not the one in force, there is none before it, or its base grids are in force
+        for longer than `ROLLBACK_PERIOD`.
     """
     edition = editions.get(session, edition_id)
     now = datetime.now(UTC)
@@ -440,6 +444,13 @@ def rollback(session: Session, edition_id: int, *, actor: str, note: str = "") -
         raise RollbackRefused(
             f"there is no edition of {edition.area_code} before {edition.id}"
             + _of_parts(session, edition)
+        )
+    if edition.kind == "base" and first is not None and now - first > ROLLBACK_PERIOD:
+        raise RollbackRefused(
+            f"edition {edition.id} is in force since {first.isoformat()}, for more than "
+            f"{ROLLBACK_PERIOD.days} days: work has settled in its grids, and one person cannot "
+            "undo that. Have a branch of the edition before approved: "
+            f"wangge plan branch {before.id}"
         )
     copy = Edition(
         area_code=before.area_code,

@@ -142,6 +142,19 @@ def test_rollback_before_a_later_edition_is_in_force_is_refused(session: Session
         service.rollback(session, later.edition.id, actor="c")
 
 
+def test_rollback_goes_within_a_period_only(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    county = factories.county(session)
+    second = service.publish(session, draft(session), approver="b").edition
+    with monkeypatch.context() as patched:
+        patched.setattr(service, "ROLLBACK_PERIOD", timedelta(0))
+        with pytest.raises(RollbackRefused, match=f"wangge plan branch {county.edition}"):
+            service.rollback(session, second.id, actor="c")
+    assert timedelta(days=30) <= service.ROLLBACK_PERIOD
+    assert service.rollback(session, second.id, actor="c").edition.based_on_id == county.edition
+
+
 def test_rollback_of_a_draft_is_refused(session: Session) -> None:
     factories.county(session)
     with pytest.raises(RollbackRefused, match="is draft"):

@@ -24,6 +24,7 @@ from grids.redistricting.camps import camp_problems
 from grids.redistricting.checks import figure_problems
 from grids.redistricting.limits import Limits
 from grids.redistricting.pins import pin_problems
+from grids.redistricting.rules import GROUND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,8 +35,13 @@ if TYPE_CHECKING:
     from grids.redistricting import Plan
 
 HAN: Final = re.compile("[\u4e00-\u9fff]")
-SECOND: Final = "incidents"
-"""The second measure that the database can count."""
+COUNTED: Final = {
+    "incidents": "SELECT geom FROM incidents WHERE county_code = :county AND geom IS NOT NULL "
+    "AND reported_at > :since",
+    "places": "SELECT geom FROM places WHERE county_code = :county",
+}
+"""What the database can count at each building as a second measure."""
+SECOND: Final = (*COUNTED, GROUND)
 
 Table = TypeVar("Table", bound=pd.DataFrame)
 
@@ -98,7 +104,8 @@ def read_layers(
     before
         Edition to change as little as possible. What is locked in it, where it is a plan, stays.
     second
-        ``incidents`` counts those of the last year by the building nearest to each.
+        ``incidents`` counts those of the last year, ``places`` key places, both by the building
+        nearest to each; ``area_m2`` is the ground of the grids.
     pinned, camps
         As `draw` takes them: ``building_id`` is the number of a building in the database. Where
         a row has none, ``external_id`` names it by its id in the source it was imported from.
@@ -116,8 +123,8 @@ def read_layers(
     """
     asked = (300 if target is None else target, 0.1 if tolerance is None else tolerance)
     problems = [*figure_problems(*asked), *more]
-    if second not in {None, SECOND}:
-        remedy = f"Use {SECOND}; other columns are taken from files"
+    if second not in {None, *SECOND}:
+        remedy = f"Use {', '.join(SECOND)}; other columns are taken from files"
         problems.append(Problem(f"second is {second!r}", remedy, field="second"))
     now = datetime.now(UTC)
     area, buildings, barriers = service.planning_input(session, area_code, now)
@@ -145,8 +152,8 @@ def read_layers(
     norms = [AREA_TYPES[kind] for kind in kinds]
     area["target"] = [norm.target if target is None else target for norm in norms]
     area["tolerance"] = [norm.tolerance if tolerance is None else tolerance for norm in norms]
-    if second is not None:
-        counted = _incidents_by_building(session, area_code, now)
+    if second in COUNTED:
+        counted = _by_building(session, area_code, COUNTED[second], now)
         buildings[second] = [counted.get(number, 0) for number in buildings["id"]]
     frames = {"area": area, "buildings": buildings, "barriers": barriers}
     identities: dict[str, int] = {}
@@ -350,15 +357,16 @@ def _older_grids(session: Session, area_code: str, edition_id: int) -> gpd.GeoDa
     return older
 
 
-def _incidents_by_building(session: Session, area_code: str, now: datetime) -> dict[int, int]:
-    """Incidents of the last year by the building nearest to each, within 500 m."""
+def _by_building(session: Session, area_code: str, points: str, now: datetime) -> dict[int, int]:
+    """Points by the building nearest to each, within 500 m."""
     rows = session.execute(
         sa.text(
-            "SELECT near.id, count(*) AS n FROM incidents AS i CROSS JOIN LATERAL ("
+            "SELECT near.id, count(*) AS n FROM ("  # noqa: S608 - texts of this module
+            + points
+            + ") AS p CROSS JOIN LATERAL ("
             "  SELECT b.id, b.point FROM buildings AS b WHERE b.county_code = :county"
-            "  ORDER BY b.point <-> i.geom LIMIT 1) AS near "
-            "WHERE i.county_code = :county AND i.geom IS NOT NULL AND i.reported_at > :since "
-            "AND ST_DWithin(near.point::geography, i.geom::geography, 500) GROUP BY near.id"
+            "  ORDER BY b.point <-> p.geom LIMIT 1) AS near "
+            "WHERE ST_DWithin(near.point::geography, p.geom::geography, 500) GROUP BY near.id"
         ),
         {"county": area_code[:6], "since": now - timedelta(days=365)},
     )

@@ -112,7 +112,7 @@ def draw(
         str | None,
         typer.Option(
             help="Balanced after the households: a column of the buildings, or on the database "
-            "'incidents' of the last year"
+            "'incidents' of the last year or key 'places'; 'area_m2' is the ground of the grids"
         ),
     ] = None,
     second_weight: Annotated[float, typer.Option(help="Its weight beside them")] = 1.0,

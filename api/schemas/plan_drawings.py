@@ -89,8 +89,10 @@ class DrawIn(BaseModel):
     count: Grids = Field(default=None, description="Exactly so many grids")
     minimum: Grids = None
     maximum: Grids = None
-    second: Literal["incidents"] | None = Field(
-        default=None, description="Balanced after the households: incidents of the last year"
+    second: Literal["incidents", "places", "area_m2"] | None = Field(
+        default=None,
+        description="Balanced after the households: incidents of the last year, key places, or "
+        "the ground of the grids",
     )
     second_weight: Weight = 1.0
     prices: Literal["urban", "micro", "rural", "pastoral"] | None = Field(

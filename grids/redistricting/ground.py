@@ -134,11 +134,13 @@ def _without_strips(rows: Any, shapes: Any, parent: Any, area: gpd.GeoDataFrame)
 def _parents(shapes: Any, rows: Any, locked: gpd.GeoDataFrame, area: gpd.GeoDataFrame) -> Any:
     """Area row of each locked grid: the one that holds most of it."""
     metres = metre_crs(area.geometry)
-    shapes = gpd.GeoSeries(shapes, crs=area.crs).to_crs(metres).to_numpy()
-    rows = gpd.GeoSeries(rows, crs=area.crs).to_crs(metres).to_numpy()
     shares = np.array([shapely.area(shapely.intersection(shape, rows)) for shape in shapes])
     parent = shares.argmax(axis=1)
-    out = shapely.area(shapes) - shares.max(axis=1)
+    # Cut in the area's own system: a long line that is straight there is bent in another, and what
+    # lies along it, by its own vertices, would seem to reach out of it.
+    beyond = shapely.difference(shapes, rows[parent])
+    out = shapely.area(gpd.GeoSeries(beyond, crs=area.crs).to_crs(metres).to_numpy())
+    shapes = gpd.GeoSeries(shapes, crs=area.crs).to_crs(metres).to_numpy()
     problems = _overlaps(shapes, locked)
     problems += [
         Problem(

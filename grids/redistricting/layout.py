@@ -25,7 +25,7 @@ from grids.redistricting.lineage import older_grids
 from grids.redistricting.memory import give_back, pack
 from grids.redistricting.pins import Pins, pin_problems, place_pins
 from grids.redistricting.plan import Plan
-from grids.redistricting.rules import Effort, Prices, Speeds
+from grids.redistricting.rules import GROUND, TAKEN, Effort, Prices, Speeds
 from grids.redistricting.search import Progress, divide, fair_counts
 from grids.redistricting.shapes import Shapes
 from grids.redistricting.ties import Ties
@@ -100,7 +100,7 @@ def lay_ready(
     )
     if exclusive is not None and len(exclusive):
         tell_exclusive(town, exclusive)
-    measure = None if second is None else _measure_of(town, buildings, second)
+    measure = None if second in {None, GROUND} else _measure_of(town, buildings, second or "")
     held = None
     if camps is not None and len(camps):
         town, held = settle(town, camps)
@@ -139,7 +139,7 @@ def lay_ready(
         town.unit_codes if parents is None else parents,
         older,
         older_codes,
-        None if measure is None else _of_cells(cells, measure),
+        graph.area_m2 if second == GROUND else _of_cells(cells, measure),
         held,
         None if held is None else ties_of(town, cells, held),
         travel,
@@ -147,14 +147,19 @@ def lay_ready(
     )
 
 
-def _of_cells(cells: Cells, measure: Floats) -> Floats:
-    """Sum of a measure of buildings in each cell."""
+def _of_cells(cells: Cells, measure: Floats | None) -> Floats | None:
+    """Sum of a measure of buildings in each cell; None for none."""
+    if measure is None:
+        return None
     mine = cells.of_building[: len(measure)]
     return np.asarray(np.bincount(mine, measure, len(cells.unit)), dtype=float)
 
 
 def _measure_of(town: Town, buildings: gpd.GeoDataFrame, name: str) -> Floats:
     """Another measure of each building."""
+    if name in TAKEN:
+        reason, remedy = f"{name} is a figure of the grids already", "Call the column otherwise"
+        raise BadInput(Problem(reason, remedy, field="second"))
     problems = list(column_problems(buildings, "buildings", name))
     if problems:
         raise BadInput(problems)

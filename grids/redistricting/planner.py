@@ -32,7 +32,7 @@ from grids.redistricting.memory import give_back
 from grids.redistricting.numbering import number_around, number_grids
 from grids.redistricting.pins import explain_pins, pinned_heirs, pinned_households
 from grids.redistricting.plan import RULES, Plan
-from grids.redistricting.rules import KEEP, Effort, Prices, Speeds
+from grids.redistricting.rules import GROUND, KEEP, Effort, Prices, Speeds
 from grids.redistricting.search import Progress
 from grids.redistricting.shapes import ways_m
 
@@ -111,7 +111,7 @@ def draw(
         within bounds; locked grids are not counted.
     second, second_weight
         Another column of `buildings` to be balanced after the households, and its weight beside
-        them; the grids get its sum.
+        them; the grids get its sum. ``area_m2`` needs no column: it is the ground of the grids.
     compactness_floor, walk_m
         Lowest Polsby-Popper, and longest way on foot across a grid in metres. Grids beyond them
         are divided anew with their neighbours, and named in the findings where nothing helps.
@@ -417,7 +417,7 @@ def _plan(
         geometry=given,
         crs=town.crs,
     )
-    if second is not None and ground.second is not None:
+    if second not in {None, GROUND} and ground.second is not None:
         grids.insert(4, second, np.bincount(label, ground.second, count)[rows])
     order = list(RULES)
     findings.sort(key=lambda f: (order.index(f.rule), -abs(f.value), f.place, f.text))

@@ -182,6 +182,13 @@ PRICES: Final = MappingProxyType(
 )
 """Prices by area type."""
 
+GROUND: Final = "area_m2"
+"""The second measure that needs no column: the ground of each grid."""
+TAKEN: Final = frozenset(
+    {"code", "unit", "households", "buildings", "target", "tolerance", "deviation", "compactness",
+     "geometry"}
+)  # fmt: skip
+"""Columns of the grids, which a second measure cannot be called."""
 KEEP: Final = 0.2
 """Price of each household that a new plan gives to another grid than the plan before."""
 

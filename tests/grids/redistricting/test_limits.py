@@ -146,6 +146,18 @@ def test_locks_that_leave_too_little_say_which_to_open():
     assert set(plan.grids["code"]) >= {"L1", "L2"}
 
 
+def test_grids_along_a_long_straight_border_can_be_locked():
+    # Straight in degrees is bent in metres: by centimetres on these 3 km, along which the grids
+    # have vertices of their own.
+    place = town("\n".join(["3 " * 30] * 3))
+    place.area["geometry"] = shapely.box(*place.area.total_bounds)
+    plan = draw(place.area, place.buildings, target=1350)
+    again = draw(place.area, place.buildings, target=1350, locked=plan.grids)
+    assert again.grids["code"].tolist() == plan.grids["code"].tolist()
+    assert again.grids["households"].tolist() == plan.grids["households"].tolist()
+    check(place, again)
+
+
 def test_everything_locked_is_the_plan_already():
     place = town("3 3 3 3")
     locked = gpd.GeoDataFrame(
@@ -226,6 +238,17 @@ def test_a_second_measure_is_balanced_too():
         draw(place.area, buildings, second="incidents")
 
 
+def test_ground_is_a_second_measure_that_needs_no_column():
+    place = town("\n".join(["3 1 1 3 . . 3 1 1 1 3 . . 3 . . 3 . . 3 1 1 1 3"] * 12))
+    asked = {"target": 180, "tolerance": 0.25, "second": "area_m2"}
+    plain = draw(place.area, place.buildings, second_weight=0, **asked)
+    even = draw(place.area, place.buildings, second_weight=3, **asked)
+    assert even.grids["area_m2"].std() < 0.5 * plain.grids["area_m2"].std()
+    assert even.within_tolerance == plain.within_tolerance == 1
+    with pytest.raises(BadInput, match="field second: households is a figure of the grids already"):
+        draw(place.area, place.buildings, second="households")
+
+
 def test_limits_of_shape_are_kept_or_named():
     place = town(SQUARE)
     plan = draw(place.area, place.buildings, target=120, compactness_floor=0.99, walk_m=90)
@@ -258,3 +281,21 @@ def test_limits_of_shape_act_where_they_are_broken(profile, most):
     assert held.within_tolerance >= free.within_tolerance - 0.01
     # The most part of the plan is as it was, to the last vertex.
     assert held.grids.geometry.to_wkb().isin(free.grids.geometry.to_wkb()).mean() > 0.5
+
+
+def test_longest_way_on_foot_acts_where_it_is_broken():
+    area, buildings, barriers = made_town(20_000, 5, "old town")
+
+    def named(plan):
+        return {finding.place for finding in plan.broken("walk_too_far")}
+
+    free = draw(area, buildings, barriers)
+    held = draw(area, buildings, barriers, walk_m=420)
+    # Locked grids stay as they are: so both plans are measured alike.
+    freely, again = (
+        named(draw(area, buildings, barriers, locked=plan.grids, walk_m=420))
+        for plan in (free, held)
+    )
+    assert len(freely) >= 4
+    assert len(again) <= 0.6 * len(freely)
+    assert held.within_tolerance >= free.within_tolerance - 0.01

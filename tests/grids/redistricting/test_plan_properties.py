@@ -1,5 +1,11 @@
 """What holds for every plan: drawn on small made towns of every kind."""
 
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import shapely
@@ -76,6 +82,29 @@ def test_same_seed_same_plan_byte_for_byte(seed):
     assert first.grids.to_wkb().equals(second.grids.to_wkb())
     assert first.cells.to_wkb().equals(second.cells.to_wkb())
     assert first.findings == second.findings
+
+
+def test_another_process_draws_the_same_plan():
+    """Sets in another order, another number of threads: nothing of it is in a plan."""
+    told = (
+        "from tests.grids.redistricting.test_plan_properties import drawn_hash;print(drawn_hash())"
+    )
+    other = {"PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", told],
+        env=os.environ | other | {"PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == drawn_hash()
+
+
+def drawn_hash() -> str:
+    """Of the grids of a town drawn anew, and of that town drawn from them for another target."""
+    town = random_town(7, width=16, height=14)
+    first = plan_of(town)
+    second = draw(town.area, town.buildings, town.barriers, target=50, before=first)
+    shapes = [*first.grids.to_wkb().geometry, *second.grids.to_wkb().geometry]
+    return hashlib.sha256(b"".join(shapes)).hexdigest()
 
 
 def test_order_of_rows_does_not_unbalance_a_plan():

@@ -131,6 +131,15 @@ def test_unit_where_nobody_lives_is_one_grid():
     assert "no_households" in rules(plan)
 
 
+def test_nobody_living_anywhere_is_one_grid_that_says_so():
+    plan = plan_of(town("0 0 0\n0 0 0"))
+    assert plan.grids["households"].tolist() == [0]
+    assert plan.grids["buildings"].tolist() == [6]
+    assert "no_households" in rules(plan)
+    figures = score(plan.grids, target=60)
+    assert (figures.grids, figures.multipart) == (1, 0)
+
+
 def test_area_in_pieces_with_a_hole_gets_single_polygons():
     place = town(
         "3 3 3 . 3 3\n3 . 3 . . .\n3 3 3 . 3 3", units="a a a . a a\na . a . . .\na a a . a a"

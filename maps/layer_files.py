@@ -4,30 +4,43 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import pandas as pd
 import pyogrio
+from openpyxl.utils import get_column_letter
 
 from gis.errors import BadInput, Problem
+from grids.plans.comparison import LETTER
 from maps.exports.writing import MEDIA_TYPES as EXPORTED
 from maps.exports.writing import safe_cell
 from maps.output import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import geopandas as gpd
-    import pandas as pd
 
-WRITERS: Final = (".gpkg", ".geojson", ".shz", ".parquet", ".csv")
+WRITERS: Final = (".gpkg", ".geojson", ".shp", ".shz", ".zip", ".parquet", ".csv")
+ONE_FILE: Final = tuple(ending for ending in WRITERS if ending != ".shp")
+"""Those that are whole in one file."""
 SHEETS: Final = (".csv", ".xlsx")
 MEDIA_TYPES: Final[Mapping[str, str]] = {
     **EXPORTED,
     "shz": "application/zip",
+    "zip": "application/zip",
     "parquet": "application/vnd.apache.parquet",
 }
 # Of a Shapefile, whose names have ten letters at the most.
 SHORT_NAMES: Final = {"compactness": "compact", "building_ids": "buildings_"}
+SHAPEFILE: Final = {"driver": "ESRI Shapefile", "layer_options": {"ENCODING": "UTF-8"}}
+NAME_BYTES, TEXT_BYTES = 10, 254
+"""What a Shapefile holds of a name and of a text."""
+LETTER_ZH: Final = {
+    "building": "楼栋编号", "name": "名称", "address": "地址", "households": "户数",
+    "from_grid": "原网格", "from_worker": "原网格员", "to_grid": "新网格", "to_worker": "新网格员",
+}  # fmt: skip
+WIDTHS: Final = {"name": 24, "address": 36, "households": 16}
 
 
 def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str) -> None:
@@ -36,7 +49,7 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str) -> None:
     Raises
     ------
     BadInput
-        The ending names no format that is written.
+        The ending names no format that is written, or the format cannot hold a text.
     """
     flat = frame.copy()
     for column in flat.columns:
@@ -51,11 +64,16 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str) -> None:
                 pyogrio.write_dataframe(
                     flat.to_crs(4326), fresh, layer=layer, driver="GeoJSON", RFC7946="YES"
                 )
-            case ".shz":  # a Shapefile in one file, which QGIS and GDAL open as it is
-                pyogrio.write_dataframe(
-                    flat.rename(columns=SHORT_NAMES), fresh, layer=layer, driver="ESRI Shapefile",
-                    layer_options={"ENCODING": "UTF-8"},
-                )  # fmt: skip
+            case ".shp":  # several files: the one that is opened comes last
+                with tempfile.TemporaryDirectory(dir=path.parent, prefix=".shapefile-") as folder:
+                    made = Path(folder) / path.name
+                    pyogrio.write_dataframe(_for_shapefile(flat, path), made, **SHAPEFILE)
+                    for part in sorted(made.parent.iterdir(), key=lambda each: each == made):
+                        part.replace(fresh if part == made else path.with_suffix(part.suffix))
+            case ".shz" | ".zip":  # in one file, which QGIS and GDAL open as it is
+                whole = fresh.with_name(f"{fresh.name}.shz")
+                pyogrio.write_dataframe(_for_shapefile(flat, path), whole, layer=layer, **SHAPEFILE)
+                whole.replace(fresh)
             case ".parquet":
                 frame.to_parquet(fresh)
             case ".csv":
@@ -70,6 +88,57 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str) -> None:
                 )
 
 
+def _for_shapefile(frame: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
+    """A layer with names of ten bytes, cut between letters; texts that would be cut are refused."""
+    short: dict[str, str] = {}
+    for column in frame.columns.drop(frame.geometry.name):
+        name = str(SHORT_NAMES.get(column, column))
+        cut = name.encode()[:NAME_BYTES].decode(errors="ignore")
+        number = 1
+        while cut in short.values():
+            number += 1
+            end = str(number)
+            cut = name.encode()[: NAME_BYTES - len(end)].decode(errors="ignore") + end
+        short[column] = cut
+    problems = [
+        Problem(
+            f"{len(text.encode()):,} bytes of text, and a Shapefile holds {TEXT_BYTES}",
+            "Write a GeoPackage (.gpkg)",
+            path.name,
+            row,
+            str(column),
+        )
+        for column in short
+        for row, text in enumerate(frame[column], start=1)
+        if isinstance(text, str) and len(text.encode()) > TEXT_BYTES
+    ]
+    if problems:
+        raise BadInput(problems[:1000])
+    return frame.rename(columns=short)
+
+
+def write_letters(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write the list that letters to workers are written from, as .csv or .xlsx.
+
+    Parameters
+    ----------
+    rows
+        As `grids.plans.comparison.letters` gives them.
+    """
+    cells = [[row[name] for name in LETTER] for row in rows]
+    table = pd.DataFrame(cells, columns=[f"{LETTER_ZH[name]} {name}" for name in LETTER])
+    if path.suffix.lower() == ".csv":
+        write_sheet(table, path)
+        return
+    with replacing(path) as fresh, pd.ExcelWriter(fresh, engine="openpyxl") as book:
+        name = "调整通知 letters"
+        _safe(table).to_excel(book, index=False, sheet_name=name, freeze_panes=(1, 0))
+        sheet = book.sheets[name]
+        sheet.auto_filter.ref = sheet.dimensions
+        for number, column in enumerate(LETTER, start=1):
+            sheet.column_dimensions[get_column_letter(number)].width = WIDTHS.get(column, 20)
+
+
 def write_sheet(table: pd.DataFrame, path: Path) -> None:
     """Write a list as .csv or .xlsx, in which no text is taken for a formula."""
     with replacing(path) as fresh:
@@ -77,12 +146,16 @@ def write_sheet(table: pd.DataFrame, path: Path) -> None:
 
 
 def _sheet(table: pd.DataFrame, path: Path) -> None:
-    safe = table.map(lambda each: safe_cell(each) if isinstance(each, str) else each)
+    safe = _safe(table)
     if path.suffix.lower() == ".csv":
         # Excel takes a file without this mark for GBK, and breaks its Chinese.
         safe.to_csv(path, index=False, encoding="utf-8-sig")
     else:
         safe.to_excel(path, index=False)
+
+
+def _safe(table: pd.DataFrame) -> pd.DataFrame:
+    return table.map(lambda each: safe_cell(each) if isinstance(each, str) else each)
 
 
 def as_bytes(write: Callable[[Path], None], ending: str) -> bytes:

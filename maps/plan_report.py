@@ -138,6 +138,7 @@ def write_comparison(
         f"{counted(found.buildings_moved, 'building')} "
         f"{verb(found.households_moved, 'gets', 'get')} another grid; "
         f"{counted(found.workers_concerned, 'worker is', 'workers are')} concerned.</span></p>"
+        + _with_them(found)
     )
     flows = "".join(
         f"<tr><td class='number'>{escape(flow.from_code or '—')}</td>"
@@ -145,7 +146,8 @@ def write_comparison(
         f"<td class='number'>{escape(flow.to_code or '—')}</td>"
         f"<td>{escape(flow.worker_after or '—')}</td><td class='number'>{flow.households:,}</td>"
         f"<td class='number'>{flow.buildings:,}</td>"
-        f"<td class='number'>{'—' if flow.incidents is None else flow.incidents}</td>"
+        f"<td class='number'>{_known(flow.incidents)}</td>"
+        f"<td class='number'>{_known(flow.cameras)}</td>"
         f"<td class='number'>{flow.places:,}</td></tr>"
         for flow in found.flows
     )
@@ -159,7 +161,7 @@ def write_comparison(
         for zh, en in (
             ("原网格", "From"), ("原网格员", "Worker"), ("新网格", "To"), ("新网格员", "Worker"),
             ("户数", "Households"), ("楼栋", "Buildings"), ("未结事件", "Open incidents"),
-            ("重点场所", "Key places"),
+            ("摄像头", "Cameras"), ("重点场所", "Key places"),
         )
     )  # fmt: skip
     _write(
@@ -172,6 +174,23 @@ def write_comparison(
         f"{drawings.difference_map(frames[1], ground)}"
         f"{_h2('前后对比', 'Side by side')}{drawings.legend()}<div class='two'>{maps_}</div>"
         f"{_h2('调整清单', 'What moves')}<table><tr>{head}</tr>{flows}</table>",
+    )
+
+
+def _known(count: int | None) -> str:
+    """A count, or a dash for what the reader may not see."""
+    return "—" if count is None else f"{count:,}"
+
+
+def _with_them(found: Comparison) -> str:
+    """What else changes hands with the households."""
+    incidents, cameras = found.incidents_moved, found.cameras_moved
+    return (
+        f"<p>随之变更：未结事件 {_known(incidents)} 件、摄像头 {_known(cameras)} 个、"
+        f"重点场所 {found.places_moved:,} 处。<span lang='en'>With them go "
+        f"{_known(incidents)} open {verb(incidents or 0, 'incident', 'incidents')}, "
+        f"{_known(cameras)} {verb(cameras or 0, 'camera', 'cameras')} and "
+        f"{counted(found.places_moved, 'key place')}.</span></p>"
     )
 
 

@@ -65,7 +65,7 @@ SHOWN = 5
 )
 def _hotspots(
     out_file: Annotated[
-        Path | None, typer.Option("--out", help=".gpkg, .geojson, .parquet, .csv, .shz")
+        Path | None, typer.Option("--out", help=".gpkg, .geojson, .parquet, .csv, .shp")
     ] = None,
     grids: Annotated[
         Path | None, typer.Option(help="Layer of grids: FILE or 'FILE|LAYER'; else the database")

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 SHOWN = 20
+FIGURES = {"deviation": 4, "compactness": 4, "area_m2": 1}
+"""Figures behind the point that are written to files."""
 
 UNTOLD = {
     "area": "gaps, ground outside, and grids across the lines of units",
@@ -222,7 +224,7 @@ def export(
     edition: Annotated[int, typer.Argument(help="Number of the edition")],
     out_file: Annotated[
         Path | None,
-        typer.Option("--out", help="Grids: .gpkg, .geojson, .shz (Shapefile), .parquet, .csv"),
+        typer.Option("--out", help="Grids: .gpkg, .geojson, .shp, .zip, .parquet, .csv"),
     ] = None,
     cells: Annotated[
         Path | None, typer.Option(help="Which cell belongs to which grid: the same formats")
@@ -235,7 +237,7 @@ def export(
     check_endings(out_file, cells, None)
     with open_database(data_dir) as database, database.transaction() as session:
         editions.get(session, edition)
-        grids = planning.grids_frame(session, edition) if out_file else None
+        grids = planning.grids_frame(session, edition).round(FIGURES) if out_file else None
         pieces = planning.cells_frame(session, edition) if cells else None
     for frame, path, layer in ((grids, out_file, "grids"), (pieces, cells, "cells")):
         if frame is not None and path is not None:

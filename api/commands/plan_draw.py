@@ -132,7 +132,7 @@ def draw(
         float | None, typer.Option(help="Longest time between two households of a grid, minutes")
     ] = None,
     out_file: Annotated[
-        Path | None, typer.Option("--out", help="grids: .gpkg, .geojson, .shz, .parquet")
+        Path | None, typer.Option("--out", help="grids: .gpkg, .geojson, .shp, .parquet")
     ] = None,
     cells: Annotated[Path | None, typer.Option(help="Planning cells, the same formats")] = None,
     report: Annotated[Path | None, typer.Option(help="Page of all findings: .html")] = None,

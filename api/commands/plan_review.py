@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import geopandas as gpd
-import pandas as pd
 import shapely
 import typer
 
@@ -29,7 +28,7 @@ from gis.errors import BadInput, Problem
 from gis.wording import counted, verb
 from grids import planning, succession
 from grids.plans import approval, changeover, comparison
-from maps.layer_files import SHEETS, WRITERS, write_layer, write_sheet
+from maps.layer_files import SHEETS, WRITERS, write_layer, write_letters
 from maps.plan_report import write_comparison
 
 if TYPE_CHECKING:
@@ -77,8 +76,7 @@ def compare(
         # An edition may go beyond what both are of.
         frames = [each[each["unit"].str.startswith(found.area_code)] for each in frames]
     if letters is not None:
-        table = pd.DataFrame(rows, columns=list(comparison.LETTER))
-        write_sheet(table, letters)
+        write_letters(rows, letters)
     if out_file is not None:
         shapes = shapely.from_wkb([each["wkb"] for each in ground])
         names = ("from_grid", "to_grid", "area_m2")

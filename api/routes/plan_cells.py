@@ -14,11 +14,11 @@ from api.routes.plans import PlanId, Reader
 from grids import planning
 from grids.models import Cell, GridShape
 from grids.plans import opening
-from maps.layer_files import MEDIA_TYPES, WRITERS, as_bytes, write_layer
+from maps.layer_files import MEDIA_TYPES, ONE_FILE, as_bytes, write_layer
 
 router = APIRouter(prefix="/api/v1/plans", tags=["plans"])
 MAX_PAGE: Final = 2000
-FORMATS: Final = tuple(ending.removeprefix(".") for ending in WRITERS)
+FORMATS: Final = tuple(ending.removeprefix(".") for ending in ONE_FILE)
 
 
 @router.get(
@@ -106,7 +106,7 @@ def cells(
     responses={
         200: {
             "content": {MEDIA_TYPES[form]: {} for form in FORMATS},
-            "description": "WGS 84; shz is a Shapefile in one file, csv has no geometry",
+            "description": "WGS 84; shz and zip are a Shapefile in one file, csv has no geometry",
         }
     },
 )

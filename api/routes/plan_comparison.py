@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Literal
 
-import pandas as pd
 import shapely
 from fastapi import APIRouter, Query, Response
 
@@ -17,7 +16,7 @@ from api.schemas.plan_reviews import ComparisonOut
 from boundaries import editions
 from gis import audit
 from grids.plans import comparison, opening
-from maps.layer_files import MEDIA_TYPES, as_bytes, write_sheet
+from maps.layer_files import MEDIA_TYPES, as_bytes, write_letters
 
 router = APIRouter(prefix="/api/v1/plans", tags=["plans"])
 Looker = Annotated[Access, needs("drafts.read", heavy=True)]
@@ -85,9 +84,8 @@ def letters(
     found = _comparison(access, plan_id, beside)
     rows = comparison.letters(access.session, found, at=datetime.now(UTC))
     _enter(access, plan_id, found)
-    table = pd.DataFrame(rows, columns=list(comparison.LETTER))
     return Response(
-        as_bytes(partial(write_sheet, table), f".{form}"),
+        as_bytes(partial(write_letters, rows), f".{form}"),
         media_type=MEDIA_TYPES[form],
         headers={"Content-Disposition": f'attachment; filename="letters-{plan_id}.{form}"'},
     )

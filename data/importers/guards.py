@@ -42,6 +42,7 @@ FORMATS: Final[dict[str, tuple[str, str | None]]] = {
     ".geojsonl": ("geojsonseq", "GeoJSONSeq"),
     ".shp": ("shapefile", "ESRI Shapefile"),
     ".zip": ("zip", "ESRI Shapefile"),
+    ".shz": ("zip", "ESRI Shapefile"),
     ".fgb": ("flatgeobuf", "FlatGeobuf"),
     ".gpx": ("gpx", "GPX"),
     ".kml": ("kml", "KML"),

@@ -373,7 +373,8 @@ def _request(checked: guards.Checked, layer: str | None, encoding: str | None) -
     if checked.gzipped:
         address = f"/vsigzip/{address}"
     elif checked.format == "zip":
-        address = f"/vsizip/{address}"
+        # In braces: a name may end in another way than .zip.
+        address = f"/vsizip/{{{address}}}"
     return {
         "path": address,
         "layer": layer,

@@ -243,10 +243,10 @@ def test_a_branch_beside_what_it_came_from(desk: Desk) -> None:
     for form, read in (("csv", pd.read_csv), ("xlsx", pd.read_excel)):
         answer = desk.client.get(f"{URL}/{desk.edition}/letters", params={"format": form})
         letters = read(io.BytesIO(answer.content))
-        assert letters["households"].sum() == found["households_moved"]
+        assert letters["户数 households"].sum() == found["households_moved"]
         assert len(letters) == found["buildings_moved"]
         # A name that a spreadsheet would run.
-        assert set(letters["name"]) == {"'=1+1"}
+        assert set(letters["名称 name"]) == {"'=1+1"}
     # Who may not see incidents and cameras is not told how many move.
     answer = desk.client.get(f"{URL}/{desk.edition}/comparison", headers=desk.as_role("planner"))
     assert answer.json()["incidents_moved"] is None

@@ -112,9 +112,9 @@ def test_a_report_tells_what_became_of_the_plan_before(tmp_path: Path) -> None:
 def test_a_comparison_shows_what_moves(tmp_path: Path) -> None:
     before, after = frame([300, 300]), frame([280, 320])
     load = Load(2, 600, 1.0, 0.0, 0.0, 300, 300)
-    flow = Flow("990121101001001", None, 20, 1, None, None, "王<一>", None)
+    flow = Flow("990121101001001", None, 20, 1, None, 7, "王<一>", None, 3)
     found = Comparison(
-        1, 2, (load, load), [flow], [Line("x", "kept", ("x",))], 20, 1, None, None, 1
+        1, 2, (load, load), [flow], [Line("x", "kept", ("x",))], 20, 1, None, 7, 1, {}, 3
     )
     ground = [{"from_grid": "a", "to_grid": "b", "area_m2": 12.0,
                "wkb": shapely.to_wkb(box(117.005, 45, 117.01, 45.01))}]  # fmt: skip
@@ -123,6 +123,10 @@ def test_a_comparison_shows_what_moves(tmp_path: Path) -> None:
     assert parser.seen["svg"] == 3
     assert "王&lt;一&gt;" in page
     assert "a → b: 12 m²" in page
+    # Incidents that the reader may not see are a dash, not none.
+    assert "未结事件 — 件、摄像头 7 个、重点场所 3 处" in page
+    assert "With them go — open incidents, 7 cameras and 3 key places." in page
+    assert re.search(r"<th>摄像头 .*<td class='number'>—</td><td class='number'>7</td>", page)
     # Nothing moves: the page says so by an empty list, and draws the grids.
     write_comparison(
         Comparison(1, 2, (load, load), [], [], 0, 0, 0, 0, 0), (before, after), [],

@@ -6,9 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
+import pyogrio
 import pytest
 from shapely import LineString, Point, box
 
+from api.commands.layers import read_layer
+from gis.errors import BadInput
+from maps.layer_files import write_layer
 from tests.towns import town
 
 if TYPE_CHECKING:
@@ -192,3 +196,40 @@ class TestFindings:
             assert each["text"] in page
             assert each["text_zh"] in page
         assert not re.search(r"(src|href)=", page), "nothing is loaded from elsewhere"
+
+
+class TestWritten:
+    """A layer with Chinese names and texts, in every format."""
+
+    @pytest.fixture
+    def frame(self) -> gpd.GeoDataFrame:
+        return gpd.GeoDataFrame(
+            {"去年矛盾纠纷数量": [3, 4], "去年矛盾纠纷数目": [5, 6], "name": ["河东社区第3网格", "嘎查"]},
+            geometry=[box(116, 40, 116.1, 40.1), box(116.1, 40, 116.2, 40.1)], crs=4326,
+        )  # fmt: skip
+
+    @pytest.mark.parametrize("name", ["格.shp", "格.zip", "格.shz", "格.gpkg", "格.geojson"])
+    def test_and_read_back(self, frame: gpd.GeoDataFrame, tmp_path: Path, name: str) -> None:
+        path = tmp_path / name
+        write_layer(frame, path, layer="grids")
+        back = gpd.read_file(path)
+        names = [str(each) for each in back.columns.drop("geometry")]
+        short = name.endswith(("shp", "zip", "shz"))
+        assert names == (["去年矛", "去年矛2", "name"] if short else frame.columns[:3].tolist())
+        assert back["name"].tolist() == frame["name"].tolist()
+        assert back.iloc[:, 1].tolist() == [5, 6]
+        assert back.crs == 4326
+        assert pyogrio.read_info(path)["encoding"] == "UTF-8"
+        assert [each.suffix for each in tmp_path.iterdir() if each.name.startswith(".")] == []
+        if name.endswith("shp"):
+            assert path.with_suffix(".cpg").read_text().strip() == "UTF-8"
+        assert read_layer(path).shape == frame.shape
+
+    def test_texts_that_would_be_cut_are_refused(
+        self, frame: gpd.GeoDataFrame, tmp_path: Path
+    ) -> None:
+        ids = frame.assign(building_ids=[list(range(100)), [1]])
+        with pytest.raises(BadInput, match=r"row 1, field building_ids: 289 bytes.*GeoPackage"):
+            write_layer(ids, tmp_path / "c.shp", layer="cells")
+        assert list(tmp_path.iterdir()) == []
+        write_layer(ids, tmp_path / "c.gpkg", layer="cells")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import openpyxl
 import pandas as pd
 import pyogrio
 import pytest
@@ -83,7 +84,7 @@ def test_the_whole_life(wangge: Run, draft: str, tmp_path: Path) -> None:
     told = plan("compare", draft, other, "--letters", str(letters), "--out", str(ground)).out
     assert "merged:" in told
     rows = letters.read_text(encoding="utf-8-sig").splitlines()
-    assert rows[0].startswith("building,name,address,households,from_grid")
+    assert rows[0].startswith("楼栋编号 building,名称 name,")
     assert len(rows) > 1
     assert "from_grid" in ground.read_text(encoding="utf-8")
     plan("submit", other)
@@ -285,3 +286,52 @@ def test_a_list_of_cells_goes_out_and_comes_back(wangge: Run, draft: str, tmp_pa
     assert "there is no column grid" in done.err
     assert wangge("plan", "assign", draft, tmp_path / "none.csv").code == 1
     assert cells("at last.csv").equals(after)
+
+
+@pytest.mark.parametrize("name", ["网格.gpkg", "网格.geojson", "网格.shp", "网格.zip", "网格.shz"])
+def test_what_was_exported_is_the_same_plan_when_it_comes_back(
+    wangge: Run, draft: str, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    assert wangge("plan", "export", draft, "--out", path).code == 0
+    done = wangge("import", "grids", path, "--county", factories.COUNTY, "--commit")
+    assert done.code == 0, done.err
+    back = str(wangge("plan", "list", "--json").document[0]["edition"])
+    assert back != draft
+    told = wangge("plan", "compare", draft, back, "--json").document
+    assert (told["households_moved"], told["flows"]) == (0, [])
+    mine, its = (wangge("plan", "export", each, "--out", tmp_path / f"{each}.csv")
+                 and pd.read_csv(tmp_path / f"{each}.csv", dtype={"code": str, "name": str})
+                 for each in (draft, back))  # fmt: skip
+    same = ["code", "name", "households", "buildings"]
+    assert mine[same].equals(its[same])
+
+
+def test_letters_are_safe_in_a_spreadsheet_and_by_worker(
+    here: Database, wangge: Run, draft: str, tmp_path: Path
+) -> None:
+    with here.transaction() as session:
+        session.execute(
+            sa.text("UPDATE buildings SET name = '=HYPERLINK(1)', address = '河东路1号'")
+        )
+    other = str(wangge("plan", "branch", draft, "--json").document["id"])
+    grids = [each["code"] for each in wangge("plan", "grids", other, "--json").document]
+    assert wangge("plan", "split", other, grids[0], "--parts", "2").code == 0
+    csv, book = tmp_path / "l.csv", tmp_path / "l.xlsx"
+    for path in (csv, book):
+        assert wangge("plan", "compare", draft, other, "--letters", path).code == 0
+    assert csv.read_bytes().startswith(b"\xef\xbb\xbf")
+    listed = pd.read_csv(csv, dtype=str)
+    assert listed.columns.tolist() == [
+        "楼栋编号 building", "名称 name", "地址 address", "户数 households", "原网格 from_grid",
+        "原网格员 from_worker", "新网格 to_grid", "新网格员 to_worker",
+    ]  # fmt: skip
+    assert set(listed["名称 name"]) == {"'=HYPERLINK(1)"}
+    sheet = openpyxl.load_workbook(book).active
+    rows = list(sheet.iter_rows(values_only=True))
+    assert len(rows) == len(listed) + 1
+    assert rows[0] == tuple(listed.columns)
+    # Codes stay text, figure by figure, and nothing is a formula.
+    assert rows[1][4] == grids[0] == listed["原网格 from_grid"].iloc[0]
+    assert "f" not in {cell.data_type for row in sheet.iter_rows() for cell in row}
+    assert sheet.freeze_panes == "A2"

@@ -32,6 +32,8 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem; }
 table { border-collapse: collapse; width: 100%; table-layout: fixed; }
 table.figures { width: auto; table-layout: auto; }
 table.figures th { padding-right: 2rem; }
+table.figures + p { margin-top: .8rem; }
+table.flows { table-layout: auto; font-size: .87em; } table.flows th [lang=en] { display: block; }
 .code { width: 10.5rem; } .place { width: 11.5rem; }
 td, th { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0;
   border-top: 1px solid #dde3e8; }
@@ -44,7 +46,8 @@ svg.histogram { max-width: 44rem; } .code-on-map { font-size: 9px; }
 summary { cursor: pointer; font-weight: bold; margin: 2rem 0 .4rem; }
 td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
 p { margin: 0; } footer { margin: 2rem 0; color: #5a6a78; }
-@media print { body { margin: 0; } h2 { break-after: avoid; } tr { break-inside: avoid; } }
+@media print { body { margin: 0; font-size: 12px; } td, th { padding-right: .4rem; }
+  h2 { break-after: avoid; } tr { break-inside: avoid; } }
 """
 
 
@@ -173,7 +176,7 @@ def write_comparison(
         f"{_h2('变更地块', 'Ground that changes hands')}"
         f"{drawings.difference_map(frames[1], ground)}"
         f"{_h2('前后对比', 'Side by side')}{drawings.legend()}<div class='two'>{maps_}</div>"
-        f"{_h2('调整清单', 'What moves')}<table><tr>{head}</tr>{flows}</table>",
+        f"{_h2('调整清单', 'What moves')}<table class='flows'><tr>{head}</tr>{flows}</table>",
     )
 
 

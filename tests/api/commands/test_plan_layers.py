@@ -204,7 +204,8 @@ class TestWritten:
     @pytest.fixture
     def frame(self) -> gpd.GeoDataFrame:
         return gpd.GeoDataFrame(
-            {"去年矛盾纠纷数量": [3, 4], "去年矛盾纠纷数目": [5, 6], "name": ["河东社区第3网格", "嘎查"]},
+            {"去年矛盾纠纷数量": [3, 4], "去年矛盾纠纷数目": [5, 6],
+             "name": ["河东社区第3网格", "嘎查"]},
             geometry=[box(116, 40, 116.1, 40.1), box(116.1, 40, 116.2, 40.1)], crs=4326,
         )  # fmt: skip
 

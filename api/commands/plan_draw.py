@@ -83,7 +83,12 @@ def draw(
         float, typer.Option(help="Price of each household that changes its grid; 0: none")
     ] = KEEP,
     curve: Annotated[
-        bool, typer.Option("--curve", help="Also what less change than --before would cost")
+        bool,
+        typer.Option(
+            "--curve",
+            help="Also what less change than --before would cost, without locks, pins, camps, "
+            "limits and --second",
+        ),
     ] = False,
     locked: Annotated[
         Path | None, typer.Option(help="Grids with 'code' that stay as they are (files)")

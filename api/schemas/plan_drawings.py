@@ -84,7 +84,8 @@ class DrawIn(BaseModel):
     keep: Weight = Field(default=KEEP, description="Price of a household that changes its grid")
     curve: bool = Field(
         default=False,
-        description="Also what less change would cost, at six prices: takes several times as long",
+        description="Also what less change would cost, at six prices: takes several times as "
+        "long. Without locks, pins, camps, limits and a second measure",
     )
     count: Grids = Field(default=None, description="Exactly so many grids")
     minimum: Grids = None

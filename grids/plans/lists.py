@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 COLUMNS: Final = ("cell_id", "grid")
-"""Of the file that ``wangge plan export --cells`` writes; its other columns are not read."""
+"""Of the file that ``wangge plan export --cells`` writes."""
+TOLD_APART: Final = ("unit", "households")
+"""Columns of that file by which a list of another plan, whose cells are others, is noticed."""
 SHOWN: Final = 1000
 
 
@@ -27,7 +29,7 @@ def read_list(
     ----------
     table
         ``cell_id`` and ``grid``, the code of a grid of the plan; empty for none. Its index is the
-        number of each row.
+        number of each row. ``unit`` and ``households``, where they are there, must be the cell's.
     source
         Name of the file.
 
@@ -39,7 +41,8 @@ def read_list(
     Raises
     ------
     BadInput
-        Every row whose cell or grid the plan does not have, or whose cell is there before.
+        Every row whose cell or grid the plan does not have, whose cell is there before, or is
+        another in this plan.
     """
     lacking = [name for name in COLUMNS if name not in table.columns]
     if lacking:
@@ -53,10 +56,20 @@ def read_list(
             sa.select(GridShape.code, GridShape.grid_id).where(GridShape.edition_id == edition_id)
         )
     }
-    cells = set(session.scalars(sa.select(Cell.cell_id).where(Cell.edition_id == edition_id)))
+    cells = {
+        row.cell_id: (row.unit_code, str(row.households))
+        for row in session.execute(
+            sa.select(Cell.cell_id, Cell.unit_code, Cell.households).where(
+                Cell.edition_id == edition_id
+            )
+        )
+    }
+    beside = [name for name in TOLD_APART if name in table.columns]
     found: dict[int, int | None] = {}
     problems: list[Problem] = []
-    for row, cell, grid in zip(table.index, table["cell_id"], table["grid"], strict=True):
+    for place, (row, cell, grid) in enumerate(
+        zip(table.index, table["cell_id"], table["grid"], strict=True)
+    ):
         number = _whole(cell)
         code = _text(grid)
         if number is None or number not in cells:
@@ -65,6 +78,19 @@ def read_list(
         elif number in found:
             reason, remedy = f"cell {number} is there before", "Leave one row of it"
             problems.append(Problem(reason, remedy, source, int(row), "cell_id"))
+        else:
+            known = dict(zip(TOLD_APART, cells[number], strict=True))
+            problems += [
+                Problem(
+                    f"cell {number} has {name} {known[name]} in plan {edition_id}, not {told}",
+                    "The list is of another plan, or older than its buildings: export it anew",
+                    source,
+                    int(row),
+                    name,
+                )
+                for name in beside
+                if (told := _text(table[name].iloc[place])) not in {"", known[name]}
+            ]
         if code and code not in grids:
             problems.append(_unknown(edition_id, code, source, int(row)))
         elif number is not None:

@@ -281,6 +281,10 @@ def test_a_list_of_cells_goes_out_and_comes_back(wangge: Run, draft: str, tmp_pa
         "row 4, field cell_id: cell", "is there before",
     ):  # fmt: skip
         assert each in " ".join(done.err.split())
+    # Numbers of cells are a plan's own: a list of another plan is noticed.
+    before.assign(households="999").head(1).to_csv(tmp_path / "other.csv", index=False)
+    done = wangge("plan", "assign", draft, tmp_path / "other.csv")
+    assert "row 1, field households: cell 0 has households" in " ".join(done.err.split())
     before[["cell_id"]].to_csv(tmp_path / "less.csv", index=False)
     done = wangge("plan", "assign", draft, tmp_path / "less.csv")
     assert "there is no column grid" in done.err

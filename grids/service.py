@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+COUNTY_DIGITS: Final = 6
 ROLLBACK_PERIOD: Final = timedelta(days=90)
 """For so long one person may go back to the base grids before; afterwards that is a plan like
 another, which somebody else approves."""
@@ -57,15 +58,33 @@ def planning_input(
     Returns
     -------
     area, buildings, barriers
-        EPSG:4326; buildings have ``id`` and ``households``, barriers ``kind``.
+        EPSG:4326; buildings have ``id`` and ``households``, barriers ``kind``. Of a part of a
+        county those that lie in it or are said to, of a county all.
     """
     area = areas.planning_area(session, area_code, at)
     box = sa.func.ST_MakeEnvelope(*area.total_bounds, 4326)
     buildings = session.execute(
-        sa.select(Building.id, Building.households, sa.func.ST_AsBinary(Building.geom).label("wkb"))
+        sa.select(
+            Building.id,
+            Building.households,
+            Building.unit_code,
+            sa.func.ST_AsBinary(Building.point).label("point"),
+            sa.func.ST_AsBinary(Building.geom).label("wkb"),
+        )
         .where(Building.point.op("&&")(box), Building.county_code == area_code[:6])
         .order_by(Building.id)
     ).all()
+    if len(area_code) > COUNTY_DIGITS:
+        # Around a township its neighbours' buildings lie in the same box: they are not its own,
+        # and not lost either.
+        points = shapely.from_wkb([bytes(row.point) for row in buildings])
+        ground = shapely.STRtree(area.geometry.to_numpy())
+        inside = set(ground.query(points, predicate="intersects")[0].tolist())
+        buildings = [
+            row
+            for number, row in enumerate(buildings)
+            if number in inside or (row.unit_code or "").startswith(area_code)
+        ]
     barriers = session.execute(
         sa.text(
             "SELECT kind, ST_AsBinary(geom) AS wkb FROM barriers "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import shapely
 import sqlalchemy as sa
 
 from boundaries import editions
@@ -98,6 +99,42 @@ def test_households_are_those_of_now(table: Table) -> None:
         g.code: g.households for g in type(table)(table.session, alone).grids().values()
     }
     assert plan.households == sum(g.households for g in branch.grids().values())
+
+
+def test_buildings_of_neighbours_in_the_same_box_are_not_told_as_lost(table: Table) -> None:
+    # The border of the two villages runs aslant: the box of each reaches over the other.
+    west, east = factories.WEST, factories.WEST + 4 * factories.STEP
+    south, north, middle = factories.SOUTH, factories.NORTH, factories.WEST + 2 * factories.STEP
+    aslant = [(middle - 0.004, south), (middle + 0.004, north)]
+    for code, corners in (
+        (factories.VILLAGES[0], [(west, south), *aslant, (west, north)]),
+        (factories.VILLAGES[1], [(east, south), *aslant, (east, north)]),
+    ):
+        execute(
+            table.session,
+            "UPDATE admin_units SET geom = ST_Multi(ST_GeomFromText(:wkt, 4326)) "
+            "WHERE code = :code",
+            wkt=shapely.Polygon(corners).wkt, code=code,
+        )  # fmt: skip
+    execute(
+        table.session,
+        "UPDATE buildings AS b SET unit_code = u.code FROM admin_units AS u "
+        "WHERE u.level = 12 AND ST_Covers(u.geom, b.point)",
+    )
+    plan, _ = planning.draw_draft(table.session, VILLAGE, author="li", target=200, effort="quick")
+    assert not list(plan.broken("building_outside"))
+    assert plan.grids["households"].sum() == table.session.scalar(
+        sa.text("SELECT sum(households) FROM buildings WHERE unit_code = :v"), {"v": VILLAGE}
+    )
+    # One that is said to be of the village, and lies in the other, is told.
+    execute(
+        table.session,
+        "UPDATE buildings SET unit_code = :v WHERE id = (SELECT max(id) FROM buildings "
+        "WHERE unit_code <> :v AND ST_X(point) < :east)",
+        v=VILLAGE, east=middle + 0.003,
+    )  # fmt: skip
+    plan, _ = planning.draw_draft(table.session, VILLAGE, author="li", target=200, effort="quick")
+    assert len(list(plan.broken("building_outside"))) == 1
 
 
 def test_refused(table: Table) -> None:

@@ -76,6 +76,13 @@ def write_report(
     if plan.lineage is not None:
         moved = f"{plan.settings['households_moved']:,}"
         figures = (*figures, ("更换网格的户数", "Households that change their grid", moved))
+    if "households_apart" in plan.settings:
+        apart = "{households_apart:,} / {households_with_camp:,}".format(**plan.settings)
+        figures = (
+            *figures,
+            ("营地在别的网格的户数", "Households whose camp lies in another grid, of all with camps",
+             apart),
+        )  # fmt: skip
     rows = "".join(
         f"<tr><th>{zh} <span lang='en'>{en}</span></th><td class='number'>{value}</td></tr>"
         for zh, en, value in figures

@@ -102,7 +102,7 @@ def misfit(place: Place, weighing: Weighing) -> Cause:
         return _of_number(place, here, weighing)
     if here == 1 and not place.is_within(mean):
         return (
-            f"the place it lies in has {counted(round(total), 'household')}, not enough for two grids",
+            f"its place has {counted(round(total), 'household')}, not enough for two grids",
             f"所在地块共 {total:.0f} 户，不足以划成两个网格",
         )
     now, now_zh = _grids(here, total / here)
@@ -130,7 +130,7 @@ def _of_number(place: Place, here: int, weighing: Weighing) -> Cause:
     total, target = place.total, place.target
     if here == 1 and not weighing.is_counted:
         return (
-            f"the place it lies in has {counted(round(total), 'household')}, not enough for two grids",
+            f"its place has {counted(round(total), 'household')}, not enough for two grids",
             f"所在地块共 {total:.0f} 户，不足以划成两个网格",
         )
     if not place.is_within(total / here):

@@ -164,7 +164,7 @@ def _on_parts(town: Town, graph: CellGraph, is_locked: Flags) -> list[Finding]:
             text = (
                 f"{counted(round(people[part]), 'household')} on {area[part] / 1e4:.1f} ha cannot "
                 "be reached on foot from the rest of the unit and "
-                f"{verb(round(people[part]), 'was', 'were')} divided on their own; {cause}"
+                f"{verb(round(people[part]), 'was', 'were')} divided apart; {cause}"
             )
             text_zh = (
                 f"{area[part] / 1e4:.1f} 公顷上的 {people[part]:.0f} 户从本单元其余部分步行"

@@ -94,7 +94,9 @@ def test_a_report_tells_what_became_of_the_plan_before(tmp_path: Path) -> None:
             "moved": [310, 0, 0],
         }
     )
-    settings = MappingProxyType({"households_moved": 310})
+    settings = MappingProxyType(
+        {"households_moved": 310, "households_apart": 33, "households_with_camp": 1061}
+    )
     curve = pd.DataFrame(
         {"keep": [0.0, 1.0], "grids": [2, 2], "within": [1.0, 0.5], "moved": [310, 0],
          "moved_share": [0.25, 0.0]}
@@ -106,6 +108,7 @@ def test_a_report_tells_what_became_of_the_plan_before(tmp_path: Path) -> None:
     assert "old&lt;1&gt;" in page
     assert "1 grid keeps all of its" in page
     assert "310 (25.0%)" in page
+    assert re.search(r"camp lies in another grid.*?<td class='number'>33 / 1,061</td>", page)
     assert page.count("<circle") == 2
 
 

@@ -80,7 +80,7 @@ def write_report(
         apart = "{households_apart:,} / {households_with_camp:,}".format(**plan.settings)
         figures = (
             *figures,
-            ("营地在别的网格的户数", "Households whose camp lies in another grid, of all with camps",
+            ("营地在别的网格的户数", "Households with a camp in another grid, of all with camps",
              apart),
         )  # fmt: skip
     rows = "".join(

@@ -108,7 +108,7 @@ def test_a_report_tells_what_became_of_the_plan_before(tmp_path: Path) -> None:
     assert "old&lt;1&gt;" in page
     assert "1 grid keeps all of its" in page
     assert "310 (25.0%)" in page
-    assert re.search(r"camp lies in another grid.*?<td class='number'>33 / 1,061</td>", page)
+    assert re.search(r"camp in another grid.*?<td class='number'>33 / 1,061</td>", page)
     assert page.count("<circle") == 2
 
 

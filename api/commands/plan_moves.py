@@ -391,6 +391,8 @@ def _tell_step(told: StepOut, *, as_json: bool) -> None:
     )
     if told.gone:
         out.print(f"gone: {', '.join(told.gone)}", markup=False)
+    if told.apart:
+        out.print(f"not whole on foot: {', '.join(told.apart)}", markup=False)
     whole = told.figures
     state = f"after move {told.head}" if told.head else "as it began"
     out.print(

@@ -146,6 +146,11 @@ class StepOut(BaseModel):
     figures: PlanFigures
     grids: list[PlanGridOut] = Field(description="The grids it touched, as they are now")
     gone: list[str] = Field(description="Codes of grids that are no more")
+    apart: list[str] = Field(
+        default=[],
+        description="Codes of grids that the move left with households on both sides of what "
+        "cannot be crossed on foot",
+    )
 
     @classmethod
     def of(cls, done: Done) -> Self:
@@ -157,6 +162,7 @@ class StepOut(BaseModel):
             figures=figures_of(done.plan),
             grids=[grid_of(row, done.plan) for row in done.touched],
             gone=list(done.gone),
+            apart=list(done.apart),
         )
 
 

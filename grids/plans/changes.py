@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import sqlalchemy as sa
@@ -127,12 +127,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Done:
-    """What a step did: the plan afterwards, rows of the grids it touched, codes that are gone."""
+    """What a step did: the plan afterwards, rows of the grids it touched, codes that are gone.
+
+    ``apart`` are codes of grids that a move left with households on both sides of what cannot be
+    crossed on foot: that is allowed, and said.
+    """
 
     plan: PlanRow
     touched: Sequence[Row]
     gone: Sequence[str]
     seq: int | None = None
+    apart: Sequence[str] = ()
 
 
 def plan_for_change(session: Session, edition_id: int) -> PlanRow:
@@ -215,6 +220,7 @@ def carry_out(
     place = {cell: number.get(grid, grid) for cell, grid in place.items()}
     after: dict[int, Row | None] = {}
     problems: list[Problem] = []
+    apart: list[str] = []
     for grid in sorted({*touched, *number.values()}):
         mine = [inside[cell] for cell in sorted(place) if place[cell] == grid]
         if not mine:
@@ -230,12 +236,15 @@ def carry_out(
         problems += _breaches(row, mine)
         if not problems:
             after[grid] = row | figures(mine)
+            if _is_apart(mine):
+                apart.append(str(row["code"]))
     if problems:
         raise MoveRefused(problems)
     whole = {grid: before.get(grid) for grid in after}
-    return _enter(
+    told = _enter(
         session, plan, change, author=author, going=going, place=place, before=whole, after=after
     )
+    return replace(told, apart=apart)
 
 
 def _enter(
@@ -446,6 +455,12 @@ def _breaches(row: Row, mine: Sequence[Member]) -> list[Problem]:
             )
         ]
     return []
+
+
+def _is_apart(mine: Sequence[Member]) -> bool:
+    """Whether people of a grid cannot reach one another on foot within it."""
+    people = {each.cell_id for each in mine if each.households}
+    return sum(not people.isdisjoint(part) for part in pieces(mine, on_foot=True)) > 1
 
 
 def _new_grids(session: Session, plan: PlanRow, place: Mapping[int, int]) -> dict[int, int]:

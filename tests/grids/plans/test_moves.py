@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -226,6 +227,26 @@ def test_a_piece_is_taken_along(table: Table) -> None:
             holds(table)
             return
     pytest.fail("no cell holds its grid together")
+
+
+def test_a_move_over_a_river_says_so(table: Table) -> None:
+    """In one piece by its lines, and not on foot: allowed, for people know their places; told."""
+    cells = table.cells()
+    for cell in cells.values():
+        over = {
+            cells[n].grid_id for n in set(cell.neighbours or ()) - set(cell.doors or ())
+            if cells[n].unit_code == cell.unit_code
+        } - {cell.grid_id} - {cells[n].grid_id for n in cell.doors or ()}  # fmt: skip
+        if not over or not cell.households:
+            continue
+        to = min(grid for grid in over if grid)
+        with contextlib.suppress(MoveRefused):
+            told = make(table, kinds.move(table.session, table.plan, [cell.cell_id], to))
+            assert list(told.apart) == [table.grids()[to].code]
+            mended = make(table, kinds.repair(table.session, table.plan, [to]))
+            assert list(mended.apart) == []
+            return
+    pytest.fail("no cell lies at the river")
 
 
 def test_locks_hold(table: Table) -> None:

@@ -6,6 +6,7 @@ Knows nothing of polygons or files: this is the part that is measured against gr
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -30,9 +31,16 @@ SLACK = 0.06
 SLICES = 8
 """Pieces in which a pass over the whole plan is made; between them it can be stopped."""
 
-LONGER, COARSE = 6, 10
-"""How many times as long a plan is refined in which cells are tied to others far away, or in which
-so few cells make a grid that single moves hardly help."""
+LONGER = 6
+"""How many times as long a plan is refined in which cells are tied to others far away."""
+
+COARSE, LONGEST = 10, 12
+"""Cells to a grid below which single moves hardly help, and how many times as long a plan is then
+refined."""
+
+FINE, ROUGH, DEARER = 0.32, 0.40, 15.0
+"""Coarseness of buildings from which balance is dearer, up to which it becomes so, and by what part
+of its price for each 1 of it; chosen on made towns, see `bench/README.md`."""
 
 HOT, HOT_FAR = 0.3, 0.6
 """Temperatures cooling starts from, in prices; the second where cells are tied to others far away
@@ -70,6 +78,26 @@ def _fair_counts(
     count = np.where(scraps, 0, count)
     fair = np.where(count > 0, rest / np.maximum(count, 1), target)
     return np.maximum(count + alone, 1).astype(np.int64), fair
+
+
+def coarseness(households: Ints, target: float, tolerance: float) -> float:
+    """Size of the building a household lives in, on average, in parts of the target.
+
+    Buildings above the band are left out: no search changes their grids. 0 without households.
+    """
+    small = households[households <= target * (1 + tolerance)].astype(float)
+    total = small.sum()
+    return float((small * small).sum() / total / target) if total > 0 else 0.0
+
+
+def _balance_price(graph: CellGraph, target: float, tolerance: float, price: float) -> float:
+    """Price of balance for buildings so coarse.
+
+    Where a handful of buildings makes a grid, the next better load is several per cent away, and
+    the price that evens out small buildings leaves grids near the edge of their band.
+    """
+    coarse = coarseness(graph.households, target, tolerance)
+    return price * (1 + DEARER * max(0.0, min(coarse, ROUGH) - FINE))
 
 
 def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
@@ -122,6 +150,10 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
     tell = progress or (lambda _stage, _share: None)
     over = is_over or (lambda: False)
     state = random_state(generator)
+    if before is None:
+        # An older plan is changed where it breaks a rule; to even it out would move too many.
+        balance = _balance_price(graph, target, tolerance, prices.balance)
+        prices = replace(prices, balance=balance)
     wanted, fair = fair_counts(graph, target, tolerance)
     if counts is not None:
         wanted, fair = counts, _fair_loads(graph, counts, target, tolerance)
@@ -258,7 +290,9 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
     # What moves of single cells do not find: straighter borders, evener loads, camps joined. A
     # second measure would be forgotten, and an older plan left behind.
     again = effort.refine if before is None and not len(weight) else 0
-    if wiring.is_tie.any() or graph.size < COARSE * np.count_nonzero(division.members):
+    if graph.size < COARSE * np.count_nonzero(division.members):
+        again *= LONGEST
+    elif wiring.is_tie.any():
         again *= LONGER
     for turn in range(again):
         tell("refining", 0.9 + 0.05 * turn / again)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gis.errors import BadInput
-from grids.redistricting import divide_graph, draw, score
+from grids.redistricting import divide_graph, draw, score, search
 from grids.redistricting.rules import AREA_TYPES
 from tests.towns import town
 
@@ -52,6 +52,38 @@ def dominoes(rows: int, columns: int, seed: int) -> tuple[np.ndarray, np.ndarray
     across = np.column_stack([number[:, :-1].ravel(), number[:, 1:].ravel()])
     down = np.column_stack([number[:-1].ravel(), number[1:].ravel()])
     return np.concatenate([across, down]), weights
+
+
+def test_coarseness_is_the_size_of_the_building_of_a_household():
+    assert search.coarseness(np.full(9, 60), 300, 0.1) == pytest.approx(0.2)
+    # 10 households live among 10, 30 among 30; one building too large for any grid does not count.
+    mixed = np.array([10, 30, 331])
+    assert search.coarseness(mixed, 300, 0.1) == pytest.approx((100 + 900) / 40 / 300)
+    assert search.coarseness(np.array([0, 400]), 300, 0.1) == 0
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_balance_is_dearer_only_where_buildings_are_coarse(small, monkeypatch):
+    number = np.arange(400).reshape(20, 20)
+    across = np.column_stack([number[:, :-1].ravel(), number[:, 1:].ravel()])
+    down = np.column_stack([number[:-1].ravel(), number[1:].ravel()])
+    pairs = np.concatenate([across, down])
+    dice = np.random.default_rng(3)
+    weights = dice.integers(20, 60, 400) if small else dice.choice([20, 90, 170], 400)
+
+    def label() -> np.ndarray:
+        return divide_graph(pairs, weights, target=300, tolerance=0.1, seed=1)
+
+    def deviation(label: np.ndarray) -> float:
+        return float(np.abs(np.bincount(label, weights) / 300 - 1).mean())
+
+    usual = label()
+    monkeypatch.setattr(search, "DEARER", 0.0)
+    plain = label()
+    if small:
+        assert (usual == plain).all()
+    else:
+        assert deviation(usual) < deviation(plain)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -41,6 +41,8 @@ refined."""
 FINE, ROUGH, DEARER = 0.32, 0.40, 15.0
 """Coarseness of buildings from which balance is dearer, up to which it becomes so, and by what part
 of its price for each 1 of it; chosen on made towns, see `bench/README.md`."""
+NEVER, MUCH_DEARER = ("rail", "river"), 10.0
+"""What no evener load is worth having inside a grid, and how many times its price is then."""
 
 HOT, HOT_FAR = 0.3, 0.6
 """Temperatures cooling starts from, in prices; the second where cells are tied to others far away
@@ -90,14 +92,19 @@ def coarseness(households: Ints, target: float, tolerance: float) -> float:
     return float((small * small).sum() / total / target) if total > 0 else 0.0
 
 
-def _balance_price(graph: CellGraph, target: float, tolerance: float, price: float) -> float:
-    """Price of balance for buildings so coarse.
+def _prices(graph: CellGraph, target: float, tolerance: float, prices: Prices) -> Prices:
+    """Prices for buildings so coarse.
 
     Where a handful of buildings makes a grid, the next better load is several per cent away, and
     the price that evens out small buildings leaves grids near the edge of their band.
     """
-    coarse = coarseness(graph.households, target, tolerance)
-    return price * (1 + DEARER * max(0.0, min(coarse, ROUGH) - FINE))
+    beyond = min(coarseness(graph.households, target, tolerance), ROUGH) - FINE
+    if beyond <= 0:
+        return prices
+    inside = {
+        kind: price * (MUCH_DEARER if kind in NEVER else 1) for kind, price in prices.inside.items()
+    }
+    return replace(prices, balance=prices.balance * (1 + DEARER * beyond), inside=inside)
 
 
 def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
@@ -152,8 +159,7 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
     state = random_state(generator)
     if before is None:
         # An older plan is changed where it breaks a rule; to even it out would move too many.
-        balance = _balance_price(graph, target, tolerance, prices.balance)
-        prices = replace(prices, balance=balance)
+        prices = _prices(graph, target, tolerance, prices)
     wanted, fair = fair_counts(graph, target, tolerance)
     if counts is not None:
         wanted, fair = counts, _fair_loads(graph, counts, target, tolerance)

@@ -102,6 +102,8 @@ class Heatmap:
         The period that was asked for, where a shared map has another.
     uncounted
         For a rate: buildings whose households nobody counted; they count as none.
+    inhabited_m
+        How far from a building the map goes, metres; None: over all of the area.
     """
 
     values: Floats
@@ -134,6 +136,7 @@ class Heatmap:
     made_on: datetime
     asked: sharing.Asked | None = None
     uncounted: int = 0
+    inhabited_m: float | None = None
 
     @property
     def days(self) -> float:

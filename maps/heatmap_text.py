@@ -183,8 +183,7 @@ def notes(heatmap: Heatmap, language: Language, *, has_lines: bool = True) -> li
             else f"A shared map: where fewer than {MIN_EVENTS} incidents, or none, lie under the "
             "kernel nothing is shown; values have two figures."
         )
-    if heatmap.asked is not None:
-        sentences.append(words_of_change(heatmap.asked, heatmap.timezone, language))
+    sentences += _elsewhere(heatmap, language)
     if has_lines and heatmap.mean is not None and not heatmap.suppressed:
         sentences.append(difference(heatmap, language))
     left_out = []
@@ -205,6 +204,21 @@ def notes(heatmap: Heatmap, language: Language, *, has_lines: bool = True) -> li
             if chinese
             else f"Not counted: {', '.join(left_out)}."
         )
+    return sentences
+
+
+def _elsewhere(heatmap: Heatmap, language: Language) -> list[str]:
+    """Return where and when the map is, if that is not what its title says."""
+    sentences = []
+    if heatmap.inhabited_m is not None:
+        reach = distance(heatmap.inhabited_m)
+        sentences.append(
+            f"只绘制距有住户建筑约{reach}以内的地面。"
+            if language == "zh"
+            else f"Only ground within about {reach} of a building with households is mapped."
+        )
+    if heatmap.asked is not None:
+        sentences.append(words_of_change(heatmap.asked, heatmap.timezone, language))
     return sentences
 
 

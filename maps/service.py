@@ -23,6 +23,7 @@ from grids.models import Building, GridShape
 from maps import sharing
 from maps.heatmap import Heatmap, build, cut_to
 from maps.heatmap_text import MADE_BY
+from maps.inhabited import REACH_M, inhabited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,6 +51,7 @@ def incident_heatmap(
     case_team: bool = True,
     title: str = "",
     within: Callable[[BaseGeometry | None], BaseGeometry | None] | None = None,
+    is_inhabited: bool = False,
     now: datetime | None = None,
 ) -> Heatmap:
     """The density of incidents over the counties that are known.
@@ -70,6 +72,8 @@ def incident_heatmap(
     within
         Narrows the area, WGS 84, to what is inhabited of it; None: all of it. Not for a map that
         leaves the case team.
+    is_inhabited
+        Narrows it to the ground near buildings (`maps.inhabited`); not for such a map either.
     now
         Aware; the present when left out.
 
@@ -95,12 +99,12 @@ def incident_heatmap(
         asked = sharing.changed(wanted.start, wanted.end, quarter)
         bandwidth_m, cell_m = sharing.bandwidth_m(bandwidth_m), None
         sharing.no_category(wanted.categories)
-        if within is not None:
+        if within is not None or is_inhabited:
             raise BadInput(
                 Problem(
                     "a shared density is of whole counties",
                     "Leave the mask out: two maps of different ground could be subtracted",
-                    field="mask",
+                    field="inhabited" if is_inhabited else "mask",
                 )
             )
         if per == "households" and wanted.scope != EVERYWHERE:
@@ -120,6 +124,8 @@ def incident_heatmap(
     area: BaseGeometry | None = area_of(counties).union_all()
     if within is not None:
         area = within(area)
+    if is_inhabited:
+        area = inhabited(session, area)
     nowhere = [float("nan")] * without
     made = build(
         [*lon, *nowhere],
@@ -140,7 +146,9 @@ def incident_heatmap(
         place_en=place_name(drawn, "en"),
     )
     uncounted = _uncounted(session) if per == "households" else 0
-    made = replace(made, asked=asked, uncounted=uncounted)
+    made = replace(
+        made, asked=asked, uncounted=uncounted, inhabited_m=REACH_M if is_inhabited else None
+    )
     if {each.code for each in drawn} == {each.code for each in counties}:
         return made
     # Maps of a county and of its parts by themselves would, subtracted, show what lies at the edge.

@@ -53,6 +53,10 @@ def _heatmap(
         Path | None,
         typer.Option(help="Inhabited part of the area: no water, no empty steppe"),
     ] = None,
+    inhabited: Annotated[
+        bool,
+        typer.Option("--inhabited", help="The same without a file: 500 m around buildings"),
+    ] = False,
     unit: Annotated[
         str | None, typer.Option(help="Code of the unit to map; the whole county when left out")
     ] = None,
@@ -150,6 +154,7 @@ def _heatmap(
                 "--animate": animate,
                 "--area": area,
                 "--mask": mask,
+                "--inhabited": inhabited,
                 "--unit": unit,
                 "--grids": grids,
                 "--buildings": buildings,
@@ -157,6 +162,14 @@ def _heatmap(
             },
         )
         return
+    if points is not None and inhabited:
+        raise BadInput(
+            Problem(
+                "the buildings of the database tell nothing of a file of points",
+                "Give polygons of the inhabited part with --mask",
+                field="--inhabited",
+            )
+        )
     outlines = read_layer(grids) if grids else None
     zone = timezone or server_settings().timezone
     source = (
@@ -168,8 +181,8 @@ def _heatmap(
         )
         if points is not None
         else of_database(
-            data_dir, mask=mask, unit=unit, timezone=zone, period=period, per=per,
-            categories=category or [], case_team=not shared, title=title,
+            data_dir, mask=mask, is_inhabited=inhabited, unit=unit, timezone=zone, period=period,
+            per=per, categories=category or [], case_team=not shared, title=title,
         )
     )  # fmt: skip
     with source as events:

@@ -36,6 +36,14 @@ PerIn = Annotated[
     ),
 ]
 
+Inhabited = Annotated[
+    bool,
+    Query(
+        description="Only ground within 500 m of a building with households, and corrected at its "
+        "edge: without water and empty steppe. Not of a shared map."
+    ),
+]
+
 
 def _asked(
     request: Request,
@@ -46,6 +54,7 @@ def _asked(
     bandwidth_m: Bandwidth = 300,
     per: PerIn = "km2",
     *,
+    inhabited: Inhabited = False,
     shared: Shared = False,
 ) -> Asked[Heatmap]:
     case_team = not is_shared(access, shared=shared)
@@ -58,13 +67,14 @@ def _asked(
             per=per,
             timezone=settings.timezone,
             case_team=case_team,
+            is_inhabited=inhabited,
         )
 
     return Asked(
         request,
         access,
         wanted(access, period, category),
-        ("heatmap", bandwidth_m, per, case_team, today(settings)),
+        ("heatmap", bandwidth_m, per, inhabited, case_team, today(settings)),
         make,
         layer="heatmap" if case_team else None,
     )
@@ -115,6 +125,7 @@ def heatmap(request: Request, response: Response, asked: AskedIn) -> Any:
     query = [("start", made.start.isoformat()), ("end", made.end.isoformat())]
     query += [("shared", "true")] if made.shared else []
     query += [("per", made.per)] if made.per != "km2" else []
+    query += [("inhabited", "true")] if made.inhabited_m is not None else []
     query += [("bandwidth_m", f"{made.bandwidth_m:g}")] + [
         ("category", each) for each in asked.wanted.categories
     ]

@@ -28,8 +28,8 @@ export class Panel {
    * @param {HTMLElement} root
    * @param {import('./state.js').State} state changed in place, then told of by an event
    * @param {any} meta
-   * @param {Set<string>} available ids of the layers that the server offers; `streets` for
-   *   densities along them
+   * @param {Set<string>} available ids of the layers that the server offers; `streets` and
+   *   `inhabited` for densities along them, and on such ground alone
    * @param {PanelEvents} events
    */
   constructor(root, state, meta, available, events) {
@@ -256,7 +256,7 @@ export class Panel {
     fill(body,
       h('fieldset', { class: 'bandwidths' },
         h('legend', {}, t('density.per')),
-        ...PER.filter((per) => per !== 'streets' || this.available.has('streets')).map((per) => {
+        ...PER.filter((per) => !['streets', 'inhabited'].includes(per) || this.available.has(per)).map((per) => {
           const radio = h('input', {
             type: 'radio', name: 'per', value: per,
             onchange: () => {

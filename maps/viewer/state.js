@@ -26,7 +26,7 @@ export const LAYER_IDS = [
 /** At first: who answers for what, and what happened there. The rest is one click away. */
 export const DEFAULT_LAYERS = ['grids', 'incidents', 'routes', 'borders', 'units', 'context'];
 export const BANDWIDTHS = [150, 300, 600];
-export const PER = ['km2', 'households', 'streets'];
+export const PER = ['km2', 'inhabited', 'households', 'streets'];
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 /**

@@ -212,6 +212,25 @@ def test_vector_tiles_hold_the_polygons_at_every_zoom(busy: Town) -> None:
     assert busy.client.get(told["contour_tiles"].format(z=12, x=0, y=0)).status_code == 204
 
 
+def test_inhabited_ground_alone(own_town: Town) -> None:
+    lon, lat = factories.middle(2)
+    sent = {"id": str(uuid.uuid4()), "category": "other", "lon": lon, "lat": lat}
+    assert own_town.client.post("/api/v1/incidents", json=sent).status_code == 201
+    with own_town.database.transaction() as session:
+        session.execute(
+            sa.text(
+                "INSERT INTO buildings (county_code, unit_code, households_resident, geom, source,"
+                " external_id) SELECT county_code, area_code, 3, ST_Buffer(geom, 0.0001), 's', '1' "
+                "FROM incidents LIMIT 1"
+            )
+        )
+    whole = own_town.client.get("/api/v1/heatmaps").json()
+    made = own_town.client.get("/api/v1/heatmaps", params={"inhabited": True}).json()
+    assert "500" in made["note"]["en"]
+    assert "inhabited=true" in made["tiles"]
+    assert made["bounds"][2] - made["bounds"][0] < whole["bounds"][2] - whole["bounds"][0]
+
+
 def test_legend_goes_up_without_a_gap(busy: Town) -> None:
     legend = figures(busy)["legend"]
     for low, high in pairwise(legend):

@@ -74,6 +74,36 @@ def test_what_lies_outside_the_mask_is_not_mapped(session: Session) -> None:
     assert shapely.covers(lived_in.buffer(1e-9), made.area)
 
 
+def test_inhabited_ground_is_near_buildings(session: Session) -> None:
+    factories.county(session)
+    report(session, 0, 7)
+    report(session, 3, 5)
+    with pytest.raises(BadInput, match="no building with households"):
+        incident_heatmap(session, Filter(), is_inhabited=True)
+    lon, lat = factories.middle(0)
+    session.execute(
+        sa.text(
+            "INSERT INTO buildings (county_code, unit_code, households_resident, geom, source,"
+            " external_id) SELECT '990121', '990121101001', n,"
+            " ST_Buffer(ST_SetSRID(ST_MakePoint(:lon + n * 0.001, :lat), 4326), 0.0001), 's', n"
+            " FROM generate_series(0, 2) AS n"
+        ),
+        {"lon": lon, "lat": lat},
+    )
+    made = incident_heatmap(session, Filter(), is_inhabited=True)
+    whole = incident_heatmap(session, Filter())
+    assert (made.n, made.n_outside) == (7, 5)
+    assert made.area is not None
+    # Around those with households, not around the first; what is near the edge weighs more.
+    reach = shapely.Point(lon + 0.0015, lat).buffer(0.0085)
+    assert shapely.covers(reach, made.area)
+    assert shapely.covers(made.area, shapely.Point(lon + 0.0015, lat).buffer(0.003))
+    assert made.maximum > whole.maximum
+    assert "within about 500\u00a0m of a building" in " ".join(heatmap_text.notes(made, "en"))
+    with pytest.raises(BadInput, match="of whole counties"):
+        incident_heatmap(session, Filter(), is_inhabited=True, case_team=False)
+
+
 def test_unknown_unit_is_named(session: Session) -> None:
     factories.county(session)
     report(session, 0, 1)

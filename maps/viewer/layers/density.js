@@ -24,7 +24,10 @@ export function densityQuestion(state, period) {
   };
   return along
     ? { path: 'api/v1/heatmaps/streets', query }
-    : { path: 'api/v1/heatmaps', query: { ...query, per: state.per } };
+    : {
+      path: 'api/v1/heatmaps',
+      query: state.per === 'inhabited' ? { ...query, per: 'km2', inhabited: true } : { ...query, per: state.per },
+    };
 }
 
 /**

@@ -162,8 +162,7 @@ function run(meta, tilesets, style, session) {
   }
   if (!may('heatmaps.read')) available.delete('gridmap');
   // Along streets single incidents are seen.
-  if (may('incidents.read') && tilesets.has('barriers')) available.add('streets');
-  if (may('incidents.read')) available.add('inhabited');
+  if (may('incidents.read')) for (const per of tilesets.has('barriers') ? ['inhabited', 'streets'] : ['inhabited']) available.add(per);
   if (['streets', 'inhabited'].includes(state.per) && !available.has(state.per)) state.per = 'km2';
   state.layers = new Set([...state.layers].filter((id) => available.has(id)));
   const panel = new Panel(element('panel'), state, meta, available, {

@@ -1,7 +1,8 @@
 """What people said that a text means: said, listed, ended. Nothing is written over.
 
 What is said anew of a text ends what was said before, as far as whoever says it sees that; both
-stay to be read, with their authors, until retention removes them.
+stay to be read, with their authors, until retention removes them. Said again by the same person,
+nothing is added.
 """
 
 from __future__ import annotations
@@ -86,13 +87,18 @@ def _say(session: Session, text: str, actor: str, *, county_code: str, **meant: 
         session, "SELECT pg_advisory_xact_lock(hashtextextended(:said, 0))",
         said=f"{county_code} {key}",
     )  # fmt: skip
-    session.execute(
-        _ending(actor).where(
-            AddressAlias.county_code == county_code,
-            AddressAlias.key == key,
-            AddressAlias.ended_at.is_(None),
-        )
+    open_ones = sa.and_(
+        AddressAlias.county_code == county_code,
+        AddressAlias.key == key,
+        AddressAlias.ended_at.is_(None),
     )
+    again = (
+        AddressAlias.author == actor,
+        *(getattr(AddressAlias, name) == meant[name] for name in meant if name != "label"),
+    )
+    if session.scalar(sa.select(AddressAlias.id).where(open_ones, *again)) is not None:
+        return  # of many reviews that ask the same, settled at once
+    session.execute(_ending(actor).where(open_ones))
     session.execute(
         sa.insert(AddressAlias)
         .inline()

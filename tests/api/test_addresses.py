@@ -213,6 +213,9 @@ def test_others_that_ask_the_same_wait_until_somebody_says_so(filled: Town) -> N
     decided = [each for each in entries(filled) if each.action == "address.decide"]
     assert [int(each.object_id) for each in decided] == [one["id"], two["id"], three["id"]]
     assert len({each.actor for each in decided}) == 1
+    # Three decisions by one person, and one word on the text.
+    said = filled.client.get(f"{API}/aliases", params={"with_ended": True}).json()["items"]
+    assert [each["text"] for each in said] == [texts[0]]
 
 
 def test_an_incident_by_its_address_is_placed_at_once(filled: Town) -> None:

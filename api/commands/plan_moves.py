@@ -63,7 +63,7 @@ def register(app: typer.Typer) -> None:
         (
             "assign",
             assign,
-            "wangge plan export 4 --cells cells.csv, then wangge plan assign 4 cells.csv",
+            "wangge plan assign 4 cells.csv    the list of: wangge plan export 4 --cells cells.csv",
         ),
         ("split", split, "wangge plan split 4 990121001001003 --parts 2"),
         ("merge", merge, "wangge plan merge 4 990121001001003 990121001001004"),

@@ -1,9 +1,9 @@
-"""Editions of grids: kept as a draft, published whole or not at all, rolled back by a copy."""
+"""Editions of grids: kept as a draft, published whole or not at all."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +21,7 @@ from gis.crs import from_wgs84_geometry, metric_crs
 from gis.errors import BadInput, Problem
 from grids import succession
 from grids.checking import check, unnested
-from grids.errors import RollbackRefused, TilingBroken
+from grids.errors import TilingBroken
 from grids.models import Building, Cell, Grid, GridShape
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 COUNTY_DIGITS: Final = 6
-ROLLBACK_PERIOD: Final = timedelta(days=90)
-"""For so long one person may go back to the base grids before; afterwards that is a plan like
-another, which somebody else approves."""
 # A grid of the new edition is the old one when they share more than half of both.
 SAME_GRID_SHARE: Final = 0.5
 
@@ -327,11 +324,11 @@ def publish(
         unnested=len(loose),
     )
     return Published(
-        edition, replaced, int(total or 0), kept, _unassigned(session, edition, at), loose
+        edition, replaced, int(total or 0), kept, unassigned(session, edition, at), loose
     )
 
 
-def _unassigned(session: Session, edition: Edition, at: datetime) -> int:
+def unassigned(session: Session, edition: Edition, at: datetime) -> int:
     """Grids that nobody answers for at a moment."""
     statement = sa.text(
         "SELECT count(*) FROM grid_shapes AS g WHERE g.edition_id = :edition AND NOT EXISTS "
@@ -399,112 +396,6 @@ def _keep_identities(session: Session, new: Edition, old: Edition) -> None:
             ),
             {"fresh": [pair.fresh for pair in pairs]},
         )
-
-
-def _of_parts(session: Session, edition: Edition) -> str:
-    """How to come back to the editions of parts that an edition took the place of, if it did."""
-    parts = session.scalars(
-        sa.select(Edition.id)
-        .where(
-            Edition.area_code.startswith(edition.area_code),
-            Edition.kind == edition.kind,
-            sa.func.upper(Edition.valid) == (edition.valid.lower if edition.valid else None),
-        )
-        .order_by(Edition.area_code)
-    ).all()
-    if not parts or edition.kind != "base":
-        return ""
-    return (
-        f": it took the place of editions of its parts ({', '.join(map(str, parts))}). Put the "
-        f"grids of each into a branch of it, then of that branch, and publish the last: "
-        f"wangge plan branch {edition.id} --part {parts[0]}"
-    )
-
-
-def rollback(session: Session, edition_id: int, *, actor: str, note: str = "") -> Published:
-    """Go back to the edition before this one, by a copy that is in force from now on.
-
-    What the edition answered while it was in force stays as it was.
-
-    Raises
-    ------
-    RollbackRefused
-        It is not the one in force, there is none before it, or its base grids are in force
-        for longer than `ROLLBACK_PERIOD`.
-    """
-    edition = editions.get(session, edition_id)
-    now = datetime.now(UTC)
-    first, last = (edition.valid.lower, edition.valid.upper) if edition.valid else (None, None)
-    if edition.status != "draft" and first is not None and first > now:
-        raise RollbackRefused(
-            f"edition {edition.id} is in force from {first.isoformat()} on: before that there is "
-            f"nothing to roll back, but it can be withdrawn: wangge plan withdraw {edition.id}"
-        )
-    if edition.status == "superseded" and last is not None and last > now:
-        raise RollbackRefused(
-            f"edition {edition.id} is in force until {last.isoformat()}, when another takes its "
-            "place: until then nothing else can"
-        )
-    if edition.status != "active":
-        raise RollbackRefused(
-            f"edition {edition.id} is {edition.status}: only the one in force can be rolled back"
-        )
-    before = session.scalars(
-        sa.select(Edition)
-        .where(
-            Edition.area_code == edition.area_code,
-            Edition.kind == edition.kind,
-            Edition.status == "superseded",
-        )
-        .order_by(sa.func.upper(Edition.valid).desc())
-        .limit(1)
-    ).first()
-    if before is None:
-        raise RollbackRefused(
-            f"there is no edition of {edition.area_code} before {edition.id}"
-            + _of_parts(session, edition)
-        )
-    if edition.kind == "base" and first is not None and now - first > ROLLBACK_PERIOD:
-        raise RollbackRefused(
-            f"edition {edition.id} is in force since {first.isoformat()}, for more than "
-            f"{ROLLBACK_PERIOD.days} days: work has settled in its grids, and one person cannot "
-            "undo that. Have a branch of the edition before approved: "
-            f"wangge plan branch {before.id}"
-        )
-    copy = Edition(
-        area_code=before.area_code,
-        kind=before.kind,
-        title=before.title,
-        rules=before.rules,
-        note=note or f"back to edition {before.id}",
-        based_on_id=before.id,
-        author=actor,
-    )
-    session.add(copy)
-    session.flush()
-    copy_rows(session, before.id, copy.id)
-    succession.record(session, copy, edition)
-    at = datetime.now(UTC)
-    # The ground below may have changed since: what lay rightly over it then need not do so now.
-    if copy.kind != "base" and (problems := check(session, copy, at)):
-        raise TilingBroken(problems)
-    replaced = editions.activate(session, copy, approver=actor, at=at)
-    loose = unnested(session, copy, at) if copy.kind == "base" else []
-    total = session.scalar(sa.select(sa.func.count()).where(GridShape.edition_id == copy.id))
-    audit.record(
-        session,
-        actor=actor,
-        action="edition.rollback",
-        object_kind="edition",
-        object_id=copy.id,
-        county_code=copy.county_code,
-        rolled_back=edition.id,
-        back_to=before.id,
-        unnested=len(loose),
-    )
-    return Published(
-        copy, replaced, int(total or 0), int(total or 0), _unassigned(session, copy, at), loose
-    )
 
 
 def copy_rows(session: Session, old: int, new: int) -> None:

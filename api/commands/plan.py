@@ -27,7 +27,7 @@ from api.commands.shared import (
 from boundaries import editions
 from boundaries.models import Edition
 from gis.wording import counted, verb
-from grids import planning, service, withdrawal
+from grids import going_back, planning, service, withdrawal
 from grids.models import GridShape
 from grids.plans import approval, changeover
 from grids.redistricting import score as score_grids
@@ -143,7 +143,7 @@ def rollback(
 ) -> None:
     """Go back to the edition before, from now on; nothing of the past is rewritten."""
     with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
-        done = service.rollback(session, edition, actor=actor_name(actor), note=note)
+        done = going_back.roll_back(session, edition, actor=actor_name(actor), note=note)
         followed = changeover.change_over(session, author=actor_name(actor)).get(done.edition.id, 0)
     _tell_published(done, followed, as_json=as_json)
 

@@ -16,7 +16,7 @@ from boundaries import editions
 from boundaries.models import Edition
 from gis import audit
 from gis.errors import BadInput, Problem
-from grids import service, succession, withdrawal
+from grids import going_back, succession, withdrawal
 from grids.checking import check
 from grids.models import GridShape
 from grids.plans import approval, changeover
@@ -117,7 +117,7 @@ def publish(edition_id: EditionId, body: PublishIn, access: Approver) -> Publish
 def rollback(edition_id: EditionId, body: RollbackIn, access: Approver) -> PublishedOut:
     """By a copy that is in force from now on: what was answered meanwhile stays as it was."""
     editions.get(access.session, edition_id)
-    done = service.rollback(access.session, edition_id, actor=access.actor, note=body.note)
+    done = going_back.roll_back(access.session, edition_id, actor=access.actor, note=body.note)
     return published(access, done)
 
 

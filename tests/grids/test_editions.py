@@ -15,7 +15,7 @@ from boundaries import editions
 from boundaries.errors import EditionConflict, EditionNotFound, UnitNotFound
 from gis import audit
 from gis.errors import BadInput
-from grids import planning, service, succession
+from grids import going_back, planning, service, succession
 from grids.errors import RollbackRefused, TilingBroken
 from grids.incidents.responsibility import answer
 from tests import factories
@@ -112,7 +112,7 @@ def test_rollback_copies_the_edition_before(session: Session) -> None:
     county = factories.county(session)
     grids = factories.squares(households=310)
     second = service.publish(session, draft(session, grids), approver="b").edition
-    back = service.rollback(session, second.id, actor="c")
+    back = going_back.roll_back(session, second.id, actor="c")
     assert back.edition.based_on_id == county.edition
     assert back.unassigned == 0
     told = succession.lineage(session, back.edition.id)
@@ -129,7 +129,7 @@ def test_rollback_copies_the_edition_before(session: Session) -> None:
 def test_rollback_without_a_predecessor_is_refused(session: Session) -> None:
     county = factories.county(session)
     with pytest.raises(RollbackRefused, match="no edition of 990121 before"):
-        service.rollback(session, county.edition, actor="c")
+        going_back.roll_back(session, county.edition, actor="c")
 
 
 def test_rollback_before_a_later_edition_is_in_force_is_refused(session: Session) -> None:
@@ -137,9 +137,9 @@ def test_rollback_before_a_later_edition_is_in_force_is_refused(session: Session
     then = datetime.now(UTC) + timedelta(days=30)
     later = service.publish(session, draft(session), approver="b", effective=then)
     with pytest.raises(RollbackRefused, match="until then nothing else can"):
-        service.rollback(session, county.edition, actor="c")
+        going_back.roll_back(session, county.edition, actor="c")
     with pytest.raises(RollbackRefused, match="before that there is nothing to roll back"):
-        service.rollback(session, later.edition.id, actor="c")
+        going_back.roll_back(session, later.edition.id, actor="c")
 
 
 def test_rollback_goes_within_a_period_only(
@@ -148,17 +148,17 @@ def test_rollback_goes_within_a_period_only(
     county = factories.county(session)
     second = service.publish(session, draft(session), approver="b").edition
     with monkeypatch.context() as patched:
-        patched.setattr(service, "ROLLBACK_PERIOD", timedelta(0))
+        patched.setattr(going_back, "PERIOD", timedelta(0))
         with pytest.raises(RollbackRefused, match=f"wangge plan branch {county.edition}"):
-            service.rollback(session, second.id, actor="c")
-    assert timedelta(days=30) <= service.ROLLBACK_PERIOD
-    assert service.rollback(session, second.id, actor="c").edition.based_on_id == county.edition
+            going_back.roll_back(session, second.id, actor="c")
+    assert timedelta(days=30) <= going_back.PERIOD
+    assert going_back.roll_back(session, second.id, actor="c").edition.based_on_id == county.edition
 
 
 def test_rollback_of_a_draft_is_refused(session: Session) -> None:
     factories.county(session)
     with pytest.raises(RollbackRefused, match="is draft"):
-        service.rollback(session, draft(session), actor="c")
+        going_back.roll_back(session, draft(session), actor="c")
 
 
 def test_publishing_twice_is_refused(session: Session) -> None:
@@ -275,7 +275,7 @@ def test_repeated_code_and_foreign_unit_are_refused_together(session: Session) -
 def test_every_step_is_in_the_audit_log(session: Session) -> None:
     county = factories.county(session)
     second = service.publish(session, draft(session), approver="b").edition
-    service.rollback(session, second.id, actor="c")
+    going_back.roll_back(session, second.id, actor="c")
     audit.flush(session)
     rows = session.execute(
         sa.text("SELECT action, actor FROM audit_log WHERE object_kind = 'edition' ORDER BY id")

@@ -10,7 +10,7 @@ import pytest
 import shapely
 from shapely import box
 
-from grids import planning, service
+from grids import going_back, planning, service
 from grids.checking import check, unnested
 from grids.errors import RollbackRefused, TilingBroken
 from grids.overlays import exclusive_problems, micro_problems
@@ -154,10 +154,10 @@ def test_published_each_beside_the_others(session: Session) -> None:
     assert [each.code for each in people.unassigned(session, now)] == [
         SCHOOL, f"{VILLAGES[1]}901",
     ]  # fmt: skip
-    back = service.rollback(session, done.edition.id, actor="c")
+    back = going_back.roll_back(session, done.edition.id, actor="c")
     assert back.grids == 1
     with pytest.raises(RollbackRefused):
-        service.rollback(session, county.edition, actor="c")
+        going_back.roll_back(session, county.edition, actor="c")
 
 
 def test_a_code_means_one_grid(session: Session) -> None:
@@ -180,7 +180,7 @@ def test_a_new_base_edition_lists_what_no_longer_nests(session: Session) -> None
     # It is told until the micro grids are redrawn, or the ground is as it was.
     now = datetime.now(UTC)
     assert unnested(session, done.edition, now) == list(done.unnested)
-    back = service.rollback(session, done.edition.id, actor="c")
+    back = going_back.roll_back(session, done.edition.id, actor="c")
     assert back.unnested == []
     assert planning.grids_frame(session, county.edition)["code"].size == 4
 
@@ -201,7 +201,7 @@ def test_micro_grids_do_not_come_back_over_other_ground(session: Session) -> Non
     done = service.publish(session, draft.id, approver="b")
     assert check(session, done.edition, datetime.now(UTC)) == []
     with pytest.raises(TilingBroken, match="crosses the border"):
-        service.rollback(session, done.edition.id, actor="c")
+        going_back.roll_back(session, done.edition.id, actor="c")
 
 
 def test_no_plan_is_made_of_them(session: Session) -> None:

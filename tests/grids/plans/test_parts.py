@@ -12,7 +12,7 @@ from boundaries import editions
 from boundaries.errors import EditionConflict
 from gis.database import execute
 from gis.errors import BadInput
-from grids import planning, service
+from grids import going_back, planning, service
 from grids.checking import check
 from grids.errors import RollbackRefused
 from grids.plans import approval, comparison, opening
@@ -197,7 +197,7 @@ def test_editions_of_parts_give_way_to_one_of_the_whole(table: Table) -> None:
     done = in_force(table)
     assert [old.id for old in done.replaced] == parts
     with pytest.raises(RollbackRefused, match="branch of it, then of that branch") as refused:
-        service.rollback(table.session, table.edition, actor="zhao")
+        going_back.roll_back(table.session, table.edition, actor="zhao")
     assert f"wangge plan branch {table.edition} --part {parts[0]}" in str(refused.value)
     number = table.edition
     for part in parts:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from shapely import LineString
 
 from tests import factories
-from tests.api.commands.test_files import import_some
+from tests.api.commands.test_heatmap import import_some
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 WRITERS: Final = (".gpkg", ".geojson", ".shp", ".shz", ".zip", ".parquet", ".csv")
-ONE_FILE: Final = tuple(ending for ending in WRITERS if ending != ".shp")
-"""Those that are whole in one file."""
 SHEETS: Final = (".csv", ".xlsx")
 MEDIA_TYPES: Final[Mapping[str, str]] = {
     **EXPORTED,

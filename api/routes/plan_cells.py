@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Query, Response
@@ -14,11 +14,13 @@ from api.routes.plans import PlanId, Reader
 from grids import planning
 from grids.models import Cell, GridShape
 from grids.plans import opening
-from maps.layer_files import MEDIA_TYPES, ONE_FILE, as_bytes, write_layer
+from maps.layer_files import MEDIA_TYPES, as_bytes, write_layer
 
 router = APIRouter(prefix="/api/v1/plans", tags=["plans"])
 MAX_PAGE: Final = 2000
-FORMATS: Final = tuple(ending.removeprefix(".") for ending in ONE_FILE)
+Format = Literal["gpkg", "geojson", "shz", "zip", "parquet", "csv"]
+FORMATS: Final = get_args(Format)
+"""Those of `maps.layer_files.WRITERS` that are whole in one file."""
 
 
 @router.get(
@@ -117,7 +119,7 @@ def export(
         Literal["grids", "cells"],
         Query(description="Grids with their figures, or which cell belongs to which grid"),
     ] = "grids",
-    form: Annotated[Literal[FORMATS], Query(alias="format")] = "gpkg",  # type: ignore[valid-type]
+    form: Annotated[Format, Query(alias="format")] = "gpkg",
 ) -> Response:
     """The same files as of `wangge plan export`."""
     opening.get(access.session, plan_id)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from alembic import command
 
 from data import schema
 from tests import conftest
+from tests.data.upgrading import at_revision
 
 if TYPE_CHECKING:
     from gis.cluster import Cluster
@@ -27,10 +27,7 @@ OLD = (
 
 def test_keys_of_before(test_cluster: Cluster) -> None:
     for database in conftest.fresh(test_cluster, "template0"):
-        config = schema._config()
-        with database.engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "0016")
+        at_revision(database, "0016")
         with database.transaction() as session:
             session.execute(sa.text(OLD))
         schema.upgrade(database)

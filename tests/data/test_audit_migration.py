@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from alembic import command
 
 from data import schema
 from gis.audit import verify
 from tests import conftest
+from tests.data.upgrading import at_revision
 
 if TYPE_CHECKING:
     from gis.cluster import Cluster
@@ -24,10 +24,7 @@ OLD = (
 
 def test_old_entries_are_chained(test_cluster: Cluster) -> None:
     for database in conftest.fresh(test_cluster, "template0"):
-        config = schema._config()
-        with database.engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "0001")
+        at_revision(database, "0001")
         with database.transaction() as session:
             session.execute(sa.text(OLD))
         schema.upgrade(database)

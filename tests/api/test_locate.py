@@ -403,14 +403,14 @@ class TestWhatComesIn:
     ("query", "reason", "remedy"),
     [
         ("lon=44.89&lat=116.61", "(44.89, 116.61) 不是坐标系 wgs84 中的位置",
-         "经纬度写反了吗?是否应为 lon=116.61, lat=44.89"),
+         "经纬度写反了吗？是否应为 lon=116.61, lat=44.89"),
         ("lon=400&lat=45", "(400.0, 45.0) 不是坐标系 wgs84 中的位置",
-         "经度应在 -180 至 180 之间,纬度应在 -90 至 90 之间,经度写在前"),
+         "经度应在 -180 至 180 之间，纬度应在 -90 至 90 之间，经度写在前"),
         ("lon=x&lat=45", "不是数字", "请填一个有限的数字"),
         ("lon=116.6&lat=45&accuracy_m=-1", "应大于 0", "请填大于 0 的数"),
         ("lon=116.6&lat=45&accuracy_m=1e9", "不应大于 100000", "请填不大于 100000 的数"),
         ("lon=116.6&lat=45&crs=baidu", "没有名为 'baidu' 的坐标系",
-         "可用:wgs84, cgcs2000, gcj02, bd09, EPSG:n."),
+         "可用：wgs84, cgcs2000, gcj02, bd09, EPSG:n."),
         ("lon=116.6&lat=45&at=soon", "'soon' 不是时间",
          "请写成 2026-06-30 或 2026-06-30T21:30:00+08:00"),
         ("lon=116.6", "缺少此项", "请补上"),
@@ -432,4 +432,4 @@ def test_what_is_wrong_is_said_in_chinese_to_who_asks_for_it(
 
 def test_a_problem_without_field_or_remedy_names_none_in_chinese() -> None:
     detail, _ = phrases.told("", [Problem("缺少此项", row=3), Problem("不是数字", "请补上")])
-    assert detail == "第 3 行:缺少此项\n不是数字。请补上"
+    assert detail == "第 3 行：缺少此项\n不是数字。请补上"

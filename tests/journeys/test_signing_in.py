@@ -6,13 +6,12 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import pyotp
 import pytest
 from playwright.sync_api import Page, expect
 
 from boundaries.accounts import signing_in
 from gis.database import Database, execute
-from tests.api.accounts import OTHER, PASSWORD, person
+from tests.api.accounts import OTHER, PASSWORD, live_code, person
 from tests.journeys.viewer import at_rest, load_place, serving
 from tests.journeys.viewer import browser as browser  # noqa: PLC0414 - a fixture
 
@@ -148,7 +147,7 @@ def test_a_second_factor_from_setting_up_to_a_lost_phone(
         page.click("#account-second button")
         expect(page.locator(".qr")).to_be_visible()
         secret = page.locator("#totp-secret").inner_text().replace(" ", "")
-        page.fill("#signin-code", pyotp.TOTP(secret).now())
+        page.fill("#signin-code", live_code(secret))
         page.click("#account-second button")
         codes = page.locator("#recovery-codes li")
         expect(codes).to_have_count(10)
@@ -161,7 +160,7 @@ def test_a_second_factor_from_setting_up_to_a_lost_phone(
         page.fill("#signin-code", "000000")
         page.click("#signin-send")
         expect(page.locator("#signin-problem")).to_contain_text("code is wrong")
-        page.fill("#signin-code", pyotp.TOTP(secret).now())
+        page.fill("#signin-code", live_code(secret))
         page.click("#signin-send")
         at_rest(page)
         page.click("#account-open")

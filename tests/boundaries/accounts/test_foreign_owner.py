@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-import pyotp
 import pytest
 import sqlalchemy as sa
 
@@ -15,7 +14,7 @@ from data import schema
 from gis.database import Database
 from gis.settings import DatabaseSettings
 from tests import factories
-from tests.api.accounts import OTHER, PASSWORD, browser, person, sign_in
+from tests.api.accounts import OTHER, PASSWORD, browser, live_code, person, sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +94,7 @@ def test_everything_that_accounts_need(owned: Database) -> None:
         assert security.post(f"/api/v1/grants/{broken}/seen").status_code == 204
         assert one.delete(f"/api/v1/grants/{broken}").status_code == 204
         begun = one.post("/api/v1/totp", json={"current": PASSWORD}).json()
-        code = {"code": pyotp.TOTP(begun["secret"]).now()}
+        code = {"code": live_code(begun["secret"])}
         assert one.put("/api/v1/totp", json=code).status_code == 200
         body = {"current": PASSWORD, "new": OTHER}
         assert one.put("/api/v1/password", json=body).status_code == 204

@@ -18,7 +18,7 @@ from gis.database import Database
 from gis.secrets import Keyring
 from gis.settings import DatabaseSettings
 from tests.access import storm
-from tests.access.place import build
+from tests.access.rows import build
 
 REQUESTS = 100_000
 

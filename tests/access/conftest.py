@@ -12,7 +12,8 @@ from api.app import create_app
 from api.settings import ServerSettings
 from gis.secrets import Keyring
 from tests import conftest
-from tests.access.place import Caller, Place, build
+from tests.access.place import Caller, Place
+from tests.access.rows import build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.access import rules
+from tests.access.place import A11, A12, A21, B11
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tests.access.conftest import Answer
-    from tests.access.place import Mark, Row
+    from tests.access.place import Caller, Mark, Place, Row
+
+TARGETS: Final = (A11, A12, A21, B11)
+"""Villages asked about: each is inside for one account, a sibling or elsewhere for another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +60,12 @@ def says(key: str, wanted: Any) -> Callable[[Answer], str | None]:
         return None if found == wanted else f"{key} is {found!r}, not {wanted!r}"
 
     return look
+
+
+def is_on_duty(place: Place, caller: Caller, grid: str) -> bool:
+    return any(row.key == grid for row in rules.visible(place, caller, "assignment"))
+
+
+def people_of(place: Place, caller: Caller, grid: str) -> set[Mark]:
+    rows = [row for row in rules.visible(place, caller, "person") if row.key == grid]
+    return rules.marks(rows) if is_on_duty(place, caller, grid) else set()

@@ -15,7 +15,7 @@ from starlette.routing import Mount
 
 from gis import hardening
 from maps import tiles
-from tests.access import questions, rules
+from tests.access import pictures, questions, rules
 from tests.access.place import A11, B11, CALLERS, ROLES, middle, report, sign_code
 from tests.conftest import REPOSITORY
 
@@ -85,7 +85,7 @@ def test_no_route_is_hidden_from_the_document(marked: Marked) -> None:
 
 def test_every_tile_layer_has_a_rule() -> None:
     assert set(tiles.LAYERS) == set(rules.table(rules.LAYERS)), "add the layer to rules.LAYERS"
-    assert set(tiles.LAYERS) == set(questions.IN_LAYER), "say in questions.py what it shows"
+    assert set(tiles.LAYERS) == set(pictures.IN_LAYER), "say in pictures.py what it shows"
 
 
 @pytest.mark.parametrize("layer", ["cameras", "routes"])

@@ -1,7 +1,7 @@
 """Every role in every area asks every endpoint and tile layer: what is shown is what the rules say.
 
 Rows are found in answers by their marks (``place.py``), the rules stand in ``rules.py``, the
-requests and their answers in ``questions.py``.
+requests and their answers in ``questions.py`` and the files that it puts together.
 """
 
 from __future__ import annotations

@@ -1,85 +1,25 @@
-"""Accounts, keys and grants over HTTP: who gives what to whom, and who may not."""
+"""Accounts and their roles over HTTP: who gives what to whom, and who may not."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
-import sqlalchemy as sa
 
-from api.app import create_app
-from api.settings import ServerSettings
-from boundaries.access import Credential, enter
-from boundaries.accounts import passwords, repository
+from boundaries.accounts import passwords
 from gis.database import execute
-from grids.incidents import service as incidents
 from tests import factories
 from tests.api.accounts import OTHER, PASSWORD, browser, kind, person, sign_in
+from tests.api.office import EAST_VILLAGE, WEST_VILLAGE, as_, id_of, place, seen
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Callable, Iterator
 
     from gis.database import Database
     from tests.api.conftest import TestClient
+    from tests.api.office import As
 
-    As = Callable[[str], TestClient]
-
-WEST_VILLAGE, EAST_VILLAGE = factories.VILLAGES
-
-
-@pytest.fixture
-def place(database: Database) -> Database:
-    with database.transaction() as session:
-        factories.county(session)
-        for number in range(4):
-            lon, lat = factories.middle(number)
-            incidents.record(
-                session,
-                incidents.Report(
-                    id=factories.uuid_of(number), category="other", source="s", x=lon, y=lat
-                ),
-                actor="t",
-            )
-    for role, area in (
-        ("system_admin", ""), ("security_admin", ""), ("audit_admin", ""),
-        ("community", WEST_VILLAGE), ("township", factories.TOWNSHIP), ("integrator", WEST_VILLAGE),
-        (None, WEST_VILLAGE),
-    ):  # fmt: skip
-        person(database, role, area, login=role or "newcomer")
-    return database
-
-
-@pytest.fixture
-def as_(place: Database) -> Iterator[As]:
-    """Clients that are signed in, by login."""
-    app, clients = create_app(ServerSettings(), place), {}
-    stack: list[Any] = []
-
-    def get(login: str) -> TestClient:
-        if login not in clients:
-            stack.append(browser(app))
-            clients[login] = stack[-1].__enter__()
-            answer = sign_in(clients[login], login)
-            assert answer.status_code == 201, answer.text
-        return clients[login]
-
-    yield get
-    for each in stack:
-        each.__exit__(None, None, None)
-
-
-def id_of(place: Database, login: str) -> uuid.UUID:
-    with place.transaction() as session:
-        found = execute(session, "SELECT id FROM accounts WHERE login = :login", login=login)
-        return found.scalar_one()
-
-
-def seen(client: TestClient) -> list[int]:
-    """Places of the incidents that a client sees, 0 in the west to 3."""
-    items = client.get("/api/v1/incidents").json()["items"]
-    return sorted(int(each["id"][-1]) for each in items)
+__all__ = ["as_", "place"]  # fixtures
 
 
 class TestOpening:
@@ -284,217 +224,6 @@ class TestRoles:
         assert self.give(client, inside, "analyst", EAST_VILLAGE).status_code == 403
         assert self.give(client, inside, "analyst", "").status_code == 403
         assert self.give(client, inside, "analyst", WEST_VILLAGE).status_code == 200
-
-
-class TestKeys:
-    """Keys of programs: told once, narrower than their account, revocable."""
-
-    NEW: ClassVar = {"login": "integrator", "name": "12345"}
-
-    def test_issued_used_and_revoked(self, as_: As, place: Database) -> None:
-        security = as_("security_admin")
-        answer = security.post("/api/v1/keys", json=self.NEW | {"rights": ["grids.read"]})
-        assert answer.status_code == 201, answer.text
-        made = answer.json()
-        assert made["key"].startswith("wgk_")
-        assert answer.headers["cache-control"] == "no-store"
-        listed = security.get("/api/v1/keys")
-        assert made["key"] not in listed.text
-        assert [each["name"] for each in listed.json()["keys"]] == ["12345"]
-        with browser(security.app) as program:
-            program.headers["Authorization"] = f"Bearer {made['key']}"
-            assert program.get("/api/v1/session").json()["rights"] == ["grids.read"]
-            lon, lat = factories.middle(0)
-            found = program.get("/api/v1/locate", params={"lon": lon, "lat": lat})
-            assert found.json()["inside"] is True
-            report = {"id": str(factories.uuid_of(9)), "category": "other", "lon": lon, "lat": lat}
-            assert program.post("/api/v1/incidents", json=report).status_code == 403
-            assert security.delete(f"/api/v1/keys/{made['id']}").status_code == 204
-            assert program.get("/api/v1/session").status_code == 401
-        assert security.delete(f"/api/v1/keys/{made['id']}").status_code == 404
-        with place.transaction() as session:
-            dump = session.scalar(sa.text("SELECT string_agg(k::text, '') FROM api_keys AS k"))
-            log = session.scalar(sa.text("SELECT string_agg(a::text, '') FROM audit_log AS a"))
-        assert made["key"] not in dump + log
-
-    @pytest.mark.parametrize(
-        ("change", "field"),
-        [
-            ({"rights": ["incidents.read"]}, "rights"), ({"rights": []}, "rights"),
-            ({"rights": ["*"]}, "rights"), ({"area_code": factories.COUNTY}, "area_code"),
-            ({"area_code": ""}, "area_code"), ({"area_code": EAST_VILLAGE}, "area_code"),
-            ({"days": 401}, "days"), ({"days": 0}, "days"), ({"per_minute": 0}, "per_minute"),
-            ({"login": "nobody"}, "login"), ({"name": " "}, "name"),
-            ({"login": "community"}, "login"),
-            ({"login": "system_admin"}, "login"),
-        ],
-    )  # fmt: skip
-    def test_never_wider_than_its_account(
-        self, as_: As, change: dict[str, Any], field: str
-    ) -> None:
-        answer = as_("security_admin").post("/api/v1/keys", json=self.NEW | change)
-        assert answer.status_code == 422, answer.text
-        assert field in {each["field"] for each in answer.json()["problems"]}
-
-    def test_the_database_refuses_it_too(self, place: Database) -> None:
-        """Should a check of the service be forgotten: its own function says no."""
-        with place.transaction() as session:
-            token = factories.token(session, repository.account(session, "security_admin"))
-        sql = (
-            "SELECT wangge_issue_key((SELECT id FROM accounts WHERE login = :login), 'k', "
-            "sha256('k'), CAST(:rights AS text[]), :area, 60, :lasts, 'x')"
-        )
-        for login, rights, area, days in (
-            ("community", None, None, 1), ("integrator", ["incidents.read"], None, 1),
-            ("integrator", None, EAST_VILLAGE, 1), ("integrator", None, None, 401),
-            ("integrator", None, "", 1), ("security_admin", None, None, 1),
-        ):  # fmt: skip
-            with place.service_transaction() as session:
-                enter(session, Credential.of(token, is_key=False))
-                values = {
-                    "login": login, "rights": rights, "area": area, "lasts": timedelta(days=days),
-                }  # fmt: skip
-                with pytest.raises(sa.exc.ProgrammingError) as no:
-                    session.execute(sa.text(sql), values)
-                assert no.value.orig.sqlstate == "42501"
-                session.rollback()
-
-    def test_narrowed_with_its_account(self, as_: As, place: Database) -> None:
-        """A key of a village is worth nothing when its account moves to another."""
-        security = as_("security_admin")
-        made = security.post("/api/v1/keys", json=self.NEW | {"area_code": WEST_VILLAGE}).json()
-        target = id_of(place, "integrator")
-        body = {"role": "integrator", "area_code": EAST_VILLAGE}
-        assert security.put(f"/api/v1/accounts/{target}/role", json=body).status_code == 200
-        with browser(security.app) as program:
-            program.headers["Authorization"] = f"Bearer {made['key']}"
-            assert program.get("/api/v1/session").status_code == 401
-
-    def test_expired_and_too_often(self, as_: As, place: Database) -> None:
-        security = as_("security_admin")
-        made = security.post("/api/v1/keys", json=self.NEW | {"per_minute": 2}).json()
-        with browser(security.app) as program:
-            program.headers["Authorization"] = f"Bearer {made['key']}"
-            statuses = [program.get("/api/v1/session").status_code for _ in range(3)]
-            assert statuses == [200, 200, 429]
-            with place.transaction() as session:
-                execute(session, "UPDATE api_keys SET expires_at = now()")
-            answer = program.get("/api/v1/session")
-        assert (answer.status_code, "expired" in answer.text) == (401, True)
-
-    @pytest.mark.parametrize("login", ["system_admin", "audit_admin", "community", "integrator"])
-    def test_others_may_not(self, as_: As, login: str) -> None:
-        assert as_(login).post("/api/v1/keys", json=self.NEW).status_code == 403
-        assert as_(login).get("/api/v1/keys").status_code == 403
-
-
-class TestGrants:
-    """Access to another area for a time, and breaking the glass."""
-
-    def grant(self, **change: Any) -> dict[str, Any]:
-        until = (datetime.now(UTC) + timedelta(days=3)).isoformat()
-        given = {"login": "community", "area_code": EAST_VILLAGE, "reason": "joint case 2026-17"}
-        return given | {"until": until} | change
-
-    def test_given_listed_and_revoked(self, as_: As) -> None:
-        security, community = as_("security_admin"), as_("community")
-        answer = security.post("/api/v1/grants", json=self.grant())
-        assert answer.status_code == 201, answer.text
-        made = answer.json()
-        assert (made["kind"], made["given_by"]) == ("grant", "security_admin")
-        assert seen(community) == [0, 1, 2, 3]
-        assert community.get("/api/v1/session").json()["also"] == [EAST_VILLAGE]
-        mine = community.get("/api/v1/grants").json()["grants"]
-        assert [each["id"] for each in mine] == [made["id"]], "whoever has one sees it"
-        assert as_("township").get("/api/v1/grants").json()["grants"] == []
-        assert community.delete(f"/api/v1/grants/{made['id']}").status_code == 404
-        assert security.delete(f"/api/v1/grants/{made['id']}").status_code == 204
-        assert seen(community) == [0, 1]
-        assert security.delete(f"/api/v1/grants/{made['id']}").status_code == 404
-
-    def test_begins_and_ends_by_itself(self, as_: As, place: Database) -> None:
-        security, community = as_("security_admin"), as_("community")
-        later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-        assert security.post("/api/v1/grants", json=self.grant(since=later)).status_code == 201
-        assert seen(community) == [0, 1], "not yet"
-        with place.transaction() as session:
-            execute(session, "UPDATE area_grants SET valid = tstzrange('2026-01-01', now())")
-        assert seen(community) == [0, 1], "not any more"
-
-    @pytest.mark.parametrize(
-        ("change", "field"),
-        [
-            ({"area_code": ""}, "area_code"), ({"area_code": "120101"}, "area_code"),
-            ({"reason": "because"}, "reason"), ({"until": "2020-01-01T00:00:00Z"}, "until"),
-            ({"until": "2036-01-01T00:00:00Z"}, "until"), ({"until": "soon"}, "until"),
-        ],
-    )  # fmt: skip
-    def test_refused_by_name(self, as_: As, change: dict[str, Any], field: str) -> None:
-        answer = as_("security_admin").post("/api/v1/grants", json=self.grant(**change))
-        assert answer.status_code == 422
-        assert [each["field"] for each in answer.json()["problems"]] == [field]
-
-    def test_nobody_gives_themselves_one(self, as_: As) -> None:
-        answer = as_("security_admin").post(
-            "/api/v1/grants", json=self.grant(login="security_admin")
-        )
-        assert answer.status_code == 403
-        for login in ("system_admin", "audit_admin", "community", "township"):
-            assert as_(login).post("/api/v1/grants", json=self.grant()).status_code == 403
-
-    def test_broken_glass_is_told_until_it_was_seen(self, as_: As, place: Database) -> None:
-        community, security = as_("community"), as_("security_admin")
-        assert security.get("/api/v1/grants").json()["unseen"] == 0
-        body = {"area_code": EAST_VILLAGE, "reason": "fire behind the border", "minutes": 30}
-        answer = community.post("/api/v1/grants/break-glass", json=body)
-        assert answer.status_code == 201, answer.text
-        made = answer.json()
-        lasts = datetime.fromisoformat(made["until"]) - datetime.fromisoformat(made["since"])
-        assert lasts == timedelta(minutes=30)
-        assert seen(community) == [0, 1, 2, 3]
-        told = security.get("/api/v1/grants").json()
-        assert told["unseen"] == 1
-        assert told["grants"][0]["reason"] == "fire behind the border"
-        # Not by the one who broke it.
-        own = f"/api/v1/grants/{made['id']}/seen"
-        assert community.post(own).status_code == 403
-        assert security.post(own).status_code == 204
-        assert security.get("/api/v1/grants").json()["unseen"] == 0
-        assert security.post(own).status_code == 404
-        assert community.delete(f"/api/v1/grants/{made['id']}").status_code == 204, "its own to end"
-        assert seen(community) == [0, 1]
-        with place.transaction() as session:
-            actions = session.scalars(
-                sa.text("SELECT action FROM audit_log WHERE object_kind = 'grant' ORDER BY id")
-            ).all()
-        assert actions == ["grant.glass_broken", "grant.seen", "grant.revoked"]
-
-    @pytest.mark.parametrize(
-        ("change", "field"),
-        [
-            ({"minutes": 241}, "minutes"), ({"minutes": 0}, "minutes"), ({"reason": ""}, "reason"),
-            ({"area_code": ""}, "area_code"),
-        ],
-    )  # fmt: skip
-    def test_glass_is_not_broken_for_long_or_for_nothing(
-        self, as_: As, change: dict[str, Any], field: str
-    ) -> None:
-        body = {"area_code": EAST_VILLAGE, "reason": "fire behind the border", "minutes": 30}
-        answer = as_("community").post("/api/v1/grants/break-glass", json=body | change)
-        assert answer.status_code == 422
-        assert field in {each["field"] for each in answer.json()["problems"]}
-
-    def test_programs_and_administrators_break_no_glass(self, as_: As, place: Database) -> None:
-        body = {"area_code": EAST_VILLAGE, "reason": "fire behind the border"}
-        for login in ("system_admin", "security_admin", "audit_admin", "integrator"):
-            answer = as_(login).post("/api/v1/grants/break-glass", json=body)
-            assert answer.status_code == 403, login
-        with place.transaction() as session:
-            who = factories.account(session, "community", EAST_VILLAGE, login="keyed")
-            key = factories.key(session, who)
-        with browser(as_("community").app) as program:
-            program.headers["Authorization"] = f"Bearer {key}"
-            assert program.post("/api/v1/grants/break-glass", json=body).status_code == 403
 
 
 def test_a_worker_whose_duty_ends_loses_its_grids_at_once(place: Database, as_: As) -> None:

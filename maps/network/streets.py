@@ -1,8 +1,7 @@
-"""Lines of streets as a network: edges between crossings and dead ends, each cut into lixels."""
+"""Lines of streets joined to a network: edges between crossings and dead ends."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -121,12 +120,13 @@ def streets_of(lines: gpd.GeoDataFrame | gpd.GeoSeries) -> Streets:
                 field="along",
             )
         )
-    chains = list(_chains(segments, len(xy)))
+    walked, first = _chains(segments, len(xy))
     edges = shapely.linestrings(
-        xy[np.concatenate(chains)] * VERTEX_M,
-        indices=np.repeat(np.arange(len(chains)), [len(chain) for chain in chains]),
+        xy[walked] * VERTEX_M, indices=np.repeat(np.arange(len(first) - 1), np.diff(first))
     )
-    _, ends = np.unique([(chain[0], chain[-1]) for chain in chains], return_inverse=True)
+    _, ends = np.unique(
+        np.column_stack([walked[first[:-1]], walked[first[1:] - 1]]), return_inverse=True
+    )
     return Streets(
         crs,
         np.asarray(edges),
@@ -137,64 +137,19 @@ def streets_of(lines: gpd.GeoDataFrame | gpd.GeoSeries) -> Streets:
     )
 
 
-def _chains(segments: Ints, vertices: int) -> Iterator[list[int]]:
-    """Follow segments from node to node, in order of their vertices; then what is left: rings."""
+def _chains(segments: Ints, vertices: int) -> tuple[Ints, Ints]:
+    """Follow segments from node to node, in order of their vertices; then what is left: rings.
+
+    Returns the vertices of all chains, and where each of them begins and ends among these.
+    """
+    from maps.network.kernels import chained  # noqa: PLC0415  (loads the compiler)
+
     both = np.concatenate([segments, segments[:, ::-1]])
     order = np.lexsort((both[:, 1], both[:, 0]))
-    first = np.searchsorted(both[order, 0], np.arange(vertices + 1)).tolist()
-    beyond = both[order, 1].tolist()
-    number = (order % len(segments)).tolist()
-    used = [False] * len(segments)
+    first = np.searchsorted(both[order, 0], np.arange(vertices + 1))
     degree = np.diff(first)
-    nodes = np.flatnonzero((degree != 2) & (degree > 0)).tolist()
-    for start in (*nodes, *np.flatnonzero(degree == 2).tolist()):
-        for way in range(first[start], first[start + 1]):
-            if used[number[way]]:
-                continue
-            chain, at = [start], way
-            while True:
-                used[number[at]] = True
-                here = beyond[at]
-                chain.append(here)
-                if degree[here] != 2 or here == start:
-                    break
-                one, other = first[here], first[here] + 1
-                at = other if number[one] == number[at] else one
-            yield chain
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Lixels:
-    """Pieces of edges of one length each ("linear pixels").
-
-    Attributes
-    ----------
-    first
-        Shape (edges + 1): where the lixels of an edge begin among all.
-    length_m
-        Of one lixel of each edge.
-    """
-
-    first: Ints
-    length_m: Floats
-
-    def lines(self, streets: Streets) -> npt.NDArray[np.object_]:
-        """Line strings of all lixels, in the order of edges and along them."""
-        from shapely.ops import substring  # noqa: PLC0415
-
-        return np.array(
-            [
-                substring(edge, i * step, (i + 1) * step)
-                for edge, step, many in zip(
-                    streets.edges, self.length_m, np.diff(self.first), strict=True
-                )
-                for i in range(many)
-            ],
-            dtype=object,
-        )
-
-
-def cut(streets: Streets, lixel_m: float) -> Lixels:
-    """Cut each edge into the fewest equal pieces of at most so many metres."""
-    many = np.maximum(1, np.ceil(streets.length_m / lixel_m - 1e-9)).astype(np.int64)
-    return Lixels(np.concatenate([[0], np.cumsum(many)]), streets.length_m / many)
+    starts = np.concatenate(
+        [np.flatnonzero((degree != 2) & (degree > 0)), np.flatnonzero(degree == 2)]
+    )
+    walked, many = chained(first, both[order, 1], order % len(segments), starts)
+    return walked, many

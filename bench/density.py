@@ -182,8 +182,9 @@ def along_streets(bandwidth_m: float, rounds: int) -> None:
 
     In turns, twice each: from nothing, and on the streets as they were made before. From nothing
     wangge begins with lines that only cross: it projects them, joins them, cuts them into pieces of
-    a sixth of the bandwidth with a shape each, and finds the street of every event. networkx is
-    given the graph's nodes and edges by counting, in pieces of 50 m, and the node of every event.
+    a sixth of the bandwidth, and finds the street of every event. networkx is given the graph's
+    nodes and edges by counting, in pieces of 50 m, and the node of every event, and no shapes. What
+    PROJ and the compiler need once in a process is done before.
     """
     at = np.arange(100) * 100.0
     corners = np.stack(np.meshgrid(500_000 + at, 4_400_000 + at, indexing="ij"), axis=-1)
@@ -208,6 +209,7 @@ def along_streets(bandwidth_m: float, rounds: int) -> None:
 
         ways: dict[str, Callable[[], object]] = {
             "wangge from lines": partial(ours, lines),
+            "the same and a shape for each piece": lambda ours=ours: ours(lines).lines.shapes(),
             "wangge on its network": partial(ours, network),
         }
         if has_networkx and n <= MOST_BY_NETWORKX:

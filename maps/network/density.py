@@ -33,8 +33,8 @@ from gis.errors import BadInput, Problem
 from maps.heatmap import DAYS_PER_PERIOD
 from maps.heatmap_checks import check_request
 from maps.heatmap_frame import CELLS_PER_BANDWIDTH, MIN_CELL_M, placed
-from maps.network.lixels import Network, network_of
-from maps.network.streets import Floats, Ints
+from maps.network.lixels import Lines, Network, network_of
+from maps.network.streets import Floats, Ints, numbered
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -58,9 +58,9 @@ class NetworkDensity:
     Attributes
     ----------
     lines
-        Shape (lixels,): pieces of streets in `crs`, metres.
+        Pieces of streets in `crs`, metres.
     length_m
-        Of each.
+        Shape (lixels,): of each.
     values
         Mean over each piece, events per km of street per 30 days.
     mass
@@ -80,7 +80,7 @@ class NetworkDensity:
     """
 
     crs: CRS
-    lines: npt.NDArray[np.object_]
+    lines: Lines
     length_m: Floats
     values: Floats
     mass: Floats
@@ -254,8 +254,8 @@ def _masses(
 
     streets, lixels = network.streets, network.lixels
     # Many events at one place are one of their weight; sorted, so that sums do not depend on order.
-    places, weights = np.unique(np.column_stack(events), axis=0, return_counts=True)
-    sums = weights.astype(np.float64)
+    places, which_place = numbered(np.column_stack([events[0].astype(np.float64), events[1]]))
+    sums = np.bincount(which_place).astype(np.float64)
 
     def follow(which: slice) -> tuple[Floats, float, float]:
         mass = np.zeros(int(lixels.first[-1]))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import shapely
 from pyproj import Transformer
 
+from gis.crs import transformer
 from gis.errors import BadInput, Problem
 from maps.network.streets import Floats, Ints, Streets, streets_of
 
@@ -32,7 +33,7 @@ class Network:
     lixel_m
         Longest piece that was asked for.
     lines, length_m
-        Shape (lixels,): each piece in metres, and its length.
+        Each piece in metres, and its length, shape (lixels,).
     to_metres
         From WGS 84 degrees to metres.
     tree
@@ -45,7 +46,7 @@ class Network:
     streets: Streets
     lixels: Lixels
     lixel_m: float
-    lines: npt.NDArray[np.object_]
+    lines: Lines
     length_m: Floats
     to_metres: Transformer
     tree: shapely.STRtree
@@ -85,7 +86,7 @@ def network_of(lines: gpd.GeoDataFrame | gpd.GeoSeries, lixel_m: float) -> Netwo
         lixel_m,
         lixels.lines(streets),
         np.repeat(lixels.length_m, np.diff(lixels.first)),
-        Transformer.from_crs("EPSG:4326", streets.crs, always_xy=True),
+        transformer("EPSG:4326", streets.crs),
         shapely.STRtree(streets.edges),
         halves,
         np.searchsorted(leaving[halves], np.arange(leaving.max() + 2)).astype(np.int64),
@@ -107,45 +108,84 @@ class Lixels:
     first: Ints
     length_m: Floats
 
-    def lines(self, streets: Streets) -> npt.NDArray[np.object_]:
-        """Line strings of all lixels, in the order of edges and along them.
+    def lines(self, streets: Streets) -> Lines:
+        """All lixels, in the order of edges and along them.
 
         Each begins exactly where the one before it on its edge ends.
         """
         many = np.diff(self.first)
         edge = np.repeat(np.arange(len(many)), many)
-        step = self.length_m[edge]
-        begins_m = (np.arange(len(edge)) - self.first[edge]) * step
+        numbers = np.arange(len(edge))
         xy, owner = shapely.get_coordinates(streets.edges, return_index=True)
         is_first = np.ones(len(xy), dtype=np.bool_)
         is_first[1:] = owner[1:] != owner[:-1]
         last = np.append(np.flatnonzero(is_first)[1:], len(xy)) - 1
-        starts = shapely.get_coordinates(
-            shapely.line_interpolate_point(streets.edges[edge], begins_m)
-        )
+        step_m = np.zeros(len(xy))
+        step_m[1:] = np.hypot(*(xy[1:] - xy[:-1]).T)
+        step_m[is_first] = 0.0
+        at_m = np.cumsum(step_m)
+        at_m -= at_m[is_first][owner]
+        # Places on their edges, in lixels: as numbers that rise over all edges, vertices are
+        # between cuts where they belong.
+        place = self.first[owner] + np.minimum(at_m / self.length_m[owner], many[owner])
+        after = np.searchsorted(place, numbers, side="right")
+        before = after - 1
+        share = (numbers - place[before]) / (place[after] - place[before])
+        starts = xy[before] + share[:, None] * (xy[after] - xy[before])
+        starts[self.first[:-1]] = xy[is_first]
         stops = np.concatenate([starts[1:], xy[last[-1:]]])
         stops[self.first[1:] - 1] = xy[last]
         # Vertices between the two ends of an edge go to the lixel they lie in; at a cut to none.
-        at_m = np.zeros(len(xy))
-        at_m[1:] = np.cumsum(np.hypot(*(xy[1:] - xy[:-1]).T) * ~is_first[1:])
-        at_m -= at_m[is_first][owner]
         inner = ~is_first
         inner[last] = False
-        of, along = owner[inner], at_m[inner] / self.length_m[owner[inner]]
-        between = np.abs(along - np.round(along)) * self.length_m[of] > AT_CUT_M
-        of, along, bends = of[between], along[between], xy[inner][between]
-        piece = self.first[of] + np.clip(along.astype(np.int64), 0, many[of] - 1)
-        numbers = np.arange(len(edge))
-        pieces = np.concatenate([numbers, piece, numbers])
+        inner &= np.abs(place - np.round(place)) * self.length_m[owner] > AT_CUT_M
+        pieces = np.concatenate([numbers, place[inner].astype(np.int64), numbers])
         # Stable: the start of a lixel stays before its bends, these in their order, then its stop.
         order = np.argsort(pieces, kind="stable")
-        drawn = shapely.linestrings(
-            np.concatenate([starts, bends, stops])[order], indices=pieces[order]
+        return Lines(
+            np.concatenate([starts, xy[inner], stops])[order],
+            np.concatenate([[0], np.cumsum(np.bincount(pieces, minlength=len(edge)))]),
         )
-        return np.asarray(drawn)
 
 
 def cut(streets: Streets, lixel_m: float) -> Lixels:
     """Cut each edge into the fewest equal pieces of at most so many metres."""
     many = np.maximum(1, np.ceil(streets.length_m / lixel_m - 1e-9)).astype(np.int64)
     return Lixels(np.concatenate([[0], np.cumsum(many)]), streets.length_m / many)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lines:
+    """Line strings as arrays: an object for each would take longer than all that is asked of them.
+
+    Attributes
+    ----------
+    xy
+        Shape (vertices, 2), metres: those of one line after those of the other.
+    first
+        Shape (lines + 1): where each line's begin.
+    """
+
+    xy: Floats
+    first: Ints
+
+    def shapes(self) -> npt.NDArray[np.object_]:
+        """Make a line string of each."""
+        made: npt.NDArray[np.object_] = shapely.from_ragged_array(
+            shapely.GeometryType.LINESTRING, self.xy, (self.first,)
+        )
+        return made
+
+    def together(self) -> shapely.MultiLineString:
+        """Make one shape of all."""
+        (made,) = shapely.from_ragged_array(
+            shapely.GeometryType.MULTILINESTRING,
+            self.xy,
+            (self.first, np.array([0, len(self.first) - 1])),
+        )
+        return made
+
+    def chosen(self, which: npt.NDArray[np.bool_]) -> Lines:
+        """Leave out all lines but some: shape (lines,)."""
+        many = np.diff(self.first)
+        return Lines(self.xy[np.repeat(which, many)], np.concatenate([[0], np.cumsum(many[which])]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Number = TypeVar("Number", np.int64, np.float64)
 
 VERTEX_M = 0.01
 """Vertices that fall on one point of a grid of a centimetre are one: files round differently."""
@@ -102,16 +103,13 @@ def streets_of(lines: gpd.GeoDataFrame | gpd.GeoSeries) -> Streets:
     crs = metric_crs((west, south, east, north))
     parts = shapely.get_parts(np.asarray(degrees.to_crs(crs).array))
     points, owner = shapely.get_coordinates(parts, return_index=True)
-    xy, vertex = np.unique(
-        np.round(points / VERTEX_M).astype(np.int64), axis=0, return_inverse=True
-    )
-    vertex = vertex.reshape(-1)
+    xy, vertex = numbered(np.round(points / VERTEX_M).astype(np.int64))
     joined = owner[1:] == owner[:-1]
     pairs = np.column_stack([vertex[:-1], vertex[1:]])[joined]
     has_length = pairs[:, 0] != pairs[:, 1]
     n_empty = len(parts) - np.unique(owner[1:][joined][has_length]).size
     pairs = np.sort(pairs[has_length], axis=1)
-    segments = np.unique(pairs, axis=0)
+    segments, _ = numbered(pairs)
     if not len(segments):
         raise BadInput(
             Problem(
@@ -135,6 +133,20 @@ def streets_of(lines: gpd.GeoDataFrame | gpd.GeoSeries) -> Streets:
         n_empty,
         len(pairs) - len(segments),
     )
+
+
+def numbered(pairs: npt.NDArray[Number]) -> tuple[npt.NDArray[Number], Ints]:
+    """Return the different rows of shape (n, 2) in order, and which of them each row is.
+
+    As ``numpy.unique`` does along an axis, which takes four times as long.
+    """
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    ordered = pairs[order]
+    is_new = np.ones(len(pairs), dtype=np.bool_)
+    is_new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    number = np.empty(len(pairs), dtype=np.int64)
+    number[order] = np.cumsum(is_new) - 1
+    return ordered[is_new], number
 
 
 def _chains(segments: Ints, vertices: int) -> tuple[Ints, Ints]:

@@ -40,7 +40,7 @@ def _made(lines: list[list[tuple[int, int]]], side_m: float) -> network.Streets:
 def test_pieces_are_those_of_cutting_edge_by_edge(lines, side_m, lixel_m) -> None:
     made = _made(lines, side_m)
     lixels = cut(made, lixel_m)
-    pieces = lixels.lines(made)
+    pieces = lixels.lines(made).shapes()
     expected = [
         substring(edge, i * step, (i + 1) * step)
         for edge, step, many in zip(made.edges, lixels.length_m, np.diff(lixels.first), strict=True)
@@ -76,6 +76,6 @@ def test_a_ring_is_one_edge_from_a_vertex_back_to_it() -> None:
     ring = [(0, 0), (3, 0), (3, 3), (0, 3), (0, 0)]
     made = _made([ring, [(7, 7), (9, 7)]], 10.0)
     assert (made.ends[:, 0] == made.ends[:, 1]).tolist() == [False, True]
-    pieces = cut(made, 25.0).lines(made)
+    pieces = cut(made, 25.0).lines(made).shapes()
     assert len(pieces) == 1 + 5
     assert shapely.line_merge(shapely.multilinestrings(pieces[1:])).is_ring

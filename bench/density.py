@@ -15,6 +15,8 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
@@ -24,8 +26,12 @@ from pyproj import Transformer
 from scipy import fft, ndimage
 from scipy.integrate import quad
 
-from maps.network.density import along
+from maps.network.density import NetworkDensity, along, usual_lixel_m
+from maps.network.lixels import Network, network_of
 from maps.smoothing import density, kernel_mass
+
+if TYPE_CHECKING:
+    import networkx
 
 Floats = npt.NDArray[np.float64]
 
@@ -132,7 +138,7 @@ def main() -> None:
     options = parser.parse_args()
     bandwidth_m: float = options.bandwidth
     if options.streets:
-        along_streets(bandwidth_m)
+        along_streets(bandwidth_m, options.rounds)
         return
     began = time.perf_counter()
     rng = np.random.default_rng(20)
@@ -171,8 +177,15 @@ def main() -> None:
     _edge_correction(bandwidth_m)
 
 
-def along_streets(bandwidth_m: float) -> None:
-    """Time the density along 100 x 100 streets that cross every 100 m, networkx beside it."""
+def along_streets(bandwidth_m: float, rounds: int) -> None:
+    """Time the density along 100 x 100 streets that cross every 100 m, networkx beside it.
+
+    In turns, twice each: from nothing, and on the streets as they were made before. From nothing
+    wangge begins with lines that only cross: it projects them, joins them, cuts them into pieces of
+    a sixth of the bandwidth, and finds the street of every event. networkx is given the graph's
+    nodes and edges by counting, in pieces of 50 m, and the node of every event, and no shapes. What
+    PROJ and the compiler need once in a process is done before.
+    """
     at = np.arange(100) * 100.0
     corners = np.stack(np.meshgrid(500_000 + at, 4_400_000 + at, indexing="ij"), axis=-1)
     lines = gpd.GeoSeries(
@@ -181,26 +194,68 @@ def along_streets(bandwidth_m: float) -> None:
     rng = np.random.default_rng(20)
     to_degrees = Transformer.from_crs(32650, 4326, always_xy=True)
     days = [datetime(2026, month, 1, tzinfo=UTC) for month in (1, 4)]
-    for n in (100, 10_000, 100_000):
+    has_networkx = importlib.util.find_spec("networkx") is not None
+    network = network_of(lines, usual_lixel_m(bandwidth_m))
+    graph = lattice() if has_networkx else None
+    for n in (100, 1_000, 10_000, 100_000):
         xy = rng.random((n, 2)) * 9_900 + (500_000, 4_400_000)
         xy[:, 1] = 4_400_000 + np.round((xy[:, 1] - 4_400_000) / 100) * 100
         lon, lat = to_degrees.transform(xy[:, 0], xy[:, 1])
-        start = time.perf_counter()
-        made = along(lon, lat, lines, start=days[0], end=days[1], bandwidth_m=bandwidth_m)
-        took = time.perf_counter() - start
+
+        def ours(
+            streets: gpd.GeoSeries | Network, at: tuple[Floats, Floats] = (lon, lat)
+        ) -> NetworkDensity:
+            return along(*at, streets, start=days[0], end=days[1], bandwidth_m=bandwidth_m)
+
+        ways: dict[str, Callable[[], object]] = {
+            "wangge from lines": partial(ours, lines),
+            "the same and a shape for each piece": lambda ours=ours: ours(lines).lines.shapes(),
+            "wangge on its network": partial(ours, network),
+        }
+        if has_networkx and n <= MOST_BY_NETWORKX:
+            ways["networkx from counted nodes"] = lambda xy=xy: shortest_paths(
+                lattice(), xy, bandwidth_m
+            )
+            ways["networkx on its graph"] = partial(shortest_paths, graph, xy, bandwidth_m)
+        ours(network)  # Loads the compiled loops.
+        took: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(rounds):
+            for name, way in ways.items():
+                start = time.process_time()
+                way()
+                took[name].append(time.process_time() - start)
+        print(
+            f"{n:>9,} events, CPU s: "
+            + ", ".join(f"{name} {np.median(each):.3f}" for name, each in took.items())
+        )
+        made = ours(network)
         kept = made.mass.sum() + made.lost + made.dropped
         print(
-            f"{n:>9,} events along {made.length_m.sum() / 1000:,.0f} km in {len(made.values):,} "
-            f"pieces: {took:.2f} s, mass off by {abs(kept - n) / n:.0e}"
+            f"{'':>9} {made.length_m.sum() / 1000:,.0f} km in {len(made.values):,} pieces, "
+            f"mass off by {abs(kept - n) / n:.0e}"
         )
-        if n <= MOST_BY_NETWORKX and importlib.util.find_spec("networkx"):
-            start = time.perf_counter()
-            shortest_paths(xy, bandwidth_m)
-            print(f"{'':>9} networkx, shortest paths alone: {time.perf_counter() - start:.2f} s")
     _along_exactly(bandwidth_m)
 
 
-def shortest_paths(xy: Floats, bandwidth_m: float) -> dict[int, float]:
+LATTICE = 199
+"""Nodes along a side: crossings every 100 m, and the middles between them."""
+
+
+def lattice() -> networkx.Graph:
+    """Make the streets as a graph of nodes 50 m apart."""
+    import networkx  # noqa: PLC0415
+
+    graph = networkx.Graph()
+    for row in range(0, LATTICE, 2):
+        for column in range(LATTICE - 1):
+            here = row * LATTICE + column
+            graph.add_edge(here, here + 1, weight=50.0)
+            here = column * LATTICE + row
+            graph.add_edge(here, here + LATTICE, weight=50.0)
+    return graph
+
+
+def shortest_paths(graph: networkx.Graph, xy: Floats, bandwidth_m: float) -> dict[int, float]:
     """Sum quartic kernels over shortest paths to the middles of pieces of 50 m, in plain networkx.
 
     The usual way in Python, beside the same streets. It does not split at crossings, so that it
@@ -208,17 +263,10 @@ def shortest_paths(xy: Floats, bandwidth_m: float) -> dict[int, float]:
     """
     import networkx  # noqa: PLC0415
 
-    # Every street is of nodes 50 m apart: crossings and the middles between them.
-    graph = networkx.Graph()
-    many = 199
-    for row in range(0, many, 2):
-        for column in range(many - 1):
-            graph.add_edge(row * many + column, row * many + column + 1, weight=50.0)
-            graph.add_edge(column * many + row, (column + 1) * many + row, weight=50.0)
     value: dict[int, float] = {}
     for x, y in xy - (500_000, 4_400_000):
         row = 2 * round(y / 100)
-        node = row * many + min(round(x / 50), many - 1)
+        node = row * LATTICE + min(round(x / 50), LATTICE - 1)
         near = networkx.single_source_dijkstra_path_length(graph, node, cutoff=bandwidth_m)
         for piece, metres in near.items():
             kernel = 15 / (16 * bandwidth_m) * (1 - (metres / bandwidth_m) ** 2) ** 2

@@ -17,7 +17,7 @@ from pyproj.enums import TransformDirection
 from shapely.geometry.base import BaseGeometry
 
 from gis.crs_names import NAMES, Crs, CrsLike, Kind, parse_crs, parse_name, proj_transformer
-from gis.crs_zones import Bounds, equal_area_crs, gauss_kruger_zone, metric_crs
+from gis.crs_zones import Bounds, equal_area_crs, gauss_kruger_zone, metric_crs, transformer
 from gis.errors import BadInput, Problem
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "parse_name",
     "to_wgs84",
     "to_wgs84_geometry",
+    "transformer",
 ]
 
 Floats: TypeAlias = NDArray[np.float64]

@@ -9,7 +9,7 @@ from typing import TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import CRS
+from pyproj import CRS, Transformer
 from pyproj.crs import ProjectedCRS
 from pyproj.crs.coordinate_operation import (
     LambertAzimuthalEqualAreaConversion,
@@ -107,3 +107,13 @@ def _centre(lon: float | Bounds, lat: float | None) -> tuple[float, float]:
     if not (math.isfinite(x) and math.isfinite(y) and abs(x) <= 180 and abs(y) <= 90):
         raise BadInput(f"{x}, {y} is not a longitude and latitude in degrees")
     return x, y
+
+
+@lru_cache(maxsize=64)
+def transformer(source: CRS | str, target: CRS | str) -> Transformer:
+    """Give the transformation between two systems, x before y.
+
+    Kept: PROJ takes some 30 ms to find one, longer than a map of a county takes. Threads may share
+    it, each makes its own inside.
+    """
+    return Transformer.from_crs(source, target, always_xy=True)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import numpy.typing as npt
 import shapely
-from pyproj import Transformer
 from shapely import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
+from gis.crs import transformer
 from gis.errors import BadInput, Problem
 from maps.heatmap import Heatmap
 from maps.heatmap_text import notes, period, unit
@@ -177,7 +177,7 @@ def _edge(heatmap: Heatmap) -> BaseGeometry:
     if heatmap.area is None:
         box: Bbox = heatmap.bbox_m
         return shapely.box(*box)
-    to_metres = Transformer.from_crs("EPSG:4326", heatmap.crs, always_xy=True)
+    to_metres = transformer("EPSG:4326", heatmap.crs)
     area = shapely.transform(
         heatmap.area, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1]))
     )

@@ -16,9 +16,10 @@ from typing import Literal, Unpack
 import numpy as np
 import numpy.typing as npt
 import shapely
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
+from gis.crs import transformer
 from maps import sharing, tolerance
 from maps.bandwidth import USUAL_M, Bandwidth
 from maps.bulk import bulk_box
@@ -159,7 +160,7 @@ class Heatmap:
         return None if self.bulk_m is None else self._degrees(self.bulk_m)
 
     def _degrees(self, box: Bbox) -> Bbox:
-        to_wgs84 = Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
+        to_wgs84 = transformer(self.crs, "EPSG:4326")
         west, south, east, north = to_wgs84.transform_bounds(*box, densify_pts=21)
         return west, south, east, north
 
@@ -317,7 +318,7 @@ def cut_to(heatmap: Heatmap, area: Area, events: tuple[npt.ArrayLike, npt.ArrayL
         Longitudes and latitudes of the events of the whole map.
     """
     polygon = area_polygon(area)
-    to_metres = Transformer.from_crs("EPSG:4326", heatmap.crs, always_xy=True)
+    to_metres = transformer("EPSG:4326", heatmap.crs)
     projected = shapely.transform(
         polygon, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1]))
     )

@@ -13,7 +13,7 @@ import shapely
 from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
-from gis.crs import metric_crs
+from gis.crs import metric_crs, transformer
 from gis.errors import BadInput, Problem
 from maps.bandwidth import PLACE_M, Bandwidth, from_events
 from maps.heatmap_checks import MIN_EVENTS, check_bandwidth_fits, coordinates
@@ -104,7 +104,7 @@ def framed(
         lons, lats = events.lons, events.lats
         extent = (float(lons.min()), float(lats.min()), float(lons.max()), float(lats.max()))
     crs = metric_crs(extent)
-    to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    to_metres = transformer("EPSG:4326", crs)
     xy = np.zeros((0, 2))
     if events is not None:
         xy = np.column_stack(to_metres.transform(events.lons, events.lats))

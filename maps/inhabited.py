@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import shapely
 import sqlalchemy as sa
-from pyproj import Transformer
 
-from gis.crs import metric_crs
+from gis.crs import metric_crs, transformer
 from gis.errors import BadInput, Problem
 from grids.models import Building
 
@@ -40,8 +39,8 @@ def inhabited(session: Session, area: BaseGeometry) -> BaseGeometry:
         )
     ).all()
     crs = metric_crs(area.bounds)
-    there = Transformer.from_crs(4326, crs, always_xy=True)
-    back = Transformer.from_crs(crs, 4326, always_xy=True)
+    there = transformer("EPSG:4326", crs)
+    back = transformer(crs, "EPSG:4326")
     table = np.array([tuple(row) for row in rows], dtype=np.float64).reshape(-1, 2)
     x, y = there.transform(table[:, 0], table[:, 1])
     squares = np.unique(np.floor(np.column_stack((x, y)) / SQUARE_M), axis=0)

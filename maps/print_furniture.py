@@ -14,9 +14,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Patch, Polygon, Rectangle
 from matplotlib.path import Path
 from matplotlib.text import Text
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
+from gis.crs import transformer
 from gis.errors import Problem
 from maps.fonts import font_properties
 from maps.heatmap_text import LANGUAGES
@@ -188,7 +189,7 @@ def north_arrow(axes: Axes, crs: CRS, label: str, *, small: bool = False) -> Non
     """Draw an arrow towards true north at the middle of the map; larger in a small frame."""
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
-    to_wgs84 = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    to_wgs84 = transformer(crs, "EPSG:4326")
     lon, lat = to_wgs84.transform((left + right) / 2, (bottom + top) / 2)
     x, y = to_wgs84.transform([lon, lon], [lat, lat + 0.01], direction="INVERSE")
     angle = np.arctan2(x[1] - x[0], y[1] - y[0])

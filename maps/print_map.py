@@ -14,9 +14,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.patheffects import withStroke
-from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
+from gis.crs import transformer
 from gis.errors import BadInput
 from maps import heatmap_text as text
 from maps import print_furniture as furniture
@@ -442,7 +442,7 @@ def _large(sheet: _Sheet, grids: gpd.GeoDataFrame) -> npt.NDArray[np.bool_]:
 
 def to_metres(heatmap: Heatmap, geometry: BaseGeometry) -> BaseGeometry:
     """Return a geometry in WGS 84 in the metric CRS of the heat map."""
-    transformer = Transformer.from_crs("EPSG:4326", heatmap.crs, always_xy=True)
+    to_metres = transformer("EPSG:4326", heatmap.crs)
     return shapely.transform(
-        geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
+        geometry, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1]))
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import shapely
-from pyproj import CRS, Transformer
+from pyproj import Transformer
 
+from gis.crs import transformer
 from gis.errors import BadInput, Problem
 from maps.heatmap import Heatmap
 from maps.heatmap_text import MADE_BY, crs_name, notes, number_of, period, unit
@@ -203,7 +203,7 @@ def tile(
         return picture
     columns = left + (np.arange(first_column, last_column) + 0.5) * metres_per_px
     rows = top - (np.arange(first_row, last_row) + 0.5) * metres_per_px
-    to_metric = _transformer("EPSG:3857", heatmap.crs)
+    to_metric = transformer("EPSG:3857", heatmap.crs)
     at = _transform_lattice(to_metric, columns, rows)
     half = metres_per_px / 2
     box = (columns[0] - half, rows[-1] - half, columns[-1] + half, rows[0] + half)
@@ -234,11 +234,11 @@ def _mercator_places(heatmap: Heatmap, width: int) -> tuple[Floats, Floats, Bbox
                 field="width",
             )
         )
-    to_metric = _transformer("EPSG:3857", heatmap.crs)
+    to_metric = transformer("EPSG:3857", heatmap.crs)
     columns = west + (np.arange(width) + 0.5) * (east - west) / width
     rows = north - (np.arange(height) + 0.5) * (north - south) / height
     x, y = _transform_lattice(to_metric, columns, rows)
-    to_wgs84 = _transformer("EPSG:3857", "EPSG:4326")
+    to_wgs84 = transformer("EPSG:3857", "EPSG:4326")
     lon, lat = to_wgs84.transform([west, east], [south, north])
     return x, y, (lon[0], lat[0], lon[1], lat[1])
 
@@ -247,7 +247,7 @@ def inside_area(heatmap: Heatmap, shape: tuple[int, ...], bounds: Bbox) -> npt.N
     """Return which pixels of `mercator_values` lie in the area; all of them without an area."""
     if heatmap.area is None:
         return np.ones(shape, dtype=np.bool_)
-    to_mercator_m = _transformer("EPSG:4326", "EPSG:3857")
+    to_mercator_m = transformer("EPSG:4326", "EPSG:3857")
     west, south = to_mercator_m.transform(bounds[0], bounds[1])
     east, north = to_mercator_m.transform(bounds[2], bounds[3])
     return _inside_box(heatmap, shape, (west, south, east, north))
@@ -260,7 +260,7 @@ def _inside_box(heatmap: Heatmap, shape: tuple[int, ...], box: Bbox) -> Mask:
     from rasterio import Affine, features  # noqa: PLC0415  (GDAL is slow to load)
 
     west, south, east, north = box
-    to_mercator_m = _transformer("EPSG:4326", "EPSG:3857")
+    to_mercator_m = transformer("EPSG:4326", "EPSG:3857")
     area = shapely.transform(
         heatmap.area, lambda xy: np.column_stack(to_mercator_m.transform(xy[:, 0], xy[:, 1]))
     )
@@ -271,25 +271,14 @@ def _inside_box(heatmap: Heatmap, shape: tuple[int, ...], box: Bbox) -> Mask:
     return inside == 1
 
 
-@lru_cache(maxsize=64)
-def _transformer(source: CRS | str, target: CRS | str) -> Transformer:
-    """Return a transformation, x before y; making one takes longer than drawing a tile by it.
-
-    Each thread makes its own inside, so that threads may share it.
-    """
-    return Transformer.from_crs(source, target, always_xy=True)
-
-
 def _mercator_box(heatmap: Heatmap) -> Bbox:
     """Return the box of the raster in Web Mercator metres."""
-    to_mercator_m = _transformer(heatmap.crs, "EPSG:3857")
+    to_mercator_m = transformer(heatmap.crs, "EPSG:3857")
     west, south, east, north = to_mercator_m.transform_bounds(*heatmap.bbox_m, densify_pts=21)
     return west, south, east, north
 
 
-def _transform_lattice(
-    transformer: Transformer, columns: Floats, rows: Floats
-) -> tuple[Floats, Floats]:
+def _transform_lattice(change: Transformer, columns: Floats, rows: Floats) -> tuple[Floats, Floats]:
     """Transform a pixel grid by its every 16th point and linear interpolation between.
 
     A transverse Mercator is so nearly linear over 16 pixels that the error stays far below a
@@ -298,7 +287,7 @@ def _transform_lattice(
     """
     knots_x = np.linspace(columns[0], columns[-1], 2 + len(columns) // _LATTICE_PX)
     knots_y = np.linspace(rows[0], rows[-1], 2 + len(rows) // _LATTICE_PX)
-    exact = transformer.transform(*np.meshgrid(knots_x, knots_y))
+    exact = change.transform(*np.meshgrid(knots_x, knots_y))
     result = []
     for knots in exact:
         along = _interpolate(columns, knots_x, np.asarray(knots).T).T

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
-import shapely
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 from pyproj import Transformer
@@ -101,7 +100,7 @@ def figures(request: Request, response: Response, asked: AskedIn) -> Any:
     query += [("bandwidth_m", f"{made.bandwidth_m:g}"), ("kernel", made.kernel)]
     query += [("category", each) for each in asked.wanted.categories]
     to_degrees = Transformer.from_crs(made.crs, "EPSG:4326", always_xy=True)
-    x, y, right, top = (float(side) for side in shapely.total_bounds(made.lines))
+    x, y, right, top = made.lines.together().bounds
     west, south, east, north = to_degrees.transform_bounds(x, y, right, top, densify_pts=21)
     return StreetsOut(
         bounds=(west, south, east, north),

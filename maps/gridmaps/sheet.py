@@ -12,9 +12,9 @@ import shapely
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
-from gis.crs import metric_crs
+from gis.crs import metric_crs, transformer
 from gis.errors import BadInput
 from maps import print_furniture as furniture
 from maps.bulk import bulk_box
@@ -108,7 +108,7 @@ def write_sheet(
 
 
 def _to_metres(crs: CRS, shapes: Any) -> Any:
-    to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    to_metres = transformer("EPSG:4326", crs)
     return shapely.transform(
         shapes, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1]))
     )

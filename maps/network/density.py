@@ -27,13 +27,14 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import shapely
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
 from gis.errors import BadInput, Problem
 from maps.heatmap import DAYS_PER_PERIOD
 from maps.heatmap_checks import check_request
 from maps.heatmap_frame import CELLS_PER_BANDWIDTH, MIN_CELL_M, placed
-from maps.network.streets import Floats, Ints, Lixels, Streets, cut, streets_of
+from maps.network.lixels import Lines, Network, network_of
+from maps.network.streets import Floats, Ints, numbered
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -43,7 +44,6 @@ Kernel: TypeAlias = Literal["quartic", "gaussian"]
 KERNELS: Final[tuple[Kernel, ...]] = ("quartic", "gaussian")
 MAX_SNAP_M: Final = 50.0
 """An address lies farther than that from its street in few places; farther is on no street."""
-MAX_LIXELS: Final = 2_000_000
 MOST_DROPPED: Final = 0.05
 """Share of the events in branches too thin to follow above which a map would not be one of them."""
 PROBES: Final = 32
@@ -58,9 +58,9 @@ class NetworkDensity:
     Attributes
     ----------
     lines
-        Shape (lixels,): pieces of streets in `crs`, metres.
+        Pieces of streets in `crs`, metres.
     length_m
-        Of each.
+        Shape (lixels,): of each.
     values
         Mean over each piece, events per km of street per 30 days.
     mass
@@ -80,7 +80,7 @@ class NetworkDensity:
     """
 
     crs: CRS
-    lines: npt.NDArray[np.object_]
+    lines: Lines
     length_m: Floats
     values: Floats
     mass: Floats
@@ -114,7 +114,7 @@ class NetworkDensity:
 def along(
     lon: npt.ArrayLike,
     lat: npt.ArrayLike,
-    lines: gpd.GeoDataFrame | gpd.GeoSeries,
+    lines: gpd.GeoDataFrame | gpd.GeoSeries | Network,
     *,
     start: datetime,
     end: datetime,
@@ -138,11 +138,12 @@ def along(
     lon, lat
         Events, WGS 84 degrees; NaN: without a place, counted.
     lines
-        Streets, as for ``streets_of``.
+        Streets, as for ``streets_of``; or joined and cut already, for many a density on them.
     start, end
         Aware; the end is exclusive.
     lixel_m
-        Longest piece of street with one value; a sixth of the bandwidth, at least 10 m.
+        Longest piece of street with one value; `usual_lixel_m` when left out. That of a network
+        which is cut already holds.
     max_distance_m
         Events farther from every street are counted and left out; the bandwidth, at most 50 m.
 
@@ -157,7 +158,7 @@ def along(
         start=start, end=end, made_on=made, timezone=timezone, bandwidth_m=bandwidth_m,
         cell_m=lixel_m, per="km2", households=None,
     )  # fmt: skip
-    lixel_m = max(MIN_CELL_M, bandwidth_m / CELLS_PER_BANDWIDTH) if lixel_m is None else lixel_m
+    lixel_m = usual_lixel_m(bandwidth_m) if lixel_m is None else lixel_m
     limit = min(bandwidth_m, MAX_SNAP_M) if max_distance_m is None else max_distance_m
     problems = []
     if kernel not in KERNELS:
@@ -168,19 +169,10 @@ def along(
         )
     if problems:
         raise BadInput(problems)
-    streets = streets_of(lines)
-    total_m = float(streets.length_m.sum())
-    if total_m / lixel_m + len(streets.edges) > MAX_LIXELS:
-        raise BadInput(
-            Problem(
-                f"{total_m / 1000:,.0f} km of street in pieces of {lixel_m:g} m",
-                f"At most {MAX_LIXELS:,} pieces: give fewer streets or longer pieces",
-                field="lixel_m",
-            )
-        )
+    network = lines if isinstance(lines, Network) else network_of(lines, lixel_m)
+    streets = network.streets
     events = placed(lon, lat, None)
-    to_metres = Transformer.from_crs("EPSG:4326", streets.crs, always_xy=True)
-    xy = np.column_stack(to_metres.transform(events.lons, events.lats)).reshape(-1, 2)
+    xy = np.column_stack(network.to_metres.transform(events.lons, events.lats)).reshape(-1, 2)
     if not len(xy):
         raise BadInput(
             Problem(
@@ -189,7 +181,7 @@ def along(
                 field="period",
             )
         )
-    edge, at, is_near = snapped(streets, xy, limit)
+    edge, at, is_near = snapped(network, xy, limit)
     if not is_near.any():
         raise BadInput(
             Problem(
@@ -198,21 +190,19 @@ def along(
                 field="along",
             )
         )
-    lixels = cut(streets, lixel_m)
-    mass, lost, dropped = _masses(streets, lixels, (edge, at), bandwidth_m, kernel)
-    length_m = np.repeat(lixels.length_m, np.diff(lixels.first))
+    mass, lost, dropped = _masses(network, (edge, at), bandwidth_m, kernel)
     days = (end - start).total_seconds() / _DAY_S
     return NetworkDensity(
         streets.crs,
-        lixels.lines(streets),
-        length_m,
-        mass / (length_m / 1000) * DAYS_PER_PERIOD / days,
+        network.lines,
+        network.length_m,
+        mass / (network.length_m / 1000) * DAYS_PER_PERIOD / days,
         mass,
         lost,
         dropped,
         bandwidth_m,
         kernel,
-        lixel_m,
+        network.lixel_m,
         limit,
         int(is_near.sum()),
         int(is_near.size - is_near.sum()),
@@ -231,27 +221,30 @@ def along(
     )
 
 
+def usual_lixel_m(bandwidth_m: float) -> float:
+    """Longest piece when nothing was said, metres: a sixth of the bandwidth, at least 10 m."""
+    return max(MIN_CELL_M, bandwidth_m / CELLS_PER_BANDWIDTH)
+
+
 def snapped(
-    streets: Streets, xy: Floats, max_distance_m: float
+    network: Network, xy: Floats, max_distance_m: float
 ) -> tuple[Ints, Floats, npt.NDArray[np.bool_]]:
     """Return edge and metres along it of each event near enough, and which events those are.
 
     Of edges equally near the first is taken; order of events does not matter.
     """
-    tree = shapely.STRtree(streets.edges)
     points = shapely.points(xy)
-    of, edge = tree.query_nearest(points, max_distance=max_distance_m)
+    of, edge = network.tree.query_nearest(points, max_distance=max_distance_m)
     order = np.lexsort((edge, of))
     of, kept = np.unique(of[order], return_index=True)
     edge = edge[order][kept].astype(np.int64)
     is_near = np.zeros(len(xy), dtype=np.bool_)
     is_near[of] = True
-    return edge, shapely.line_locate_point(streets.edges[edge], points[of]), is_near
+    return edge, shapely.line_locate_point(network.streets.edges[edge], points[of]), is_near
 
 
 def _masses(
-    streets: Streets,
-    lixels: Lixels,
+    network: Network,
     events: tuple[Ints, Floats],
     bandwidth_m: float,
     kernel: Kernel,
@@ -259,17 +252,16 @@ def _masses(
     """Return each lixel's share of the events, and what was lost at dead ends and dropped."""
     from maps.network.kernels import spread  # noqa: PLC0415  (loads the compiler)
 
-    leaving = streets.ends.ravel()
-    halves = np.argsort(leaving, kind="stable")
-    first_half = np.searchsorted(leaving[halves], np.arange(leaving.max() + 2)).astype(np.int64)
+    streets, lixels = network.streets, network.lixels
     # Many events at one place are one of their weight; sorted, so that sums do not depend on order.
-    places, weights = np.unique(np.column_stack(events), axis=0, return_counts=True)
-    sums = weights.astype(np.float64)
+    places, which_place = numbered(np.column_stack([events[0].astype(np.float64), events[1]]))
+    sums = np.bincount(which_place).astype(np.float64)
 
     def follow(which: slice) -> tuple[Floats, float, float]:
         mass = np.zeros(int(lixels.first[-1]))
         lost, dropped = spread(
-            streets.ends, streets.length_m, halves, first_half, lixels.first, lixels.length_m,
+            streets.ends, streets.length_m, network.halves, network.first_half,
+            lixels.first, lixels.length_m,
             places[which, 0].astype(np.int64), np.ascontiguousarray(places[which, 1]),
             sums[which], bandwidth_m, KERNELS.index(kernel), mass,
         )  # fmt: skip

@@ -31,6 +31,40 @@ def mass_within(distance_m: float, bandwidth_m: float, kernel: int) -> float:
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+def chained(first: Ints, beyond: Ints, number: Ints, starts: Ints) -> tuple[Ints, Ints]:
+    """Follow segments from each start through vertices of two until one of another degree.
+
+    The segments of vertex ``v`` are ``first[v]`` to ``first[v + 1]``; each leads to ``beyond`` and
+    has its ``number``, the same from both its ends. Every segment is walked once. Returns the
+    vertices of all chains, one after the other, and shape (chains + 1): where each begins.
+    """
+    segments = len(number) // 2
+    used = np.zeros(segments, dtype=np.bool_)
+    walked = np.empty(2 * segments, dtype=np.int64)
+    begins = np.zeros(segments + 1, dtype=np.int64)
+    chains, length = 0, 0
+    for start in starts:
+        for way in range(first[start], first[start + 1]):
+            if used[number[way]]:
+                continue
+            walked[length] = start
+            length += 1
+            at = way
+            while True:
+                used[number[at]] = True
+                here = beyond[at]
+                walked[length] = here
+                length += 1
+                if first[here + 1] - first[here] != 2 or here == start:
+                    break
+                one, other = first[here], first[here] + 1
+                at = other if number[one] == number[at] else one
+            chains += 1
+            begins[chains] = length
+    return walked[:length], begins[: chains + 1]
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
 def spread(  # noqa: PLR0912, PLR0915  (one loop: a call per arm would cost more)
     ends: Ints,
     length_m: Floats,

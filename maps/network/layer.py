@@ -53,7 +53,7 @@ def pieces(density: NetworkDensity, crs: str = "EPSG:4326") -> gpd.GeoDataFrame:
             "period": text.period(density, "en"),
             "note": " ".join(words.notes(density, "en")),
         },
-        geometry=density.lines,
+        geometry=density.lines.shapes(),
         crs=density.crs,
     )
     return frame if crs == "metric" else frame.to_crs(crs)
@@ -93,8 +93,7 @@ def classes(density: NetworkDensity, breaks: list[float]) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(
         {"number": numbers},
         geometry=[
-            shapely.line_merge(shapely.multilinestrings(density.lines[of == number]))
-            for number in numbers
+            shapely.line_merge(density.lines.chosen(of == number).together()) for number in numbers
         ],
         crs=density.crs,
     )

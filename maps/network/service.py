@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import geopandas as gpd
-import numpy as np
 import shapely
 import sqlalchemy as sa
-from pyproj import Transformer
 from sqlalchemy.orm import Session
 
 from boundaries.access import EVERYWHERE
+from gis.crs import transformer
 from gis.errors import BadInput, Problem
 from grids.incidents import repository
 from grids.models import Barrier
-from maps.network.density import Kernel, NetworkDensity, along
+from maps.network.density import Kernel, NetworkDensity, along, usual_lixel_m
+from maps.network.lixels import Network, network_of
 from maps.service import (
+    MapCache,
     area_of,
     named_categories,
     place_name,
@@ -30,8 +32,11 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
     from shapely.geometry.base import BaseGeometry
 
-STREETS = ("street", "arterial")
+STREETS: Final = ("street", "arterial")
 """Kinds of barriers that incidents happen along."""
+_NETWORKS: Final = MapCache(size=4)
+"""Networks by their streets themselves, so that none is ever of other streets, or of others' eyes;
+densities on one share its lines."""
 
 
 def incident_density(
@@ -68,7 +73,7 @@ def incident_density(
     made = along(
         [*lon, *nowhere],
         [*lat, *nowhere],
-        streets(session) if lines is None else lines,
+        _network(session, lixel_m or usual_lixel_m(bandwidth_m)) if lines is None else lines,
         start=start,
         end=end,
         bandwidth_m=bandwidth_m,
@@ -89,27 +94,45 @@ def incident_density(
 
 def _within(density: NetworkDensity, area: BaseGeometry) -> NetworkDensity:
     """Keep the pieces of street whose middle lies in an area, WGS 84."""
-    to_degrees = Transformer.from_crs(density.crs, "EPSG:4326", always_xy=True)
+    to_degrees = transformer(density.crs, "EPSG:4326")
     middles = shapely.get_coordinates(
-        shapely.line_interpolate_point(density.lines, 0.5, normalized=True)
+        shapely.line_interpolate_point(density.lines.shapes(), 0.5, normalized=True)
     )
     shapely.prepare(area)
-    kept = np.flatnonzero(shapely.intersects_xy(area, *to_degrees.transform(*middles.T)))
-    if not kept.size:
+    kept = shapely.intersects_xy(area, *to_degrees.transform(*middles.T))
+    if not kept.any():
         raise BadInput(
             Problem("the area has no streets", "Ask for a density per km2", field="along")
         )
     return replace(
         density,
-        lines=density.lines[kept],
+        lines=density.lines.chosen(kept),
         length_m=density.length_m[kept],
         values=density.values[kept],
         mass=density.mass[kept],
     )
 
 
-def streets(session: Session) -> GeoDataFrame:
-    """Streets and arterials among the barriers, WGS 84.
+def _network(session: Session, lixel_m: float) -> Network:
+    """The streets that the caller sees, joined and cut: anew only if they are others than before.
+
+    Raises
+    ------
+    BadInput
+        There are none, or what ``network_of`` refuses.
+    """
+    shapes = _shapes(session)
+    digest = hashlib.sha256()
+    for shape in shapes:
+        digest.update(shape)
+    return _NETWORKS.get(
+        (digest.digest(), lixel_m),
+        lambda: network_of(gpd.GeoSeries.from_wkb(shapes, crs=4326), lixel_m),
+    )
+
+
+def _shapes(session: Session) -> list[bytes]:
+    """Streets and arterials among the barriers, WGS 84, as WKB.
 
     Raises
     ------
@@ -129,4 +152,4 @@ def streets(session: Session) -> GeoDataFrame:
                 field="--along",
             )
         )
-    return gpd.GeoDataFrame(geometry=gpd.GeoSeries.from_wkb([bytes(s) for s in shapes], crs=4326))
+    return [bytes(shape) for shape in shapes]

@@ -81,7 +81,7 @@ def _classes(
 
 
 def _frame(axes: Axes, density: NetworkDensity) -> None:
-    west, south, east, north = shapely.total_bounds(density.lines)
+    west, south, east, north = density.lines.together().bounds
     across, up = _MAP[2] * A4_LANDSCAPE_IN[0], _MAP[3] * A4_LANDSCAPE_IN[1]
     scale = 1.06 * max((east - west) / across, (north - south) / up) / 2
     x, y = (west + east) / 2, (south + north) / 2

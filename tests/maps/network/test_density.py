@@ -38,7 +38,7 @@ def made(lines, events, **options):
 def at(result, x, y):
     """Value of the lixel at a place."""
     place = Point(EAST + x, NORTH + y)
-    return result.values[np.argmin([line.distance(place) for line in result.lines])]
+    return result.values[np.argmin([line.distance(place) for line in result.lines.shapes()])]
 
 
 def quartic(d, h):

@@ -156,7 +156,7 @@ def relocate(
         # Before anything is written, so that a run that is ended is on record, too.
         _enter(database, "incident.relocate", wanted, outcome, actor=actor, reason=reason, run=run)
     layers = present.Layers(asked, over, folder)
-    codes = _Codes(asked)
+    codes, people = _Codes(asked), _People(now)
     for page, places in (placing or present.Here()).placed(_pages(database, wanted), layers):
         moved = _compare(page, places, layers, outcome)
         if moved.rows.size:
@@ -164,7 +164,7 @@ def relocate(
                 _tally(page, moved, codes, session, outcome)
                 if commit:
                     outcome.written += _write(
-                        session, page, moved, codes, actor=actor, reason=reason, moment=now
+                        session, page, moved, codes, people, actor=actor, reason=reason
                     )
         if on_page is not None:
             on_page(outcome.looked_at, total)
@@ -266,6 +266,44 @@ class _Codes:
         self._known |= {(row.edition, row.grid): row.code for row in rows}
 
 
+class _Given(NamedTuple):
+    """To whom an incident in a grid is given; None: to nobody."""
+
+    person: uuid.UUID | None
+    assignment: int | None
+    reason: str | None
+
+
+class _People:
+    """Who answers for a grid, and an exclusive one over it, at a moment; each asked for once.
+
+    To ask for each incident took longer than to write its event.
+    """
+
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+        self._known: dict[tuple[int, int], _Given] = {}
+
+    def of(self, session: Session, pairs: Sequence[tuple[int, int]]) -> list[_Given]:
+        """By exclusive grid (0 for none) and grid, in the order asked."""
+        if new := sorted(set(pairs) - self._known.keys()):
+            rows = execute(
+                session,
+                "SELECT n.exclusive, n.grid, p.person_id, p.assignment_id, p.reason FROM "
+                "unnest(CAST(:exclusives AS bigint[]), CAST(:grids AS bigint[])) "
+                "AS n (exclusive, grid) LEFT JOIN LATERAL "
+                "wangge_given(NULLIF(n.exclusive, 0), n.grid, NULL, :moment) AS p ON p.place = 1",
+                exclusives=[exclusive for exclusive, _ in new],
+                grids=[grid for _, grid in new],
+                moment=self.moment,
+            )
+            self._known |= {
+                (row.exclusive, row.grid): _Given(row.person_id, row.assignment_id, row.reason)
+                for row in rows
+            }
+        return [self._known[each] for each in pairs]
+
+
 def _tally(page: Page, moved: _Moved, codes: _Codes, session: Session, outcome: Outcome) -> None:
     """Count from which grid to which, by their codes."""
     both = np.stack(
@@ -290,19 +328,21 @@ def _write(
     page: Page,
     moved: _Moved,
     codes: _Codes,
+    people: _People,
     *,
     actor: str,
     reason: str,
-    moment: datetime,
 ) -> int:
     """Write what moves; how many events."""
     # Two runs at once take turns: the second sees what the first has written.
     execute(session, "SELECT pg_advisory_xact_lock(:lock)", lock=LOCK)
     editions, grids = moved.editions.tolist(), moved.grids.tolist()
+    exclusives = moved.exclusives.tolist()
+    given = people.of(session, list(zip(exclusives, grids, strict=True)))
     written: Any = execute(
         session,
         files("grids.incidents").joinpath("sql/relocate_write.sql").read_text(encoding="utf-8"),
-        moment=moment,
+        moment=people.moment,
         actor=actor,
         reason=reason,
         ids=[uuid.UUID(bytes=each.tobytes()) for each in page.ids[moved.rows]],
@@ -311,7 +351,10 @@ def _write(
         editions=editions,
         grids=grids,
         codes=[codes[pair] for pair in zip(editions, grids, strict=True)],
-        exclusives=moved.exclusives.tolist(),
+        exclusives=exclusives,
+        persons=[each.person for each in given],
+        assignments=[each.assignment for each in given],
+        reasons=[each.reason for each in given],
     )
     return int(written.rowcount)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,8 @@ from maps.output import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from data.bulk.incidents import Workers
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 SHOWN = 20
@@ -60,6 +63,10 @@ def relocate_command(
         bool, typer.Option("--commit", help="Write events; otherwise only look")
     ] = False,
     reason: Annotated[str, typer.Option(help="Why, for the events and the audit log")] = "",
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Look up on a Dask cluster: tcp://HOST:8786, or local:N for N processes"),
+    ] = None,
     data_dir: DataDir = None,
     actor: Actor = None,
     as_json: AsJson = False,
@@ -77,7 +84,11 @@ def relocate_command(
     )
     folder = database_settings(data_dir).data_dir / "index"
     bar = Progress(console=progress, transient=True, disable=not progress.is_terminal)
-    with open_database(data_dir) as database, bar:
+    with ExitStack() as stack:
+        # First, as it may be missing, and opening the database may take a while.
+        placing = stack.enter_context(_workers(scheduler)) if scheduler else None
+        database = stack.enter_context(open_database(data_dir))
+        stack.enter_context(bar)
         task = bar.add_task("locating", total=None)
         outcome = relocate(
             database,
@@ -87,6 +98,7 @@ def relocate_command(
             at=moment(at, "--at"),
             commit=commit,
             reason=reason,
+            placing=placing,
             on_page=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if table is not None:
@@ -99,6 +111,15 @@ def relocate_command(
         print_json(_document(outcome, is_committed=commit))
     else:
         _tell(outcome, is_committed=commit)
+
+
+@contextmanager
+def _workers(address: str) -> Iterator[Workers]:
+    """Those of a Dask cluster; what was written when they are gone stays written."""
+    from data.bulk import cluster, incidents  # noqa: PLC0415 - loads what only this needs
+
+    with cluster.connected(address) as client:
+        yield incidents.Workers(client)
 
 
 def _rows(outcome: Outcome) -> Iterator[tuple[str, str, int, int]]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -26,7 +26,7 @@ from gis.errors import BadInput, Missing, Problem, Unavailable
 from gis.locator import Locator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from data.bulk.output import Output
     from data.bulk.pieces import Piece
@@ -47,6 +47,17 @@ PLAIN: Final = {
     "distributed.admin.system-monitor.disk": False,
 }
 CONNECT_S: Final = 20
+
+
+class Numbered(Protocol):
+    """What is handed over, by the number that it is told by."""
+
+    @property
+    def number(self) -> int:
+        """From 0."""
+
+
+Handed = TypeVar("Handed", bound=Numbered)
 
 _opened: dict[str, Locator] = {}
 """Locators of this worker, by the name that a run gave its index."""
@@ -168,17 +179,17 @@ class Workers:
         self, todo: Iterator[Piece], task: Task, output: Output
     ) -> Iterator[tuple[Piece, Done]]:
         """See `data.bulk.run.Spread`."""
-        sees_result = self._all_see(_token_in(output.home))
+        sees_result = all_see(self.client, _token_in(output.home))
         index = self._index(output.home, is_shared=sees_result)
         # New workers get it, too; a worker that cannot open it does not begin.
-        self.client.register_plugin(_plugin(index))
+        self.client.register_plugin(plugin(index.name, [index]))
         threads = max(sum(self.client.nthreads().values()), 1)
         in_hand: deque[tuple[Piece, Any]] = deque()
         sees_points: bool | None = None
         try:
             while some := list(islice(todo, TOGETHER * threads)):
                 if sees_points is None:
-                    sees_points = self._all_see(Path(some[0].path))
+                    sees_points = all_see(self.client, Path(some[0].path))
                 sent = some
                 if not sees_points:
                     sent = [
@@ -196,40 +207,12 @@ class Workers:
                     for piece, future in zip(some, futures, strict=True)
                 )
                 while len(in_hand) > (AHEAD - TOGETHER) * threads:
-                    yield from self._next(in_hand)
+                    yield from next_done(self.client, in_hand)
             while in_hand:
-                yield from self._next(in_hand)
+                yield from next_done(self.client, in_hand)
         finally:
             self.client.cancel([future for _, future in in_hand])
             self.client.unregister_worker_plugin(index.name)
-
-    def _next(self, in_hand: deque[tuple[Piece, Any]]) -> list[tuple[Piece, Done]]:
-        """The first piece in hand, waited for, and those after it that are done."""
-        done = list(takewhile(lambda each: each[1].done(), in_hand)) or [in_hand[0]]
-        distributed: Any = import_module("distributed")
-        try:
-            results: list[Done] = self.client.gather([future for _, future in done])
-        except (
-            distributed.KilledWorker, distributed.comm.CommClosedError, CancelledError,
-        ) as error:  # fmt: skip
-            raise Unavailable(
-                f"the workers are gone, or died of the rows of piece {done[0][0].number} or one "
-                f"after it again and again ({type(error).__name__}): look at their logs and memory"
-            ) from error
-        for _, future in done:
-            future.release()
-            in_hand.popleft()
-        return [(piece, result) for (piece, _), result in zip(done, results, strict=True)]
-
-    def _all_see(self, path: Path) -> bool:
-        """Whether every worker finds the same file under the same name."""
-        try:
-            seen = self.client.run(_mark, str(path.resolve()))
-        except ImportError as error:
-            raise Missing(
-                f"a worker does not have wangge ({error})", "pip install 'wangge[dask]'"
-            ) from error
-        return set(seen.values()) == {_mark(str(path.resolve()))}
 
     def _index(self, home: Path, *, is_shared: bool) -> Index:
         path = (home / "index.locator").resolve()
@@ -239,21 +222,77 @@ class Workers:
         return Index(name, self.locator.version, str(path), content)
 
 
-def _plugin(index: Index) -> Any:
-    """The index as Dask's own kind of plugin, which is known only where Dask is installed."""
+def all_see(client: Any, path: Path) -> bool:
+    """Whether every worker finds the same file under the same name."""
+    try:
+        seen = client.run(_mark, str(path.resolve()))
+    except ImportError as error:
+        raise Missing(
+            f"a worker does not have wangge ({error})", "pip install 'wangge[dask]'"
+        ) from error
+    return set(seen.values()) == {_mark(str(path.resolve()))}
+
+
+def next_done(client: Any, in_hand: deque[tuple[Handed, Any]]) -> list[tuple[Handed, Any]]:
+    """The first of what is in hand, waited for, and those after it that are done.
+
+    Raises
+    ------
+    Unavailable
+        The workers are gone.
+    """
+    done = list(takewhile(lambda each: each[1].done(), in_hand)) or [in_hand[0]]
+    distributed: Any = import_module("distributed")
+    try:
+        results = client.gather([future for _, future in done])
+    except (
+        distributed.KilledWorker, distributed.comm.CommClosedError, CancelledError,
+    ) as error:  # fmt: skip
+        raise Unavailable(
+            f"the workers are gone, or died of the rows of piece {done[0][0].number} or one "
+            f"after it again and again ({type(error).__name__}): look at their logs and memory"
+        ) from error
+    for _, future in done:
+        future.release()
+        in_hand.popleft()
+    return [(each, result) for (each, _), result in zip(done, results, strict=True)]
+
+
+def opened(name: str) -> Locator:
+    """The index that a run gave a name, on a worker.
+
+    Raises
+    ------
+    Unavailable
+        The worker has none of that name.
+    """
+    locator = _opened.get(name)
+    if locator is None:
+        raise Unavailable(
+            "a worker came that does not see the grids' index where the others do: give all "
+            "workers the same folders, or begin anew with the workers that there are"
+        )
+    return locator
+
+
+def plugin(name: str, indexes: Sequence[Index]) -> Any:
+    """Indexes as Dask's own kind of plugin, which is known only where Dask is installed."""
     base: Any = import_module("distributed").WorkerPlugin
+    title, sent = name, tuple(indexes)
 
     # It travels by value: what it names of this module it would take along as a copy.
     class Plugin(base):  # type: ignore[misc]
-        name = index.name
+        name = title
 
         def setup(self, worker: Any) -> None:
-            index.come(Path(worker.local_directory))
+            for index in sent:
+                index.come(Path(worker.local_directory))
             # Arrow's own threads would take the processors that the other workers count on.
             pa.set_cpu_count(worker.state.nthreads)
 
         def teardown(self, worker: Any) -> None:  # noqa: ARG002 - Dask's signature
-            index.go()
+            for index in sent:
+                index.go()
 
     return Plugin()
 
@@ -275,12 +314,7 @@ def _mark(path: str) -> tuple[int, bytes] | None:
 
 def _work(piece: Piece, target: str | None, task: Task, index: str) -> Done:
     """Do a piece on a worker; a file that appears at its place is whole."""
-    locator = _opened.get(index)
-    if locator is None:
-        raise Unavailable(
-            "a worker came that does not see the grids' index where the others do: give all "
-            "workers the same folders, or begin anew with the workers that there are"
-        )
+    locator = opened(index)
     if target is None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "piece"

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from grids.locating.snapshot import Compiled, Hit
+    from gis.locator import Locator
+    from grids.locating.snapshot import Compiled
 
 
 class Found(NamedTuple):
@@ -20,15 +21,6 @@ class Found(NamedTuple):
 
     places: NDArray[np.int64]
     positions: NDArray[np.int64]
-
-    def hits(self, asked: Sequence[Compiled]) -> list[Hit | None]:
-        """The same one by one, None where no grid answers."""
-        from grids.locating.snapshot import Hit  # noqa: PLC0415 - it needs the services
-
-        return [
-            Hit(asked[place], position) if place >= 0 else None
-            for place, position in zip(self.places.tolist(), self.positions.tolist(), strict=True)
-        ]
 
 
 def in_force(compiled: Iterable[Compiled], at: datetime, kind: str = "base") -> list[Compiled]:
@@ -41,14 +33,14 @@ def in_force(compiled: Iterable[Compiled], at: datetime, kind: str = "base") -> 
     ]
 
 
-def locate(asked: Sequence[Compiled], lon: ArrayLike, lat: ArrayLike) -> Found:
+def locate(asked: Sequence[Locator], lon: ArrayLike, lat: ArrayLike) -> Found:
     """The grid that answers for each point.
 
     Parameters
     ----------
     asked
-        Editions in force at one moment: they share no ground but their borders, on which the
-        lowest code answers, as within one.
+        Of editions in force at one moment, as `grids.locating.store` makes them: they share no
+        ground but their borders, on which the lowest code answers, as within one.
     lon, lat
         WGS 84 degrees, arrays of one length; NaN lies in no grid.
     """
@@ -56,18 +48,18 @@ def locate(asked: Sequence[Compiled], lon: ArrayLike, lat: ArrayLike) -> Found:
     places = np.full(x.shape, -1, dtype=np.int64)
     positions = np.full(x.shape, -1, dtype=np.int64)
     for place, each in enumerate(asked):
-        west, south, east, north = each.bounds
+        west, south, east, north = each.metadata["bounds"]
         near = np.flatnonzero((x >= west) & (x <= east) & (y >= south) & (y <= north))
         if not len(near):
             continue
-        found = each.locator.locate(x[near], y[near])
+        found = each.locate(x[near], y[near])
         near, found = near[found >= 0], found[found >= 0]
         taken = places[near] >= 0
         if taken.any():
             both, theirs = near[taken], found[taken]
             wins = np.array(
                 [
-                    each.grids[mine].code < asked[places[point]].grids[positions[point]].code
+                    each.ids[mine] < asked[places[point]].ids[positions[point]]
                     for point, mine in zip(both.tolist(), theirs.tolist(), strict=True)
                 ]
             )

@@ -8,17 +8,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.bulk import csv_blocks, pieces
+from data.bulk import cluster, csv_blocks, pieces
 from data.bulk.run import locate_file
 from gis.locator import Locator
 from tests import factories
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from data.bulk.output import Totals
 
 ROWS = 500
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[Any]:
+    """Two processes of this machine, with one thread each."""
+    with cluster.connected("local:2") as connected:
+        yield connected
 
 
 @pytest.fixture(scope="session")

@@ -27,12 +27,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    with cluster.connected("local:2") as connected:
-        yield connected
-
-
 @pytest.fixture
 def points(rows: pd.DataFrame, tmp_path: Path) -> Path:
     path = tmp_path / "points.csv"
@@ -47,7 +41,7 @@ def test_comes_to_the_same(  # noqa: PLR0917 - a fixture each
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     if not is_shared:
-        monkeypatch.setattr(cluster.Workers, "_all_see", lambda *_: False)
+        monkeypatch.setattr(cluster, "all_see", lambda *_: False)
     alone = located(points, tmp_path / f"alone-{out}", locator)
     spread = cluster.Workers(client, locator)
     totals = located(points, tmp_path / out, locator, spread=spread)
@@ -70,7 +64,7 @@ def test_folders_and_files_without_rows(  # noqa: PLR0917 - a fixture each
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     if not is_shared:
-        monkeypatch.setattr(cluster.Workers, "_all_see", lambda *_: False)
+        monkeypatch.setattr(cluster, "all_see", lambda *_: False)
     for county, part in (("1", rows[:200]), ("2", rows[:0]), ("3", rows[200:])):
         (tmp_path / "points" / f"county={county}").mkdir(parents=True)
         part.to_parquet(tmp_path / "points" / f"county={county}" / "a.parquet")
@@ -88,7 +82,7 @@ def test_folders_and_files_without_rows(  # noqa: PLR0917 - a fixture each
 def test_the_index_comes_to_each_worker_once(
     client: Any, locator: Locator, points: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster.Workers, "_all_see", lambda *_: False)
+    monkeypatch.setattr(cluster, "all_see", lambda *_: False)
     held: set[tuple[str, tuple[tuple[str, int], ...]]] = set()
     pieces_done = []
 
@@ -135,7 +129,7 @@ def test_a_scheduler_of_somebody_else(
     client: Any, locator: Locator, points: Path, tmp_path: Path
 ) -> None:
     left = cluster.Index("wangge-index-left", locator.version, str(tmp_path / "gone"), None)
-    client.register_plugin(cluster._plugin(left))  # by a run that was killed
+    client.register_plugin(cluster.plugin(left.name, [left]))  # by a run that was killed
     with cluster.connected(client.scheduler.address) as connected:
         spread = cluster.Workers(connected, locator)
         located(points, tmp_path / "out.csv", locator, spread=spread)

@@ -14,7 +14,7 @@ from data import retention
 from gis.database import execute
 from gis.errors import BadInput
 from grids import service
-from grids.incidents import relocating, steps
+from grids.incidents import present, relocating, steps
 from grids.incidents import service as incidents
 from grids.incidents.relocating import NotInForce, Outcome, Wanted, relocate
 from grids.people import service as people
@@ -173,6 +173,41 @@ def test_change_over_takes_the_corrected_place(
     assert told[5]["person"] == str(county.workers[B])
     assert (told[5]["from_grid"], told[1]["from_grid"]) == (None, county.grids[A])
     assert commit(database, tmp_path).written == 0
+
+
+def test_a_corrected_place_in_an_exclusive_grid(
+    database: Database, county: factories.County, tmp_path: Path
+) -> None:
+    correct(database)
+    with database.transaction() as session:
+        school = factories.VILLAGES[1] + "901"
+        shape = box(117.06, SOUTH, 117.08, NORTH)
+        ids = factories.lay_over(session, "exclusive", {school: shape}, unit=factories.VILLAGES[1])
+        guard = people.add(session, "门卫", county_code=factories.COUNTY, actor="t")
+        there = people.grid_by_code(session, school, datetime.now(UTC))
+        people.assign(session, guard, there, actor="t", since=OLD)
+    commit(database, tmp_path)
+    told = {number: row.data for number, row in events(database)}
+    assert (told[1]["code"], told[1]["exclusive"]) == (D, ids[school])
+    assert told[1]["person"] == str(guard.id)
+    assert (told[5]["exclusive"], told[5]["person"]) == (None, str(county.workers[B]))
+
+
+def test_a_place_corrected_meanwhile_is_left_to_the_next_run(
+    database: Database, county: factories.County, tmp_path: Path
+) -> None:
+    class Late(present.Here):
+        """Persons are quicker than the write."""
+
+        def placed(self, *arguments: Any) -> Any:
+            for each in super().placed(*arguments):
+                correct(database)
+                yield each
+
+    done = run(database, tmp_path, commit=True, reason="x", placing=Late())
+    assert dict(done.moved) == {(A, B): 1}
+    assert (done.written, events(database)) == (0, [])
+    assert dict(commit(database, tmp_path).moved) == {(A, D): 1, (None, B): 1}
 
 
 def test_of_what_is_over_nobody_is_in_charge(

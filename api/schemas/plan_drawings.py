@@ -15,7 +15,7 @@ from api.schemas.incidents import Text
 from api.schemas.plans import Lat, Lon, PlanOut
 from gis.errors import Problem
 from grids.planning import Wishes
-from grids.redistricting.rules import KEEP
+from grids.redistricting.rules import CURVE, KEEP
 
 Grids = Annotated[int | None, Field(ge=1, le=100_000)]
 Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
@@ -84,8 +84,8 @@ class DrawIn(BaseModel):
     keep: Weight = Field(default=KEEP, description="Price of a household that changes its grid")
     curve: bool = Field(
         default=False,
-        description="Also what less change would cost, at six prices: takes several times as "
-        "long. Without locks, pins, camps, limits and a second measure",
+        description="Also what less change would cost, all else as asked: six more prices, each "
+        "of which takes about as long as the plan",
     )
     count: Grids = Field(default=None, description="Exactly so many grids")
     minimum: Grids = None
@@ -155,6 +155,7 @@ class DrawIn(BaseModel):
             prices=self.prices,
             effort=self.effort,
             keep=self.keep,
+            keeps=CURVE if self.curve else (),
             count=self.count,
             minimum=self.minimum,
             maximum=self.maximum,
@@ -196,6 +197,7 @@ class CurvePointOut(BaseModel):
     within: float = Field(description="Share of grids within tolerance")
     moved: int = Field(description="Households whose grid has another code")
     moved_share: float
+    drawn: bool = Field(description="True of the price that the plan was drawn at")
 
 
 class DrawnOut(BaseModel):

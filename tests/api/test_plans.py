@@ -362,6 +362,9 @@ def test_a_plan_is_drawn(desk: Desk) -> None:
     curve = {each["keep"]: each for each in drawn["curve"]}
     assert list(curve) == [0.0, 0.01, 0.03, 0.1, 0.3, 1.0]
     assert curve[1.0]["moved"] < curve[0.0]["moved"]
+    assert [price for price, each in curve.items() if each["drawn"]] == [0.01]
+    assert curve[0.01]["moved"] == drawn["households_moved"]
+    assert curve[0.01]["grids"] == drawn["plan"]["figures"]["grids"]
     assert drawn["plan"]["based_on"] == desk.edition
     assert drawn["plan"]["state"] == "open"
     assert drawn["households_moved"] > 0

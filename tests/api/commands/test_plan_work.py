@@ -113,6 +113,10 @@ def test_drawn_anew_around_what_is_locked(wangge: Run, draft: str, tmp_path: Pat
     told = done.document
     assert told["households_moved"] > 0
     assert [row["keep"] for row in told["curve"]] == [0.0, 0.01, 0.03, 0.1, 0.3, 1.0]
+    (own,) = (row for row in told["curve"] if row["drawn"])
+    assert (own["keep"], own["grids"]) == (0.01, told["grids"])
+    assert own["moved"] == told["households_moved"]
+    assert round(own["within"], 4) == told["within_tolerance"]
     assert {row["code"] for row in told["lineage"] if row["fate"] != "new"} == set(before)
     assert "What less change costs" in report.read_text(encoding="utf-8")
     after = grids(str(told["edition"]))

@@ -80,8 +80,8 @@ def draw(
         bool,
         typer.Option(
             "--curve",
-            help="Also what other prices than --keep would bring, all else as asked: six more, "
-            "each of which takes about as long as the plan",
+            help="Also what other prices than --keep would bring, all else as asked: six more "
+            "searches on the same cells, on 30,000 buildings a third more time",
         ),
     ] = False,
     locked: Annotated[

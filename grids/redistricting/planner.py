@@ -104,8 +104,8 @@ def draw(
         Price of each household that goes to another grid than in `before`; 0 for none.
     keeps
         Other such prices to try, one after another, with all else as asked: `Plan.curve` tells
-        what each would bring. Each takes about as long as the search of the plan itself, and
-        has the whole time where the effort is in seconds. Only with `before`.
+        what each would bring. Each is a search more on the same cells, and has the whole time
+        where the effort is in seconds. Only with `before`.
     locked
         Grids with ``code`` that stay exactly as they are; counted within the plan.
     pinned

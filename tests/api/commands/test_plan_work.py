@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from grids import planning
 from tests import factories
-from tests.grids.plans.conftest import town
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,15 +22,6 @@ if TYPE_CHECKING:
     from tests.api.commands.conftest import Done
 
     Run = Callable[..., Done]
-
-
-@pytest.fixture
-def draft(here: Database) -> str:
-    """Number of a draft of the made town."""
-    with here.transaction(timeout_s=0) as session:
-        town(session)
-        _, edition = planning.draw_draft(session, factories.COUNTY, author="wang", target=300)
-        return str(edition.id)
 
 
 def test_the_whole_life(wangge: Run, draft: str, tmp_path: Path) -> None:

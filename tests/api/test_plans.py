@@ -450,8 +450,11 @@ def test_every_pin_and_camp_that_cannot_be_is_told_at_once(desk: Desk) -> None:
         ({"area": "990199"}, 404, "990199"),
         ({"area": factories.COUNTY, "before": 999}, 404, "999"),
         ({"area": factories.COUNTY, "curve": True}, 422, "give before as well"),
-        ({"area": factories.COUNTY, "before": 1, "curve": True, "effort": 18}, 422,
-         "at most 17 seconds"),
+        (
+            {"area": factories.COUNTY, "before": 1, "curve": True, "effort": 18},
+            422,
+            "at most 17 seconds",
+        ),
     ],
 )
 def test_a_drawing_that_cannot_be(desk: Desk, body: dict[str, Any], status: int, says: str) -> None:

@@ -19,7 +19,7 @@ from grids import service
 from grids.models import Building, Cell, GridShape
 from grids.plans import locks, opening
 from grids.plans.models import PlanLock
-from grids.redistricting import AREA_TYPES, draw, moved_curve
+from grids.redistricting import AREA_TYPES, draw
 from grids.redistricting.camps import camp_problems
 from grids.redistricting.checks import figure_problems
 from grids.redistricting.limits import Limits
@@ -52,6 +52,7 @@ class Wishes(TypedDict, total=False):
     prices: str | None
     effort: str | float | None
     keep: float
+    keeps: Sequence[float]
     count: int | None
     minimum: int | None
     maximum: int | None
@@ -95,7 +96,7 @@ def read_layers(
     most_buildings: int | None = None,
     more: Sequence[Problem] = (),
 ) -> Layers:
-    """Layers of an area as they are now, for `draw` and `moved_curve`.
+    """Layers of an area as they are now, for `draw`.
 
     Parameters
     ----------
@@ -249,7 +250,11 @@ def draw_draft(
         author=author,
         cells=plan.cells,
         rules={"seed": seed, "target": target, "tolerance": tolerance}
-        | {name: value for name, value in wishes.items() if value not in {None, math.inf}}
+        | {
+            name: value
+            for name, value in wishes.items()
+            if name != "keeps" and value not in {None, math.inf}
+        }
         | {name: len(layers.frames[name]) for name in ("pinned", "camps") if name in layers.frames},
         based_on=before,
         identities=layers.identities,
@@ -260,29 +265,6 @@ def draw_draft(
             session, row, [int(n) for n in layers.frames["locked"]["grid_id"]], author=author
         )
     return plan, edition
-
-
-def change_curve(
-    session: Session,
-    area_code: str,
-    *,
-    before: int | None,
-    target: float | None = None,
-    tolerance: float | None = None,
-    seed: int = 1,
-    progress: Callable[[str, float], None] | None = None,
-    **wishes: Unpack[Wishes],
-) -> pd.DataFrame:
-    """What less change of an edition costs: `moved_curve` on the layers of the database."""
-    layers = read_layers(session, area_code, target=target, tolerance=tolerance, before=before)
-    layers.frames.pop("locked", None)
-    return moved_curve(
-        **layers.frames,
-        seed=seed,
-        prices=wishes.get("prices") or layers.prices,
-        effort=wishes.get("effort"),
-        progress=progress,
-    )
 
 
 def _limits(wishes: Wishes) -> Limits:

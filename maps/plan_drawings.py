@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import geopandas as gpd
+    import pandas as pd
     from numpy.typing import NDArray
 
 # Lower bound of the deviation, colour, words: as in the viewer's legend. Lightness falls to both
@@ -168,16 +169,24 @@ def histogram(share: NDArray[np.float64], tolerance: float) -> str:
     )
 
 
-def change_curve(moved: NDArray[np.float64], within: NDArray[np.float64]) -> str:
-    """Shares of grids within tolerance over shares of households moved, both 0 to 1."""
+def change_curve(moved: pd.Series, within: pd.Series, drawn: pd.Series) -> str:
+    """Shares of grids within tolerance over shares of households moved, both 0 to 1.
+
+    A ring stands around the points of which `drawn` is true: the plan's own.
+    """
     left, top, wide, tall = 64.0, 20.0, 420.0, 150.0
     right = max(math.ceil(float(moved.max()) * 100) / 100, 0.01)
     low = max(0.0, math.floor(float(within.min()) * 100 - 1) / 100)
-    order = np.argsort(moved, kind="stable")
-    x = left + moved[order] / right * wide
-    y = top + (1 - within[order]) / (1 - low) * tall
+    order = np.argsort(moved.to_numpy(), kind="stable")
+    x = left + moved.to_numpy()[order] / right * wide
+    y = top + (1 - within.to_numpy()[order]) / (1 - low) * tall
     dots = "".join(
         f"<circle cx='{a:.1f}' cy='{b:.1f}' r='3.5'/>" for a, b in zip(x, y, strict=True)
+    )
+    rings = "".join(
+        f"<circle cx='{a:.1f}' cy='{b:.1f}' r='7' fill='none' stroke='{INK}'/>"
+        for a, b, mine in zip(x, y, drawn.to_numpy()[order], strict=True)
+        if mine
     )
     line = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
     base = top + tall
@@ -199,7 +208,7 @@ def change_curve(moved: NDArray[np.float64], within: NDArray[np.float64]) -> str
         f"<text x='{left + 8:.1f}' y='{top + 2:.1f}'>"
         "在容差之内的网格 · grids within tolerance</text>"
         f"<polyline points='{line}' fill='none' stroke='{CLASSES[0][1]}' stroke-width='1.5'/>"
-        f"<g fill='{CLASSES[0][1]}'>{dots}</g></svg>"
+        f"<g fill='{CLASSES[0][1]}'>{dots}</g>{rings}</svg>"
     )
 
 

@@ -44,6 +44,7 @@ svg.histogram { max-width: 44rem; } .code-on-map { font-size: 9px; }
   border: 1px solid #5a6a78; vertical-align: -.05em; }
 .two { display: grid; grid-template-columns: 1fr 1fr; gap: 1.2rem; }
 summary { cursor: pointer; font-weight: bold; margin: 2rem 0 .4rem; }
+tr.drawn { background: #eef3f7; }
 td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
 p { margin: 0; } footer { margin: 2rem 0; color: #5a6a78; }
 @media print { body { margin: 0; font-size: 12px; } td, th { padding-right: .4rem; }
@@ -51,17 +52,10 @@ p { margin: 0; } footer { margin: 2rem 0; color: #5a6a78; }
 """
 
 
-def write_report(
-    plan: Plan, path: Path, *, title: str = "", curve: pd.DataFrame | None = None
-) -> None:
+def write_report(plan: Plan, path: Path, *, title: str = "") -> None:
     """Write the figures of a plan and all of its findings, by rule, the worst first.
 
     Texts of the plan and the title are escaped. The page appears whole or not at all.
-
-    Parameters
-    ----------
-    curve
-        What less change costs, as `moved_curve` gives it.
     """
     grids = plan.grids
     deviation = grids["deviation"].abs()
@@ -104,7 +98,7 @@ def write_report(
         f"{_h2('偏差分布', 'How many grids deviate by how much')}"
         f"{drawings.histogram(share, tolerance)}"
         f"{'' if plan.lineage is None else _lineage(plan.lineage)}"
-        f"{'' if curve is None else _curve(curve)}"
+        f"{'' if plan.curve is None else _curve(plan.curve)}"
         f"{sections or nothing}{_all_grids(grids, share)}",
     )
 
@@ -263,11 +257,15 @@ def _codes(codes: Sequence[str], but: str) -> str:
     return ", ".join(escape(each) for each in codes if each != but) or "—"
 
 
+_THIS_PLAN = " ← 本方案 <span lang='en'>this plan</span>"
+
+
 def _curve(curve: pd.DataFrame) -> str:
     rows = "".join(
-        f"<tr><td class='number'>{row.keep:g}</td><td class='number'>{row.grids:,}</td>"
-        f"<td class='number'>{row.within:.1%}</td><td class='number'>{row.moved:,} "
-        f"({row.moved_share:.1%})</td></tr>"
+        f"<tr{' class=drawn' if row.drawn else ''}><td class='number'>{row.keep:g}</td>"
+        f"<td class='number'>{row.grids:,}</td><td class='number'>{row.within:.1%}</td>"
+        f"<td class='number'>{row.moved:,} "
+        f"({row.moved_share:.1%}){_THIS_PLAN if row.drawn else ''}</td></tr>"
         for row in curve.itertuples()
     )
     head = "".join(
@@ -279,7 +277,7 @@ def _curve(curve: pd.DataFrame) -> str:
     )  # fmt: skip
     return (
         f"{_h2('少调整的代价', 'What less change costs')}"
-        f"{drawings.change_curve(curve['moved_share'].to_numpy(), curve['within'].to_numpy())}"
+        f"{drawings.change_curve(curve['moved_share'], curve['within'], curve['drawn'])}"
         f"<table class='figures'><tr>{head}</tr>{rows}</table>"
     )
 

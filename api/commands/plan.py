@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import sqlalchemy as sa
 import typer
 
-from api.commands import plan_draw, plan_moves, plan_review
+from api.commands import plan_draw, plan_moves, plan_notes, plan_review
 from api.commands.plan_layers import BarrierLayers, check_endings, read_plan_layers
 from api.commands.shared import (
     Actor,
@@ -251,4 +251,5 @@ app.command(
     "--before 3 --curve --report plan.html"
 )(plan_draw.draw)
 plan_moves.register(app)
+plan_notes.register(app)
 plan_review.register(app)

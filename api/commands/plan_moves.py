@@ -1,4 +1,4 @@
-"""``wangge plan``: moves on a plan, taking them back, locks and names for its states."""
+"""``wangge plan``: moves on a plan, and taking them back."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import shapely
 import sqlalchemy as sa
 import typer
 
+from api.commands.layers import read_layer
 from api.commands.shared import (
     Actor,
     AsJson,
@@ -20,11 +22,11 @@ from api.commands.shared import (
     print_json,
     print_table,
 )
-from api.schemas.plans import CommentOut, PlanOut, StepOut
+from api.schemas.plans import PlanOut, StepOut
 from boundaries import editions
 from data.importers.reading import read
 from gis.errors import BadInput, Problem
-from gis.wording import counted
+from gis.wording import counted, verb
 from grids.models import GridShape
 from grids.plans import (
     changes,
@@ -66,6 +68,11 @@ def register(app: typer.Typer) -> None:
             "wangge plan assign 4 cells.csv    the list of: wangge plan export 4 --cells cells.csv",
         ),
         ("split", split, "wangge plan split 4 990121001001003 --parts 2"),
+        (
+            "border",
+            border,
+            "wangge plan border 4 drawn.gpkg --to 990121001001003    or: --new",
+        ),
         ("merge", merge, "wangge plan merge 4 990121001001003 990121001001004"),
         ("rebalance", rebalance, "wangge plan rebalance 4 990121001001003 990121001001004"),
         ("repair", repair, "wangge plan repair 4"),
@@ -73,11 +80,6 @@ def register(app: typer.Typer) -> None:
         ("redo", redo, "wangge plan redo 4"),
         ("go-to", go_to, "wangge plan go-to 4 --save-point first"),
         ("history", history_, "wangge plan history 4"),
-        ("save-point", save_point, "wangge plan save-point 4 first"),
-        ("comments", comments, "wangge plan comments 4"),
-        ("comment", comment, "wangge plan comment 4 'a school stands here' --lon 116.6 --lat 44.9"),
-        ("lock", lock, "wangge plan lock 4 990121001001003    or all: wangge plan lock 4"),
-        ("unlock", unlock, "wangge plan unlock 4"),
     ):
         app.command(name, epilog=f"Example: {example}")(command)
 
@@ -88,7 +90,7 @@ def open_(
     """Take a draft under work, so that it can be changed move by move."""
     with open_database(data_dir) as database, database.transaction() as session:
         row = opening.open_draft(session, plan, author=actor_name(actor))
-        _tell_plan(session, row, as_json=as_json)
+        tell_plan(session, row, as_json=as_json)
 
 
 def branch(
@@ -107,7 +109,7 @@ def branch(
     """Make a plan that begins as an edition is; its grids keep their identity."""
     with open_database(data_dir) as database, database.transaction(timeout_s=0) as session:
         row = opening.branch(session, edition, title=title, author=actor_name(actor), part=part)
-        _tell_plan(session, row, as_json=as_json)
+        tell_plan(session, row, as_json=as_json)
 
 
 def grids(plan: Plan, data_dir: DataDir = None, as_json: AsJson = False) -> None:
@@ -193,6 +195,34 @@ def split(
         tell(_do(session, row, change, actor))
 
 
+def border(
+    plan: Plan,
+    file: Annotated[
+        Path | None, typer.Argument(help="Layer of one polygon in any CRS: FILE or 'FILE|LAYER'")
+    ] = None,
+    polygon: Annotated[
+        str | None, typer.Option(help="Or its outline: 'lon lat, lon lat, ...' in WGS 84 degrees")
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="Code of the grid that what lies in it is")] = None,
+    new: Annotated[bool, typer.Option("--new", help="Make it a grid of its own")] = False,
+    data_dir: DataDir = None,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give the cells that mostly lie in a polygon drawn by hand to a grid, or make them a new one.
+
+    One polygon is one move: several are refused, for each goes to a grid of its own.
+    """
+    if (file is None) == (polygon is None):
+        raise typer.BadParameter("give FILE or --polygon, one of them")
+    if (to is None) != new:
+        raise typer.BadParameter("give --to CODE or --new, one of them")
+    ground = _of_file(file) if file is not None else shapely.Polygon(_points(polygon or "", 3))
+    with _step(data_dir, plan, as_json=as_json) as (session, row, tell):
+        target = None if to is None else _grid(session, plan, to)
+        tell(_do(session, row, kinds.border(session, row, ground, target), actor))
+
+
 def merge(
     plan: Plan,
     codes: Codes = None,
@@ -202,7 +232,7 @@ def merge(
 ) -> None:
     """Make neighbouring grids one: that with the most households goes on."""
     with _step(data_dir, plan, as_json=as_json) as (session, row, tell):
-        change = kinds.merge(session, row, _grids(session, plan, codes))
+        change = kinds.merge(session, row, grid_numbers(session, plan, codes))
         tell(_do(session, row, change, actor))
 
 
@@ -215,7 +245,7 @@ def rebalance(
 ) -> None:
     """Divide neighbouring grids anew, into as many, as evenly as their buildings allow."""
     with _step(data_dir, plan, as_json=as_json) as (session, row, tell):
-        change = kinds.rebalance(session, row, _grids(session, plan, codes))
+        change = kinds.rebalance(session, row, grid_numbers(session, plan, codes))
         tell(_do(session, row, change, actor))
 
 
@@ -228,7 +258,7 @@ def repair(
 ) -> None:
     """Give ground without a grid, and parts cut off on foot, to a neighbour."""
     with _step(data_dir, plan, as_json=as_json) as (session, row, tell):
-        wanted = _grids(session, plan, codes) if codes else None
+        wanted = grid_numbers(session, plan, codes) if codes else None
         tell(_do(session, row, kinds.repair(session, row, wanted), actor))
 
 
@@ -294,75 +324,6 @@ def history_(
     )  # fmt: skip
 
 
-def save_point(
-    plan: Plan,
-    name: Annotated[str, typer.Argument(help="What to call the plan as it is now")],
-    data_dir: DataDir = None,
-    actor: Actor = None,
-) -> None:
-    """Name the plan as it is, to come back to it."""
-    with open_database(data_dir) as database, database.transaction() as session:
-        row = opening.get(session, plan)
-        made = notes.save_point(session, row, name, author=actor_name(actor))
-        out.print(f"'{made.name}' is plan {plan} after move {made.seq}", markup=False)
-
-
-def comments(plan: Plan, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Comments on a plan, open ones first."""
-    with open_database(data_dir) as database, database.transaction() as session:
-        found = [
-            CommentOut.of(each) for each in notes.comments(session, opening.get(session, plan))
-        ]
-    if as_json:
-        print_json([each.model_dump(mode="json") for each in found])
-        return
-    print_table(
-        ["number", "who", "place", "what", "state"],
-        (
-            (each.id, each.author,
-             f"{each.lon:.6f}, {each.lat:.6f}" if each.lon is not None else "",
-             each.words, f"closed by {each.closed_by}" if each.closed_at else "open")
-            for each in found
-        ),
-    )  # fmt: skip
-
-
-def comment(
-    plan: Plan,
-    words: Annotated[str, typer.Argument(help="What is to be said")],
-    lon: Annotated[float | None, typer.Option(help="Longitude it is pinned to, WGS 84")] = None,
-    lat: Annotated[float | None, typer.Option(help="Latitude")] = None,
-    data_dir: DataDir = None,
-    actor: Actor = None,
-) -> None:
-    """Leave a comment, pinned to a place or to the whole plan."""
-    if (lon is None) != (lat is None):
-        raise typer.BadParameter("--lon and --lat come together")
-    with open_database(data_dir) as database, database.transaction() as session:
-        row = opening.get(session, plan)
-        place = (lon, lat) if lon is not None and lat is not None else None
-        made = notes.comment(session, row, words, author=actor_name(actor), place=place)
-        out.print(f"comment {made.id} on plan {plan}")
-
-
-def lock(plan: Plan, codes: Codes = None, data_dir: DataDir = None, actor: Actor = None) -> None:
-    """Lock grids, so that no move touches them; all of them when none is named."""
-    with open_database(data_dir) as database, database.transaction() as session:
-        row = changes.plan_for_change(session, plan)
-        wanted = _grids(session, plan, codes) if codes else None
-        made = locks.lock(session, row, wanted, author=actor_name(actor))
-        out.print(f"{counted(len(made), 'grid')} locked")
-
-
-def unlock(plan: Plan, codes: Codes = None, data_dir: DataDir = None, actor: Actor = None) -> None:
-    """Unlock grids, whoever locked them; all of them when none is named."""
-    with open_database(data_dir) as database, database.transaction() as session:
-        row = changes.plan_for_change(session, plan)
-        wanted = _grids(session, plan, codes) if codes else None
-        freed = locks.unlock(session, row, wanted, author=actor_name(actor))
-        out.print(f"{counted(len(freed), 'grid')} unlocked")
-
-
 @contextmanager
 def _step(data_dir: Path | None, plan: int, *, as_json: bool) -> Iterator[tuple[Any, Any, Any]]:
     """A transaction with the plan locked in it, and how to tell what was done."""
@@ -393,6 +354,9 @@ def _tell_step(told: StepOut, *, as_json: bool) -> None:
         out.print(f"gone: {', '.join(told.gone)}", markup=False)
     if told.apart:
         out.print(f"not whole on foot: {', '.join(told.apart)}", markup=False)
+    if told.left_out:
+        stays = counted(told.left_out, "cell", "cells")
+        out.print(f"{stays} in the polygon {verb(told.left_out, 'stays', 'stay')}: of other units")
     whole = told.figures
     state = f"after move {told.head}" if told.head else "as it began"
     out.print(
@@ -402,7 +366,8 @@ def _tell_step(told: StepOut, *, as_json: bool) -> None:
     )
 
 
-def _tell_plan(session: Session, row: PlanRow, *, as_json: bool) -> None:
+def tell_plan(session: Session, row: PlanRow, *, as_json: bool) -> None:
+    """Print a plan and its figures."""
     shown = PlanOut.of(row, editions.get(session, row.edition_id))
     if as_json:
         print_json(shown.model_dump(mode="json"))
@@ -428,7 +393,8 @@ def _grid(session: Session, plan: int, code: str) -> int:
     return found
 
 
-def _grids(session: Session, plan: int, codes: Sequence[str] | None) -> list[int]:
+def grid_numbers(session: Session, plan: int, codes: Sequence[str] | None) -> list[int]:
+    """Numbers of the grids of a plan that have these codes."""
     return [_grid(session, plan, code) for code in codes or ()]
 
 
@@ -442,11 +408,40 @@ def _numbers(text: str) -> list[int]:
 
 
 def _line(text: str) -> shapely.LineString:
+    return shapely.LineString(_points(text, 2))
+
+
+def _points(text: str, fewest: int) -> list[tuple[float, float]]:
+    """Positions of a line or, where three are the fewest, of an outline."""
+    what, option = ("line", "--line") if fewest == 2 else ("polygon", "--polygon")
     try:
-        points = [tuple(float(part) for part in each.split()) for each in text.split(",")]
-        line = shapely.LineString([(lon, lat) for lon, lat in points])
-    except (ValueError, shapely.errors.ShapelyError):
-        raise BadInput(
-            Problem(f"'{text}' is no line", "Write 'lon lat, lon lat'", field="--line")
-        ) from None
-    return line
+        points = [(float(lon), float(lat)) for lon, lat in (e.split() for e in text.split(","))]
+    except ValueError:
+        points = []
+    if len(points) < fewest or not all(abs(x) <= 180 and abs(y) <= 90 for x, y in points):
+        remedy = "Write " + repr(", ".join(["lon lat"] * fewest)) + ", in degrees"
+        raise BadInput(Problem(f"'{text}' is no {what}", remedy, field=option))
+    return points
+
+
+def _of_file(path: Path) -> shapely.Polygon | shapely.MultiPolygon:
+    """The one polygon of a layer, in WGS 84."""
+    layer = read_layer(path)
+    problem = None
+    if len(layer) > 1:
+        problem = Problem(
+            f"there are {len(layer):,} features, and one is a move",
+            "Save the one that is meant in a layer of its own; several moves are several commands",
+            path.name,
+        )
+    else:
+        shape = shapely.force_2d(layer.to_crs(4326).geometry.iloc[0])
+        if isinstance(shape, shapely.Polygon | shapely.MultiPolygon) and not shape.is_empty:
+            if np.isfinite(shape.bounds).all():
+                return shape
+            remedy = "Check the coordinate system that the file declares"
+            problem = Problem("it has no place on the earth", remedy, path.name, 1, "geometry")
+        else:
+            kind = "empty" if shape is None or shape.is_empty else f"a {shape.geom_type}"
+            problem = Problem(f"it is {kind}", "Give one polygon", path.name, 1, "geometry")
+    raise BadInput(problem)

@@ -58,19 +58,6 @@ def draw(body: DrawIn, access: Annotated[Access, needs("drafts.write", heavy=Tru
             most_buildings=MOST_BUILDINGS,
             **body.wishes(),
         )
-        curve = (
-            planning.change_curve(
-                access.session,
-                body.area,
-                before=body.before,
-                target=body.target,
-                tolerance=body.tolerance,
-                seed=body.seed,
-                **body.wishes(),
-            )
-            if body.curve
-            else None
-        )
     except BadInput as error:
         raise BadInput(map(body.placed, error.problems)) from None
     finally:
@@ -83,8 +70,8 @@ def draw(body: DrawIn, access: Annotated[Access, needs("drafts.write", heavy=Tru
         households_with_camp=plan.settings.get("households_with_camp"),
         households_apart=plan.settings.get("households_apart"),
         curve=None
-        if curve is None
-        else [CurvePointOut.model_validate(each) for each in curve.to_dict("records")],
+        if plan.curve is None
+        else [CurvePointOut.model_validate(each) for each in plan.curve.to_dict("records")],
         lineage=[FateOut.model_validate(each) for each in fates],
         findings=[
             FindingOut(

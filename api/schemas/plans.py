@@ -151,6 +151,11 @@ class StepOut(BaseModel):
         description="Codes of grids that the move left with households on both sides of what "
         "cannot be crossed on foot",
     )
+    left_out: int = Field(
+        default=0,
+        description="Cells in the polygon of a border that stay, being of other units than its "
+        "grid's",
+    )
 
     @classmethod
     def of(cls, done: Done) -> Self:
@@ -163,6 +168,7 @@ class StepOut(BaseModel):
             grids=[grid_of(row, done.plan) for row in done.touched],
             gone=list(done.gone),
             apart=list(done.apart),
+            left_out=done.left_out,
         )
 
 

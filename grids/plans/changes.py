@@ -130,7 +130,8 @@ class Done:
     """What a step did: the plan afterwards, rows of the grids it touched, codes that are gone.
 
     ``apart`` are codes of grids that a move left with households on both sides of what cannot be
-    crossed on foot: that is allowed, and said.
+    crossed on foot: that is allowed, and said. ``left_out`` counts cells that were asked for and
+    stay, being of other units than the grid they would have gone to.
     """
 
     plan: PlanRow
@@ -138,6 +139,7 @@ class Done:
     gone: Sequence[str]
     seq: int | None = None
     apart: Sequence[str] = ()
+    left_out: int = 0
 
 
 def plan_for_change(session: Session, edition_id: int) -> PlanRow:
@@ -244,7 +246,7 @@ def carry_out(
     told = _enter(
         session, plan, change, author=author, going=going, place=place, before=whole, after=after
     )
-    return replace(told, apart=apart)
+    return replace(told, apart=apart, left_out=int(change.detail.get("left_out", 0)))
 
 
 def _enter(

@@ -144,8 +144,10 @@ def split_by_line(session: Session, plan: PlanRow, grid: int, line: shapely.Line
     return _into("split", detail, grid, found, mine=mine, rows=rows)
 
 
-def border(session: Session, plan: PlanRow, ground: shapely.Polygon, to: int | None) -> Change:
-    """What lies in a polygon drawn by hand goes to a grid, or becomes a new one.
+def border(
+    session: Session, plan: PlanRow, ground: shapely.Polygon | shapely.MultiPolygon, to: int | None
+) -> Change:
+    """What lies in a polygon drawn by hand (WGS 84) goes to a grid, or becomes a new one.
 
     A cell goes as a whole, where most of it lies. Cells of other units than the grid's stay; for a
     new grid the unit that most of the polygon's households live in counts.
@@ -153,7 +155,7 @@ def border(session: Session, plan: PlanRow, ground: shapely.Polygon, to: int | N
     Raises
     ------
     MoveRefused
-        No cell lies in it.
+        No cell lies in it, or only cells of other units than the grid's.
     """
     if not ground.is_valid:
         raise MoveRefused(Problem("the outline crosses itself", "Draw it anew", field="polygon"))
@@ -178,7 +180,15 @@ def border(session: Session, plan: PlanRow, ground: shapely.Polygon, to: int | N
         unit = _known(session, plan, [to])[to]["unit_code"]
     mine = {cell: each for cell, each in inside.items() if each.unit_code == unit}
     if not mine:
-        raise MoveRefused(Problem("no cell lies in the polygon", "Draw it larger", field="polygon"))
+        problem = Problem("no cell lies in the polygon", "Draw it larger", field="polygon")
+        if inside:
+            problem = Problem(
+                f"{counted(len(inside), 'cell lies', 'cells lie')} in the polygon, none of them in "
+                f"{unit}, the unit of the grid, which a grid does not leave",
+                "Name a grid of the same unit, or make a new one of them",
+                field="polygon",
+            )
+        raise MoveRefused(problem)
     donors = [each.grid_id for each in mine.values() if each.grid_id != NONE]
     grown = {NEW: max(set(donors), key=lambda grid: (donors.count(grid), -grid))} if donors else {}
     return Change(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from grids.redistricting.limits import Cancelled
     from grids.redistricting.numbering import number_grids
     from grids.redistricting.plan import Finding, Plan
-    from grids.redistricting.planner import draw, moved_curve
+    from grids.redistricting.planner import draw
     from grids.redistricting.rules import (
         AREA_TYPES,
         EFFORTS,
@@ -43,7 +43,6 @@ __all__ = [
     "Speeds",
     "divide_graph",
     "draw",
-    "moved_curve",
     "number_grids",
     "score",
 ]
@@ -62,7 +61,6 @@ _HOME: Final = {
     "Speeds": "rules",
     "divide_graph": "bare",
     "draw": "planner",
-    "moved_curve": "planner",
     "number_grids": "numbering",
     "score": "scoring",
 }

@@ -101,6 +101,11 @@ class Plan:
     lineage
         What became of the grids of the plan before: ``code``, ``fate`` (kept, split, merged,
         gone, new), ``successors``, ``predecessors``, ``households``, ``moved``. None without one.
+    curve
+        What other prices of a household moved would bring, with all else as asked: ``keep``,
+        ``grids``, ``within`` (share of grids within tolerance), ``moved`` (households),
+        ``moved_share`` and ``drawn`` (True in the row of this plan), by price. None where none
+        was asked for.
     """
 
     grids: gpd.GeoDataFrame
@@ -108,6 +113,7 @@ class Plan:
     findings: tuple[Finding, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     lineage: pd.DataFrame | None = None
+    curve: pd.DataFrame | None = None
 
     @property
     def within_tolerance(self) -> float:

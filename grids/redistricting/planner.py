@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -17,7 +18,9 @@ from gis.errors import BadInput, Problem
 from grids.redistricting.borders import TilingBroken, compactness, dissolve, to_area_crs
 from grids.redistricting.camps import Camps, camps_apart, explain_camps
 from grids.redistricting.causes import Weighing
-from grids.redistricting.compiled import Ints, Labels
+from grids.redistricting.codes import grid_codes, units_of
+from grids.redistricting.compiled import Labels
+from grids.redistricting.curve import curve_of, point_of
 from grids.redistricting.explain import explain, explain_locks, explain_shapes, explain_travel
 from grids.redistricting.layout import Layout, Request, counted, label_cells, lay_ready
 from grids.redistricting.limits import (
@@ -27,10 +30,9 @@ from grids.redistricting.limits import (
     effort_of,
     prices_of,
 )
-from grids.redistricting.lineage import heirs, lineage
+from grids.redistricting.lineage import lineage
 from grids.redistricting.memory import give_back
-from grids.redistricting.numbering import number_around, number_grids
-from grids.redistricting.pins import explain_pins, pinned_heirs, pinned_households
+from grids.redistricting.pins import explain_pins, pinned_households
 from grids.redistricting.plan import RULES, Plan
 from grids.redistricting.rules import GROUND, KEEP, Effort, Prices, Speeds
 from grids.redistricting.search import Progress
@@ -49,6 +51,7 @@ def draw(
     effort: Effort | str | float | None = None,
     before: gpd.GeoDataFrame | Plan | None = None,
     keep: float = KEEP,
+    keeps: Sequence[float] = (),
     locked: gpd.GeoDataFrame | None = None,
     pinned: pd.DataFrame | None = None,
     exclusive: gpd.GeoDataFrame | None = None,
@@ -99,6 +102,10 @@ def draw(
         codes live on where half of a grid's households stay together.
     keep
         Price of each household that goes to another grid than in `before`; 0 for none.
+    keeps
+        Other such prices to try, one after another, with all else as asked: `Plan.curve` tells
+        what each would bring. Each is a search more on the same cells, and has the whole time
+        where the effort is in seconds. Only with `before`.
     locked
         Grids with ``code`` that stay exactly as they are; counted within the plan.
     pinned
@@ -149,8 +156,9 @@ def draw(
     request = Request(
         prices_of(prices), search, limits, seed, float(keep), float(second_weight), is_over
     )
-    _check(request, speeds)
-    tell = _told(progress, cancel)
+    others = sorted({float(each) for each in keeps} - {request.keep})
+    _check(request, speeds, others, has_before=before is not None)
+    tell = _told(progress, cancel, 1 / (1 + len(others)))
     ground = lay_ready(
         area,
         buildings,
@@ -171,137 +179,57 @@ def draw(
     label = label_cells(
         ground, request, counts, lambda stage, share: tell(stage, 0.3 + 0.5 * share)
     )
-    tell("drawing borders", 0.85)
+    # Before the borders, for which the cells leave the metres that the search needs.
+    points = [point_of(ground, label, request.keep, is_drawn=True)] if keeps else []
+    for turn, price in enumerate(others):
+        asked = replace(request, keep=price, is_over=effort_of(effort)[1])
+        tried = label_cells(ground, asked, counts, partial(_at_price, tell, turn, price))
+        points.append(point_of(ground, tried, price))
+    tell("drawing borders", 0.85 + len(others))
     settings = {"target": target, "tolerance": tolerance, "seed": seed}
     weighing = Weighing(
         request.prices, 0.0 if ground.older is None else request.keep, counts is not None
     )
     plan = _plan(ground, label, limits=limits, weighing=weighing, settings=settings, second=second)
-    tell("done", 1.0)
+    if keeps:
+        plan = replace(plan, curve=curve_of(points))
+    tell("done", 1.0 + len(others))
     return plan
 
 
-def moved_curve(
-    area: gpd.GeoDataFrame,
-    buildings: gpd.GeoDataFrame,
-    barriers: gpd.GeoDataFrame | None = None,
-    *,
-    before: gpd.GeoDataFrame | Plan,
-    keeps: Sequence[float] = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0),
-    target: float = 300,
-    tolerance: float = 0.10,
-    seed: int = 1,
-    prices: Prices | str | None = None,
-    effort: Effort | str | float | None = None,
-    progress: Progress | None = None,
-    cancel: Cancel | None = None,
-) -> pd.DataFrame:
-    """What less change costs: households moved against grids in tolerance, over several prices.
-
-    Parameters
-    ----------
-    keeps
-        Prices of a household moved. The other parameters are those of `draw`.
-
-    Returns
-    -------
-    DataFrame
-        ``keep``, ``grids``, ``within`` (share of grids within tolerance), ``moved`` (households
-        whose grid has another code) and ``moved_share``; one row per price, in the order given.
-    """
-    search, is_over = effort_of(effort)
-    request = Request(prices_of(prices), search, Limits(), seed, 0.0, 1.0, is_over)
-    tell = _told(progress, cancel)
-    ground = lay_ready(
-        area, buildings, barriers, target=target, tolerance=tolerance, before=before, tell=tell
-    )
-    assert ground.older is not None
-    rows = []
-    for turn, keep in enumerate(keeps):
-        tell("comparing", 0.3 + 0.7 * turn / len(keeps))
-        label = label_cells(
-            ground, replace(request, keep=float(keep)), None, lambda _stage, _share: None
-        )
-        load = np.bincount(label, ground.cells.households)
-        unit = np.zeros(len(load), dtype=np.int64)
-        unit[label] = ground.cells.unit
-        off = np.abs(load / ground.town.targets[unit] - 1)
-        moved = _moved(ground, label)
-        rows.append(
-            {
-                "keep": float(keep),
-                "grids": len(load),
-                "within": float((off <= ground.town.tolerances[unit] + 1e-9).mean()),
-                "moved": moved,
-                "moved_share": moved / max(1, int(ground.cells.households.sum())),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _moved(ground: Layout, label: Labels) -> int:
-    """Households that were in a grid before and whose grid is not that grid's heir."""
-    assert ground.older is not None
-    cells, graph = ground.cells, ground.graph
-    heir = heirs(label, ground.older, cells.households, graph.area_m2)
-    gone = (ground.older >= 0) & (heir[label] != ground.older)
-    return int(cells.households[gone].sum())
-
-
-def _check(request: Request, speeds: Speeds | None) -> None:
+def _check(
+    request: Request, speeds: Speeds | None, keeps: Sequence[float], *, has_before: bool
+) -> None:
     problems = request.limits.problems()
+    if keeps and not has_before:
+        remedy = "Give the plan before as well, or leave out the curve"
+        problems.append(Problem("a curve compares with an older plan", remedy, field="keeps"))
     for name, value in asdict(speeds).items() if speeds else ():
         if not 0 < value < np.inf:
             problems.append(Problem(f"{name} is {value}", "Give km/h, above 0", field=name))
-    for name, value in (("keep", request.keep), ("second_weight", request.second_weight)):
+    figures = [("keep", request.keep), ("second_weight", request.second_weight)]
+    for name, value in figures + [("keeps", price) for price in keeps]:
         if not 0 <= value < np.inf:
             problems.append(Problem(f"{name} is {value}", "Give a number, 0 or more", field=name))
     if problems:
         raise BadInput(problems)
 
 
-def _told(progress: Progress | None, cancel: Cancel | None) -> Progress:
-    """Progress that also asks whether to stop."""
+def _told(progress: Progress | None, cancel: Cancel | None, scale: float) -> Progress:
+    """Progress, its shares times `scale`, that also asks whether to stop."""
     stop = cancel.is_set if isinstance(cancel, threading.Event) else cancel
 
     def tell(stage: str, share: float) -> None:
         if stop is not None and stop():
             raise Cancelled("the drawing was cancelled; nothing was changed")
         if progress is not None:
-            progress(stage, share)
+            progress(stage, min(1.0, share * scale))
 
     return tell
 
 
-def _codes(
-    ground: Layout, label: Labels, unit: Ints, outlines: Any
-) -> tuple[Any, Ints | None, int]:
-    """Code of each grid, the older grid each is heir to, and the digits of new numbers."""
-    town, cells = ground.town, ground.cells
-    parents = np.array(ground.parents, dtype=object)
-    places = shapely.get_coordinates(shapely.point_on_surface(outlines))
-    digits = max(3, len(str(int(np.bincount(unit).max()))))
-    locked = ground.is_locked[unit]
-    heir = None
-    codes = np.full(len(outlines), None, dtype=object)
-    own = np.array(town.unit_codes, dtype=object)
-    codes[locked] = own[unit[locked]]
-    taken = set(codes[locked].tolist())
-    if ground.older is not None:
-        heir = heirs(label, ground.older, cells.households, ground.graph.area_m2)
-        if ground.pins is not None:
-            heir = pinned_heirs(heir, label, ground.pins.wanted)
-        heir[locked] = -1
-        for grid in np.flatnonzero(heir >= 0).tolist():
-            if ground.older_codes[heir[grid]] not in taken:
-                codes[grid] = ground.older_codes[heir[grid]]
-        taken |= set(ground.older_codes)
-    new = np.flatnonzero(codes == None)  # noqa: E711 - element by element
-    if taken:
-        codes[new] = number_around(places[new], list(parents[unit[new]]), digits, taken)
-    else:
-        codes[new] = number_grids(places, list(parents[unit]), digits)
-    return codes, heir, digits
+def _at_price(tell: Progress, turn: int, price: float, _stage: str, share: float) -> None:
+    tell(f"trying a price of {price:g}", 0.8 + turn + share)
 
 
 def _camp_figures(ground: Layout, camps: Camps, label: Labels) -> dict[str, int]:
@@ -327,11 +255,9 @@ def _plan(
     give_back()
     outlines = dissolve(cells.polygons, label)
     count = len(outlines)
-    first = np.full(count, len(label))
-    np.minimum.at(first, label, np.arange(len(label)))
-    unit = cells.unit[first]
+    unit = units_of(ground, label)
     parents = np.array(ground.parents, dtype=object)
-    codes, _, digits = _codes(ground, label, unit, outlines)
+    codes, digits = grid_codes(ground, label, unit, outlines)
     findings = explain(
         town,
         cells,

@@ -192,6 +192,8 @@ TAKEN: Final = frozenset(
 """Columns of the grids, which a second measure cannot be called."""
 KEEP: Final = 0.2
 """Price of each household that a new plan gives to another grid than the plan before."""
+CURVE: Final = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
+"""Prices that a curve of changes tries beside that of the plan."""
 
 INSIST: Final = 10.0
 """How much dearer a grid beyond its band is while grids are being mended than while cooling."""

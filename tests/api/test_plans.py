@@ -362,6 +362,9 @@ def test_a_plan_is_drawn(desk: Desk) -> None:
     curve = {each["keep"]: each for each in drawn["curve"]}
     assert list(curve) == [0.0, 0.01, 0.03, 0.1, 0.3, 1.0]
     assert curve[1.0]["moved"] < curve[0.0]["moved"]
+    assert [price for price, each in curve.items() if each["drawn"]] == [0.01]
+    assert curve[0.01]["moved"] == drawn["households_moved"]
+    assert curve[0.01]["grids"] == drawn["plan"]["figures"]["grids"]
     assert drawn["plan"]["based_on"] == desk.edition
     assert drawn["plan"]["state"] == "open"
     assert drawn["households_moved"] > 0
@@ -447,6 +450,11 @@ def test_every_pin_and_camp_that_cannot_be_is_told_at_once(desk: Desk) -> None:
         ({"area": "990199"}, 404, "990199"),
         ({"area": factories.COUNTY, "before": 999}, 404, "999"),
         ({"area": factories.COUNTY, "curve": True}, 422, "give before as well"),
+        (
+            {"area": factories.COUNTY, "before": 1, "curve": True, "effort": 18},
+            422,
+            "at most 17 seconds",
+        ),
     ],
 )
 def test_a_drawing_that_cannot_be(desk: Desk, body: dict[str, Any], status: int, says: str) -> None:

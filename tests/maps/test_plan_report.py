@@ -99,17 +99,19 @@ def test_a_report_tells_what_became_of_the_plan_before(tmp_path: Path) -> None:
     )
     curve = pd.DataFrame(
         {"keep": [0.0, 1.0], "grids": [2, 2], "within": [1.0, 0.5], "moved": [310, 0],
-         "moved_share": [0.25, 0.0]}
+         "moved_share": [0.25, 0.0], "drawn": [True, False]}
     )  # fmt: skip
-    plan = Plan(grids, grids, (), settings, lineage)
-    write_report(plan, tmp_path / "r.html", curve=curve)
+    plan = Plan(grids, grids, (), settings, lineage, curve)
+    write_report(plan, tmp_path / "r.html")
     page, parser = read(tmp_path / "r.html")
     assert parser.seen["svg"] == 3
     assert "old&lt;1&gt;" in page
     assert "1 grid keeps all of its" in page
     assert "310 (25.0%)" in page
     assert re.search(r"camp in another grid.*?<td class='number'>33 / 1,061</td>", page)
-    assert page.count("<circle") == 2
+    # Two points, and a ring around that of the plan.
+    assert page.count("<circle") == 3
+    assert len(re.findall(r"this plan</span></td>", page)) == 1
 
 
 def test_a_comparison_shows_what_moves(tmp_path: Path) -> None:

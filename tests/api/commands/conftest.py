@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api import cli
+from grids import planning
 from tests import factories
+from tests.grids.plans.conftest import town
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,3 +69,12 @@ def county(here: Database) -> factories.County:
     """The small county in it."""
     with here.transaction() as session:
         return factories.county(session)
+
+
+@pytest.fixture
+def draft(here: Database) -> str:
+    """Number of a draft of the made town."""
+    with here.transaction(timeout_s=0) as session:
+        town(session)
+        _, edition = planning.draw_draft(session, factories.COUNTY, author="wang", target=300)
+        return str(edition.id)

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from grids import planning
 from tests import factories
-from tests.grids.plans.conftest import town
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,15 +22,6 @@ if TYPE_CHECKING:
     from tests.api.commands.conftest import Done
 
     Run = Callable[..., Done]
-
-
-@pytest.fixture
-def draft(here: Database) -> str:
-    """Number of a draft of the made town."""
-    with here.transaction(timeout_s=0) as session:
-        town(session)
-        _, edition = planning.draw_draft(session, factories.COUNTY, author="wang", target=300)
-        return str(edition.id)
 
 
 def test_the_whole_life(wangge: Run, draft: str, tmp_path: Path) -> None:
@@ -113,6 +103,10 @@ def test_drawn_anew_around_what_is_locked(wangge: Run, draft: str, tmp_path: Pat
     told = done.document
     assert told["households_moved"] > 0
     assert [row["keep"] for row in told["curve"]] == [0.0, 0.01, 0.03, 0.1, 0.3, 1.0]
+    (own,) = (row for row in told["curve"] if row["drawn"])
+    assert (own["keep"], own["grids"]) == (0.01, told["grids"])
+    assert own["moved"] == told["households_moved"]
+    assert round(own["within"], 4) == told["within_tolerance"]
     assert {row["code"] for row in told["lineage"] if row["fate"] != "new"} == set(before)
     assert "What less change costs" in report.read_text(encoding="utf-8")
     after = grids(str(told["edition"]))

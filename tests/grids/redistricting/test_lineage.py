@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis.errors import BadInput
-from grids.redistricting import draw, moved_curve
+from grids.redistricting import Cancelled, draw
 from tests.grids.redistricting.test_plan_properties import TARGET, check
 from tests.towns import Town, random_town, town
 
@@ -75,14 +75,91 @@ def test_households_moved_are_those_whose_code_changed():
 def test_the_curve_trades_moves_for_balance():
     place = town(SQUARE)
     first = draw(place.area, place.buildings, target=60)
-    curve = moved_curve(
-        place.area, grown(place, 3, 0.2), before=first, target=60, keeps=(0.0, 0.05, 100.0)
+    told = []
+    plan = draw(
+        place.area,
+        grown(place, 3, 0.2),
+        before=first,
+        target=60,
+        keep=0.05,
+        keeps=(0.0, 100.0),
+        progress=lambda stage, share: told.append((share, stage)),
     )
+    curve = plan.curve
     assert curve["keep"].tolist() == [0.0, 0.05, 100.0]
+    assert curve["drawn"].tolist() == [False, True, False]
     moved = curve["moved"].tolist()
     assert moved[0] >= moved[1] >= moved[2]
     assert curve["within"].iloc[0] >= curve["within"].iloc[2]
     assert (curve["moved_share"] <= 1).all()
+    assert max(share for share, _ in told) == 1
+    assert told[-1] == (1.0, "done")
+    assert "trying a price of 100" in {stage for _, stage in told}
+
+
+def test_each_point_of_the_curve_is_the_plan_of_its_price():
+    place = town(SQUARE)
+    first = draw(place.area, place.buildings, target=60)
+    buildings = grown(place, 3, 0.2)
+    buildings["shops"] = np.arange(len(buildings)) % 3
+    corner = first.grids.geometry.to_crs(32650).centroid.x.idxmin()
+    held = first.grids.loc[[corner]]
+    others = first.grids["code"].drop(corner).tolist()
+    ids = [dict(zip(first.cells["grid"], first.cells["building_ids"], strict=True))[code][0]
+           for code in others]  # fmt: skip
+    spots = buildings.geometry.to_crs(32650).centroid.to_crs(buildings.crs)
+    asked = {
+        "before": first,
+        "target": 60,
+        "locked": held,
+        # Each in the grid it was in, but one, which goes to that of another.
+        "pinned": pd.DataFrame({"building_id": ids[:3], "code": [*others[:2], others[3]]}),
+        "camps": gpd.GeoDataFrame(
+            {"building_id": buildings["id"].iloc[:5]}, geometry=spots.iloc[-5:].tolist(),
+            crs=buildings.crs,
+        ),
+        "second": "shops",
+        "maximum": 45,
+        "compactness_floor": 0.4,
+    }  # fmt: skip
+    curve = draw(place.area, buildings, keep=0.1, keeps=(0.0, 0.02, 1.0), **asked).curve
+    assert len(curve) == 4
+    assert curve["moved"].nunique() > 1
+    for point in curve.itertuples():
+        plan = draw(place.area, buildings, keep=point.keep, **asked)
+        assert point.moved == plan.settings["households_moved"]
+        assert point.grids == len(plan.grids)
+        assert point.within == pytest.approx(plan.within_tolerance)
+
+
+def test_a_curve_is_called_off_between_its_prices_and_within_them():
+    place = town(SQUARE)
+    first = draw(place.area, place.buildings, target=60)
+    stages = []
+
+    def stop():
+        return stages[-1:] == ["trying a price of 1"]
+
+    with pytest.raises(Cancelled):
+        draw(
+            place.area,
+            place.buildings,
+            before=first,
+            target=60,
+            keeps=(0.0, 1.0, 2.0),
+            progress=lambda stage, _share: stages.append(stage),
+            cancel=stop,
+        )
+    assert stages.count("trying a price of 1") == 1
+    assert "trying a price of 2" not in stages
+
+
+def test_a_curve_without_a_plan_before_or_with_a_price_below_0_is_refused():
+    place = town("3 3 3 3")
+    with pytest.raises(BadInput, match="compares with an older plan"):
+        draw(place.area, place.buildings, keeps=(0.1,))
+    with pytest.raises(BadInput, match=r"keeps is -1\.0"):
+        draw(place.area, place.buildings, before=place.area, keeps=(-1,))
 
 
 def test_as_many_grids_as_a_new_target_asks_for():

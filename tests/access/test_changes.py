@@ -82,10 +82,10 @@ def listed(session: Session) -> set[str]:
     return set(session.scalars(sa.text("SELECT id::text FROM incidents")))
 
 
-HOUR = timedelta(hours=1)
-NOW = f"[{datetime.now(UTC) - HOUR}, {datetime.now(UTC) + HOUR})"
-OVER = f"[{datetime.now(UTC) - 2 * HOUR}, {datetime.now(UTC) - HOUR})"
-TO_COME = f"[{datetime.now(UTC) + HOUR}, {datetime.now(UTC) + 2 * HOUR})"
+DAY = timedelta(days=1)  # a run takes its time, and these are of its beginning
+NOW = f"[{datetime.now(UTC) - DAY}, {datetime.now(UTC) + DAY})"
+OVER = f"[{datetime.now(UTC) - 2 * DAY}, {datetime.now(UTC) - DAY})"
+TO_COME = f"[{datetime.now(UTC) + DAY}, {datetime.now(UTC) + 2 * DAY})"
 
 
 def test_a_change_of_role_or_area_holds_from_the_next_request(marked: Marked) -> None:

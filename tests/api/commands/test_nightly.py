@@ -79,7 +79,7 @@ def test_an_edition_that_begins_is_followed(database: Database) -> None:
         session.execute(sa.text("UPDATE editions SET changed_over_at = NULL"))
     thread.start()
     waiting = sa.text("SELECT changed_over_at FROM editions WHERE id = :id")
-    for _ in range(200):
+    for _ in range(2000):
         with database.transaction() as session:
             if session.scalar(waiting, {"id": county.edition}) is not None:
                 break
@@ -87,5 +87,5 @@ def test_an_edition_that_begins_is_followed(database: Database) -> None:
     else:
         pytest.fail("nobody looked")
     stopping.set()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()

@@ -26,7 +26,12 @@ WIDTH = 2048
 
 Bandwidth = Annotated[
     float,
-    Query(ge=50, le=5000, description="Standard deviation of the Gaussian kernel, metres"),
+    Query(
+        ge=50,
+        le=5000,
+        allow_inf_nan=False,
+        description="Standard deviation of the Gaussian kernel, metres",
+    ),
 ]
 PerIn = Annotated[
     Per,

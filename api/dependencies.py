@@ -106,8 +106,9 @@ def get_period(
     first = parse_time(start, "start", settings) if start else None
     last = parse_time(end, "end", settings) if end else None
     if first is not None and last is not None and first >= last:
+        when = "when" if first == last else "before"
         raise BadInput(
-            Problem("the period ends before it begins", "Give start before end", field="end")
+            Problem(f"the period ends {when} it begins", "Give start before end", field="end")
         )
     return first, last
 

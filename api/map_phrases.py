@@ -14,6 +14,7 @@ PERIODS: Final = (
         "请先导入或上报事件；起止日期都填时可得一张空图",
     ),
     ("the period ends before it begins", "时段的结束早于开始"),
+    ("the period ends when it begins", "时段的开始与结束相同"),
     ("Give start before end|Give an end after the start", "开始应早于结束"),
     (r"the period from (\S+) to (\S+) has no length", r"时段 \1 至 \2 没有长度"),
     ("the period has no length", "时段没有长度"),
@@ -144,7 +145,21 @@ SCALES: Final = (
         r"(\S+) x (\S+) cells are too many; the largest possible is (\S+) x (\S+)",
         r"\1 x \2 个像元太多，最多 \3 x \4",
     ),
-    (r"Use cells of at least (\S+) m.*", r"请用不小于 \1 米的像元"),
+    (
+        (
+            r"(\S+) x (\S+) cells are too many; the largest possible is (\S+) x (\S+) "
+            r"\(the map would be (\S+) x (\S+) km\)"
+        ),
+        r"\1 x \2 个像元太多，最多 \3 x \4（图幅将达 \5 x \6 千米）",
+    ),
+    (
+        r"Use cells of at least (\S+) m, or give a smaller area: .*",
+        r"请用不小于 \1 米的像元，或缩小区域：个别远处的事件会撑大图幅",
+    ),
+    (
+        r"Give a bandwidth of at least (\S+) m, or give a smaller area: .*",
+        r"请用不小于 \1 米的带宽，或缩小区域：个别远处的事件会撑大图幅",
+    ),
     (r"Use larger cells\.", "请用更大的像元"),
     (r"'(.+)' is no measure", r"没有指标 \1"),
     (r"more than (\S+) circles for (\S+) grids", r"\2 个网格的扫描圆超过 \1 个"),

@@ -36,6 +36,7 @@ _PHRASES: Final = tuple(
         (r"Input should be less than (\S+)", r"应小于 \1"),
         (r"Input should be less than or equal to (.+)", r"不应大于 \1"),
         (r"Input should be a valid number.*", "不是数字"),
+        ("Input should be a finite number", "不是有限的数字"),
         (r"Give a value above (.+)", r"请填大于 \1 的数"),
         (r"Give (.+) at the most", r"请填不大于 \1 的数"),
         (r"Give (.+) at the least", r"请填不小于 \1 的数"),

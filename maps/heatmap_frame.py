@@ -113,14 +113,15 @@ def framed(
         projected = shapely.transform(
             polygon, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1]))
         )
+    is_given = cell_m is not None
     bandwidth_m, cell_m, chosen = _scale(bandwidth_m, cell_m, xy, projected)
     mask = None
     if projected is None:
         margin = _MARGIN_BANDWIDTHS * bandwidth_m
         low, high = xy.min(axis=0) - margin, xy.max(axis=0) + margin
-        bbox, shape = _raster((low[0], low[1], high[0], high[1]), cell_m)
+        bbox, shape = _raster((low[0], low[1], high[0], high[1]), cell_m, is_given=is_given)
     else:
-        bbox, shape = _raster(projected.bounds, cell_m)
+        bbox, shape = _raster(projected.bounds, cell_m, is_given=is_given)
         check_bandwidth_fits(bandwidth_m, bbox)
         mask = mask_of(projected, bbox, shape, cell_m)
     return Frame(crs, to_metres, bbox, shape, mask, float(cell_m), float(bandwidth_m), chosen)
@@ -157,21 +158,28 @@ def _found_bandwidth(xy: Floats, projected: BaseGeometry | None) -> Bandwidth:
     return from_events(xy, bbox, mask_of(projected, bbox, shape, coarse))
 
 
-def _raster(box: Bbox, cell_m: float) -> tuple[Bbox, tuple[int, int]]:
-    """Return the raster of whole cells, on multiples of the cell, that covers a box in metres."""
+def _raster(box: Bbox, cell_m: float, *, is_given: bool = True) -> tuple[Bbox, tuple[int, int]]:
+    """Return the raster of whole cells, on multiples of the cell, that covers a box in metres.
+
+    A cell that nobody gave follows from the bandwidth: of that is spoken then.
+    """
     west, south, east, north = box
     column, row = math.floor(west / cell_m), math.floor(south / cell_m)
     nx = max(1, math.ceil(east / cell_m) - column)
     ny = max(1, math.ceil(north / cell_m) - row)
     if nx * ny > MAX_CELLS:
-        largest = math.sqrt((east - west) * (north - south) / MAX_CELLS)
+        least = math.ceil(1.01 * math.sqrt((east - west) * (north - south) / MAX_CELLS))
+        remedy = (
+            f"Use cells of at least {least:,} m"
+            if is_given
+            else f"Give a bandwidth of at least {CELLS_PER_BANDWIDTH * least:,} m"
+        )
         raise BadInput(
             Problem(
                 f"{too_many_cells(ny, nx)} (the map would be {(east - west) / 1000:,.0f} x "
                 f"{(north - south) / 1000:,.0f} km)",
-                f"Use cells of at least {math.ceil(largest * 1.01):,} m, or give a smaller area: "
-                "single events far from the rest widen the map.",
-                field="cell_m",
+                f"{remedy}, or give a smaller area: single events far from the rest widen the map.",
+                field="cell_m" if is_given else "bandwidth_m",
             )
         )
     return (

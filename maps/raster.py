@@ -35,6 +35,7 @@ TILE_PX = 256
 """Side of a map tile."""
 
 _MERCATOR_HALF_M = math.pi * 6_378_137.0  # Half the side of the Web Mercator square.
+_PNG_LEVEL = 6  # 9 saves a third of the bytes in six times the time, as long as all else.
 _LATTICE_PX = 16  # Pixels between exactly transformed points; between them it is interpolated.
 
 
@@ -148,6 +149,14 @@ def to_mercator(
     return rgba(values, used, opacity=opacity), bounds
 
 
+def mercator_bounds(heatmap: Heatmap) -> Bbox:
+    """Return the bounds of `to_mercator` in WGS 84 degrees, without making the picture."""
+    west, south, east, north = _mercator_box(heatmap)
+    to_wgs84 = transformer("EPSG:3857", "EPSG:4326")
+    lon, lat = to_wgs84.transform([west, east], [south, north])
+    return lon[0], lat[0], lon[1], lat[1]
+
+
 def mercator_values(heatmap: Heatmap, width: int) -> tuple[Floats, Bbox]:
     """Return the density on a Web Mercator pixel grid, row 0 north, and its bounds in degrees."""
     x, y, bounds = _mercator_places(heatmap, width)
@@ -238,9 +247,7 @@ def _mercator_places(heatmap: Heatmap, width: int) -> tuple[Floats, Floats, Bbox
     columns = west + (np.arange(width) + 0.5) * (east - west) / width
     rows = north - (np.arange(height) + 0.5) * (north - south) / height
     x, y = _transform_lattice(to_metric, columns, rows)
-    to_wgs84 = transformer("EPSG:3857", "EPSG:4326")
-    lon, lat = to_wgs84.transform([west, east], [south, north])
-    return x, y, (lon[0], lat[0], lon[1], lat[1])
+    return x, y, mercator_bounds(heatmap)
 
 
 def inside_area(heatmap: Heatmap, shape: tuple[int, ...], bounds: Bbox) -> npt.NDArray[np.bool_]:
@@ -313,7 +320,11 @@ def png_bytes(picture: Rgba) -> bytes:
     rows = np.zeros((height, 1 + 4 * width), dtype=np.uint8)
     rows[:, 1:] = picture.reshape(height, -1)
     header = struct.pack(">2I5B", width, height, 8, 6, 0, 0, 0)
-    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b"")]
+    parts = [
+        (b"IHDR", header),
+        (b"IDAT", zlib.compress(rows.tobytes(), _PNG_LEVEL)),
+        (b"IEND", b""),
+    ]
     chunks = [
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in parts

@@ -34,7 +34,14 @@ from grids.incidents.repository import Filter
 from maps.hotspots import backtest, neighbours_of, texts
 from maps.hotspots.layer import list_layer
 from maps.hotspots.page import Page, html, page_of
-from maps.hotspots.service import MOST_LISTED, WEEKS_JUDGED, Listed, attention_list, back_test
+from maps.hotspots.service import (
+    MOST_LISTED,
+    WEEKS_JUDGED,
+    Listed,
+    attention_list,
+    back_test,
+    weeks_problem,
+)
 from maps.hotspots.study import Asked
 from maps.hotspots.texts import Language, Said
 from maps.layer_files import write_layer
@@ -163,6 +170,8 @@ def _of_files(
     weeks: int,
     place: str,
 ) -> Page:
+    if too_short := weeks_problem(weeks, found.weeks, field="--weeks", source=found.source):
+        raise BadInput(too_short)
     homes, notes = None, []
     if squares_m is not None and grids is None:
         layer, source = squares(found, squares_m, last_weeks=weeks), found.source

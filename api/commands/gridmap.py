@@ -127,10 +127,14 @@ def _gridmap(
                 borders = unit_borders(session, made)
     _write(made, out_file, borders, language, paper)
     hidden = f", {int(made.hidden.sum())} hidden" if made.shared else ""
+    if made.unknown.any():
+        hidden += f", {int(made.unknown.sum())} without known households"
     out.print(
         f"{counted(made.n, 'incident')} in {counted(len(made.grids.codes), 'grid')}{hidden}; "
         f"{words.period(made, 'en')}; {words.unit(made, 'en')}"
     )
+    if said := words.notes(made, "en"):
+        out.print(" ".join(said))
     out.print(f"written to {out_file}")
 
 

@@ -202,8 +202,7 @@ def _heatmap(
         f"{heatmap_text.events(made)}; {heatmap_text.period(made, 'en')}; bandwidth "
         f"{made.bandwidth_m:g} m{how}; {'all hidden' if made.suppressed else highest}"
     )
-    if made.chosen is not None or made.mean is not None or made.asked is not None:
-        out.print(" ".join(heatmap_text.notes(made, "en")))
+    out.print(" ".join(heatmap_text.notes(made, "en")))
     out.print(f"written to {out_file}")
 
 

@@ -26,7 +26,12 @@ WIDTH = 2048
 
 Bandwidth = Annotated[
     float,
-    Query(ge=50, le=5000, description="Standard deviation of the Gaussian kernel, metres"),
+    Query(
+        ge=50,
+        le=5000,
+        allow_inf_nan=False,
+        description="Standard deviation of the Gaussian kernel, metres",
+    ),
 ]
 PerIn = Annotated[
     Per,
@@ -118,7 +123,6 @@ def heatmap(request: Request, response: Response, asked: AskedIn) -> Any:
     if made is None:
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
-    _, bounds = raster.to_mercator(made, WIDTH)
     breaks = palettes.nice_breaks(made.maximum)
     ramp = palettes.ramp(len(breaks)) if breaks else []
     colours = [palettes.hex_colour(colour) for colour in ramp]
@@ -130,7 +134,7 @@ def heatmap(request: Request, response: Response, asked: AskedIn) -> Any:
         ("category", each) for each in asked.wanted.categories
     ]
     return HeatmapOut(
-        bounds=bounds,
+        bounds=raster.mercator_bounds(made),
         image=f"{request.url.path}.png?{urlencode(query)}",
         tiles=f"/tiles/heatmap/{{z}}/{{x}}/{{y}}.png?{urlencode(query)}",
         contours=f"{request.url.path}.geojson?{urlencode(query)}",

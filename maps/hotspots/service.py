@@ -159,17 +159,8 @@ def back_test(
         There is no such unit.
     """
     study = before_week(session, asked, week)
-    most = study.weeks - MIN_WEEKS
-    if not 1 <= weeks <= most:
-        raise BadInput(
-            Problem(
-                f"{weeks} weeks to be judged of {study.weeks} reported",
-                f"Give 1 to {most}: {MIN_WEEKS} weeks must lie before them"
-                if most >= 1
-                else f"{MIN_WEEKS + 1} weeks of reports are needed",
-                field="weeks",
-            )
-        )
+    if too_short := weeks_problem(weeks, study.weeks, field="weeks"):
+        raise BadInput(too_short)
     on = study.ground
     made = backtest(
         study.weekly(), on.neighbours, households=on.exposure, area_m2=on.area_m2, weeks=weeks,
@@ -179,6 +170,21 @@ def back_test(
     mondays = tuple(monday - timedelta(days=7 * ago) for ago in range(weeks, 0, -1))
     study = replace(study, notes=(*study.notes, *_uneven(on)))
     return Tested(study, mondays, made, study.weeks - weeks)
+
+
+def weeks_problem(judged: int, reported: int, *, field: str, source: str = "") -> Problem | None:
+    """What is wrong with a number of weeks to be judged of those reported; None: nothing."""
+    most = reported - MIN_WEEKS
+    if 1 <= judged <= most:
+        return None
+    return Problem(
+        f"{judged} weeks to be judged of {reported} reported",
+        f"Give 1 to {most}: {MIN_WEEKS} weeks must lie before them"
+        if most >= 1
+        else f"{MIN_WEEKS + 1} weeks of reports are needed",
+        source=source,
+        field=field,
+    )
 
 
 def _uneven(on: Ground) -> tuple[Said, ...]:

@@ -27,6 +27,7 @@ from maps.hotspots.checks import Ints, refuse
 from maps.hotspots.forecast import MIN_WEEKS
 from maps.hotspots.repository import Clock, Events, Ground
 from maps.hotspots.texts import Said
+from maps.sharing import words_of_future
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -273,6 +274,10 @@ def _notes(
     notes = []
     if not len(found.grid):
         notes.append(Said("本时段内无事件。", "No incidents in this period."))
+        now = datetime.now(UTC)
+        if start > now:
+            zh, en = (words_of_future(start, start, now, each) for each in ("zh", "en"))
+            notes.append(Said(zh, en))
     if is_later and on.since:
         notes.append(Said(
             "当时尚无生效的网格版本，按现行版本统计。",

@@ -178,7 +178,7 @@ def along(
             Problem(
                 "there is no event with a place in the period",
                 "Give a longer period or other categories",
-                field="period",
+                field="start",
             )
         )
     edge, at, is_near = snapped(network, xy, limit)

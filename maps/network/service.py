@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import geopandas as gpd
+import numpy as np
 import shapely
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -68,11 +69,11 @@ def incident_density(
         session,
         repository.Filter(start=start, end=end, categories=wanted.categories, scope=wanted.scope),
     )
-    nowhere = [float("nan")] * without
+    nowhere = np.full(without, np.nan)
     units = units_drawn(session, whole_units(wanted.scope), end)
     made = along(
-        [*lon, *nowhere],
-        [*lat, *nowhere],
+        np.concatenate([lon, nowhere]),
+        np.concatenate([lat, nowhere]),
         _network(session, lixel_m or usual_lixel_m(bandwidth_m)) if lines is None else lines,
         start=start,
         end=end,

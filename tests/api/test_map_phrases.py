@@ -24,8 +24,10 @@ COMMAND = re.compile(r"wangge import \w+")
         ("/api/v1/heatmaps", {}),
         ("/api/v1/heatmaps", {"category": "tourism"}),
         ("/api/v1/heatmaps", {"start": "2026-05-02", "end": "2026-05-01"}),
+        ("/api/v1/heatmaps", {"start": "2026-05-01", "end": "2026-05-01"}),
         ("/api/v1/heatmaps", {"start": "2026-13-01"}),
         ("/api/v1/heatmaps", {"bandwidth_m": 10}),
+        ("/api/v1/heatmaps", {"bandwidth_m": "nan"}),
         ("/api/v1/heatmaps", {"start": "2026-01-01", "end": "2026-05-01", "per": "households"}),
         ("/api/v1/heatmaps", {"start": "2026-01-01", "shared": True, "category": "tourism"}),
         ("/api/v1/heatmaps", {"start": "2999-01-01", "shared": True}),
@@ -67,3 +69,11 @@ def test_a_phrase_keeps_its_numbers() -> None:
     assert chinese("a bandwidth of 9,000 m is wider than the area (7,000 m)") == (
         "带宽 9,000 米，比整个区域（7,000 米）还宽"
     )
+    assert chinese(
+        "6,142 x 4,598 cells are too many; the largest possible is 4,096 x 4,096 (the map would be "
+        "61 x 46 km)"
+    ) == ("6,142 x 4,598 个像元太多，最多 4,096 x 4,096（图幅将达 61 x 46 千米）")
+    assert chinese(
+        "Give a bandwidth of at least 84 m, or give a smaller area: single events far from the "
+        "rest widen the map."
+    ) == ("请用不小于 84 米的带宽，或缩小区域：个别远处的事件会撑大图幅")

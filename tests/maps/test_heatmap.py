@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -233,7 +234,22 @@ def test_a_far_event_does_not_make_a_giant_raster() -> None:
     with pytest.raises(BadInput) as caught:
         a_heatmap(lon=np.append(lon, 60.0), lat=np.append(lat, 20.0), area=None)
     assert "the largest possible is 4,096 x 4,096" in str(caught.value)
-    assert "Use cells of at least" in str(caught.value)
+    assert "Give a bandwidth of at least" in str(caught.value)
+    # Nobody spoke of cells: they follow from the bandwidth.
+    assert problems(caught) == {"bandwidth_m"}
+    with pytest.raises(BadInput, match="Use cells of at least") as caught:
+        a_heatmap(lon=np.append(lon, 60.0), lat=np.append(lat, 20.0), area=None, cell_m=50)
+    assert problems(caught) == {"cell_m"}
+
+
+def test_the_least_bandwidth_of_a_wide_area_is_one_that_does() -> None:
+    area = shapely.box(116.0, 43.7, 117.0, 44.7)
+    with pytest.raises(BadInput, match="cells are too many") as caught:
+        a_heatmap(area=area, bandwidth_m=60)
+    least = re.search(r"a bandwidth of at least ([\d,]+) m", str(caught.value))
+    assert least is not None
+    metres = int(least[1].replace(",", ""))
+    assert a_heatmap(area=area, bandwidth_m=metres).bandwidth_m == metres
 
 
 def test_every_wrong_argument_is_named_at_once() -> None:

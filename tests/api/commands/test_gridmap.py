@@ -75,6 +75,19 @@ def test_one_event_without_a_period_is_of_a_day(
     length = datetime.fromisoformat(row["end"]) - datetime.fromisoformat(row["start"])
     assert length == timedelta(days=1)
     assert row["value"] == pytest.approx(1000 / row["households"] * 30)
+    assert "Not counted" not in done.out
+
+
+def test_what_is_on_no_grid_is_told_on_the_screen(
+    wangge: Callable[..., Done], files: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "points.csv").write_text(
+        "lon,lat,reported_at\n1,2,2026-02-02T00:00:00Z\n,,2026-02-03T00:00:00Z\n", encoding="utf-8"
+    )
+    done = wangge(*files, "--out", tmp_path / "map.csv", "--measure", "count")
+    assert done.code == 0, done.err
+    assert "No incidents in this period." in done.out
+    assert "Not counted: 1 in no grid, 1 without coordinates." in done.out
 
 
 def test_of_files_to_share(wangge: Callable[..., Done], files: list[str], tmp_path: Path) -> None:

@@ -249,6 +249,10 @@ def test_back_test_of_files_is_a_page_that_fetches_nothing(
         assert "2026-05-21" in text
         assert text.count("<polyline") == 2 * (2 * 3 + 2 * 3 + 3)
     assert "6 of" not in done.err
+    short = wangge("attention", "--backtest", "--points", points, "--grids", grids,
+                   "--from", "2026-05-01", "--to", "2026-06-26", "--out", page)  # fmt: skip
+    assert short.code == 1
+    assert f"{points.name}, field --weeks: 8 weeks to be judged of 8 reported. 13" in short.err
     for wrong in ((), ("--squares", 1), ("--squares", 500, "--grids", grids)):
         refused = wangge("attention", "--backtest", "--points", points, *wrong, "--out", page)
         assert refused.code == 1

@@ -134,24 +134,27 @@ def test_files_are_used_again_and_damage_is_mended(
     with database.transaction() as session:
         store.load(session, tmp_path)
         files = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-        assert len(files) == 2
+        assert len(files) == 4, "of each edition the index and what is shown of its grids"
         store.load(session, tmp_path)
         assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == files
-        damaged = tmp_path / sorted(files)[0]
-        damaged.write_bytes(damaged.read_bytes()[:100])
-        snapshot = store.load(session, tmp_path)
-        assert damaged.stat().st_size > 100
-    lon, lat = factories.middle(0)
-    assert snapshot.answer(lon, lat, at=NOW) is not None
+        lon, lat = factories.middle(0)
+        for name in files:
+            damaged = tmp_path / name
+            damaged.write_bytes(damaged.read_bytes()[:150])
+            snapshot = store.load(session, tmp_path)
+            assert damaged.stat().st_size > 150
+            assert snapshot.answer(lon, lat, at=NOW) is not None
 
 
-def test_damage_within_a_file_is_found_beside_and_mended(
-    database: Database, county: factories.County, tmp_path: Path,
+@pytest.mark.parametrize("which", [0, 1])
+def test_damage_within_a_file_is_found_beside_and_mended(  # noqa: PLR0917 - a fixture each
+    database: Database, county: factories.County, tmp_path: Path, which: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     with database.transaction() as session:
         whole = store.load(session, tmp_path)
-    damaged = tmp_path / store.file_name(whole.compiled[0])
+    damaged = tmp_path / store.file_names(whole.compiled[0])[which]
+    before = damaged.read_bytes()
     data = bytearray(damaged.read_bytes())
     data[-3] ^= 1
     damaged.write_bytes(data)
@@ -162,10 +165,13 @@ def test_damage_within_a_file_is_found_beside_and_mended(
     made.refresh()
     assert made.is_current
     wait_for(lambda: len(made._verified) == len(whole.compiled))
-    assert damaged.with_suffix(".damaged").read_bytes() == bytes(data)
+    if which == 0:
+        assert damaged.with_suffix(".damaged").read_bytes() == bytes(data)
+    assert damaged.read_bytes() == before
     assert made.snapshot is not None
     for each in made.snapshot.compiled:
         each.locator.verify()
+        each.grids.verify()
     assert names(made)
     assert "damaged on the disk" in caplog.text
 

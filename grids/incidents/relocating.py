@@ -234,7 +234,7 @@ def _named(asked: Sequence[Compiled], found: Found) -> tuple[NDArray[np.int64], 
     for place, each in enumerate(asked):
         rows = np.flatnonzero(found.places == place)
         editions[rows] = each.edition.id
-        grids[rows] = [each.grids[n].grid_id for n in found.positions[rows].tolist()]
+        grids[rows] = each.grids.grid_ids[found.positions[rows]]
     return editions, grids
 
 
@@ -244,7 +244,10 @@ class _Codes:
     def __init__(self, asked: Sequence[Compiled]) -> None:
         self._known: dict[tuple[int, int], str | None] = {(0, 0): None}
         for each in asked:
-            self._known |= {(each.edition.id, grid.grid_id): grid.code for grid in each.grids}
+            ids, codes = each.grids.grid_ids.tolist(), each.locator.ids.tolist()
+            self._known |= {
+                (each.edition.id, grid): code for grid, code in zip(ids, codes, strict=True)
+            }
 
     def __getitem__(self, key: tuple[int, int]) -> str | None:
         """The code; None where there is no grid."""

@@ -251,16 +251,12 @@ class _Hits:
     @classmethod
     def of(cls, snapshot: Snapshot, kind: str, points: Points) -> _Hits:
         found = cls(snapshot, len(points))
-        for number, each in enumerate(snapshot.compiled):
-            edition = each.edition
-            if edition.kind != kind:
-                continue
+        numbers = {each.edition.id: number for number, each in enumerate(snapshot.compiled)}
+        for each, at in _in_force(snapshot, kind, points):
+            number = numbers[each.edition.id]
             west, south, east, north = each.bounds
-            rows = np.flatnonzero(
-                (points.lon >= west) & (points.lon <= east)
-                & (points.lat >= south) & (points.lat <= north)
-                & (points.at >= edition.since) & (points.at < edition.until)
-            )  # fmt: skip
+            lon, lat = points.lon[at], points.lat[at]
+            rows = at[(lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)]
             if rows.size:
                 where = each.locator.locate(points.lon[rows], points.lat[rows])
                 found.take(number, rows[where >= 0], where[where >= 0])
@@ -297,6 +293,20 @@ class _Hits:
     def by_edition(self, rows: Ints) -> Iterator[tuple[Compiled, Ints]]:
         for number in np.unique(self.edition[rows]):
             yield self.compiled[number], rows[self.edition[rows] == number]
+
+
+def _in_force(snapshot: Snapshot, kind: str, points: Points) -> Iterator[tuple[Compiled, Ints]]:
+    """Editions of a kind that are in force at the moments of some points, and which these are."""
+    for series in snapshot.series:
+        if series.kind != kind:
+            continue
+        place = np.searchsorted(np.array(series.sinces), points.at, side="right") - 1
+        place[points.at >= np.array(series.untils)[place]] = -1
+        order = np.argsort(place, kind="stable")
+        starts = np.searchsorted(place[order], np.arange(len(series.compiled) + 1))
+        for each, start, end in zip(series.compiled, starts[:-1], starts[1:], strict=True):
+            if end > start:
+                yield each, order[start:end]
 
 
 def _people(
@@ -444,8 +454,12 @@ def _doubt_outside(asked: _Asked, answers: Answers, rows: Ints) -> None:
 def _seen(snapshot: Snapshot, scope: Scope) -> Iterator[tuple[Compiled, NDArray[np.bool_]]]:
     """Base editions of which the caller sees grids, and which of their positions."""
     for each in snapshot.compiled:
-        seen = np.array([scope.covers(grid.unit_code) for grid in each.grids], dtype=bool)
-        if each.edition.kind == "base" and seen.any():
+        if each.edition.kind != "base":
+            continue
+        units, place = np.unique(each.grids.unit_codes, return_inverse=True)
+        covered = [scope.covers(unit.decode()) for unit in units.tolist()]
+        seen = np.array(covered, dtype=bool)[place.reshape(-1)]
+        if seen.any():
             yield each, seen
 
 

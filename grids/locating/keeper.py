@@ -107,7 +107,8 @@ class Keeper:
                 continue
             try:
                 each.locator.verify()
-            except BadInput:
+                each.grids.verify()
+            except (BadInput, OSError):
                 kept = store.put_aside(self._folder, each)
                 log.exception(
                     "the compiled grids of edition %s were damaged on the disk: %s; answers since "

@@ -8,6 +8,7 @@ its place. What it cannot answer it says so by None, and the database is asked.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from boundaries.access import EVERYWHERE
@@ -16,12 +17,13 @@ from grids.incidents.responsibility import Answer, Candidate, is_on_duty
 from grids.people.answering import Duties, Responsible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from boundaries.access import Scope
     from gis.locator import Locator
     from grids.locating.facts import EditionFacts, GridFacts, UnitFacts
+    from grids.locating.table import GridTable
     from grids.people.roster import Roster
 
 TILE_DEG: Final = 0.1
@@ -38,7 +40,7 @@ class Compiled(NamedTuple):
 
     edition: EditionFacts
     locator: Locator
-    grids: Sequence[GridFacts]
+    grids: GridTable
     bounds: tuple[float, float, float, float]
 
 
@@ -52,6 +54,21 @@ class Hit(NamedTuple):
     def grid(self) -> GridFacts:
         """The grid."""
         return self.compiled.grids[self.position]
+
+
+class Series:
+    """Editions of one area and kind, one after the other: at most one is in force at a moment."""
+
+    def __init__(self, compiled: Iterable[Compiled]) -> None:
+        self.compiled = sorted(compiled, key=lambda each: each.edition.since)
+        self.kind = self.compiled[0].edition.kind
+        self.sinces = [each.edition.since for each in self.compiled]
+        self.untils = [each.edition.until for each in self.compiled]
+
+    def at(self, seconds: float) -> Compiled | None:
+        """The edition in force at a moment, from its first second to before its last."""
+        place = bisect_right(self.sinces, seconds) - 1
+        return self.compiled[place] if place >= 0 and seconds < self.untils[place] else None
 
 
 class Snapshot:
@@ -73,12 +90,14 @@ class Snapshot:
     ) -> None:
         self.compiled = sorted(compiled, key=lambda each: each.edition.id)
         self.units, self.roster = units, roster
-        self._tiles: dict[tuple[int, int], list[Compiled]] = {}
+        areas: dict[tuple[str, str], list[Compiled]] = {}
         for each in self.compiled:
-            west, south, east, north = each.bounds
-            for column in range(_tile(west), _tile(east) + 1):
-                for row in range(_tile(south), _tile(north) + 1):
-                    self._tiles.setdefault((column, row), []).append(each)
+            areas.setdefault((each.edition.area_code, each.edition.kind), []).append(each)
+        self.series = [Series(each) for _, each in sorted(areas.items())]
+        self._tiles: dict[tuple[int, int], list[Series]] = {}
+        for series in self.series:
+            for tile in {tile for each in series.compiled for tile in _tiles_of(each.bounds)}:
+                self._tiles.setdefault(tile, []).append(series)
         self._chains: dict[str, tuple[float, float, tuple[UnitFacts, ...] | None]] = {}
 
     def find(self, lon: float, lat: float, at: float) -> dict[str, Hit]:
@@ -90,14 +109,14 @@ class Snapshot:
             Seconds since 1970.
         """
         found: dict[str, Hit] = {}
-        for each in self._tiles.get((_tile(lon), _tile(lat)), ()):
-            edition = each.edition
-            if not edition.since <= at < edition.until:
+        for series in self._tiles.get((_tile(lon), _tile(lat)), ()):
+            each = series.at(at)
+            if each is None:
                 continue
             position = each.locator.locate_one(lon, lat)
             if position < 0:
                 continue
-            kind = edition.kind
+            kind = series.kind
             # On the line between two editions the lowest code answers, as within one.
             if kind not in found or each.grids[position].code < found[kind].grid.code:
                 found[kind] = Hit(each, position)
@@ -201,13 +220,12 @@ class Snapshot:
         high = reach_m / DEGREE_M
         wide = high / max(math.cos(math.radians(min(abs(lat) + high, 89.9))), 0.01)
         found = []
-        for each in self.compiled:
+        for series in self.series:
+            each = series.at(at) if series.kind == "base" else None
+            if each is None:
+                continue
             west, south, east, north = each.bounds
-            if (
-                each.edition.kind != "base"
-                or not each.edition.since <= at < each.edition.until
-                or not (west - wide <= lon <= east + wide and south - high <= lat <= north + high)
-            ):
+            if not (west - wide <= lon <= east + wide and south - high <= lat <= north + high):
                 continue
             shares = each.locator.share(lon, lat, accuracy_m)
             for position, share in zip(
@@ -239,6 +257,13 @@ class Snapshot:
 
 def _share(candidates: Sequence[Candidate], grid: int) -> float:
     return next((each.share for each in candidates if each.grid_id == grid), 0.0)
+
+
+def _tiles_of(bounds: tuple[float, float, float, float]) -> Iterator[tuple[int, int]]:
+    west, south, east, north = bounds
+    for column in range(_tile(west), _tile(east) + 1):
+        for row in range(_tile(south), _tile(north) + 1):
+            yield column, row
 
 
 def _tile(degrees: float) -> int:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from shapely import box
@@ -16,7 +17,7 @@ from api.schemas.places import LocateOut
 from boundaries.access import Scope
 from grids import service, withdrawal
 from grids.incidents.responsibility import answer
-from grids.locating import keeper, store
+from grids.locating import batches, keeper, store
 from grids.locating.keeper import Keeper
 from grids.people import duty
 from grids.people import service as people
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from gis.database import Database
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
+CHANGE_OVER = NOW + timedelta(days=3650)
 PLACES = [
     *(factories.middle(place) for place in range(4)),
     (WEST + STEP, 45.01), (WEST + 2 * STEP, 45.01), (WEST + 2 * STEP, SOUTH), (WEST, SOUTH),
@@ -59,7 +61,7 @@ def county(database: Database) -> factories.County:
         new = service.save_draft(
             session, factories.COUNTY, moved_line(), title="second", author="t"
         )
-        service.publish(session, new.id, approver="b", effective=NOW + timedelta(days=3650))
+        service.publish(session, new.id, approver="b", effective=CHANGE_OVER)
         head = people.add(session, "书记", county_code=factories.COUNTY, actor="t")
         since = factories.SINCE
         duty.link(
@@ -110,6 +112,29 @@ def test_memory_and_database_say_the_same(
                 assert kept.reason == told.reason
 
 
+@pytest.mark.parametrize(
+    ("apart_us", "place"), [(-1, 1), (0, 0), (1, 0)], ids=["just before", "exactly", "just after"]
+)
+def test_the_moment_of_change_over_is_the_new_editions(
+    database: Database, county: factories.County, tmp_path: Path, apart_us: int, place: int
+) -> None:
+    at = CHANGE_OVER + timedelta(microseconds=apart_us)
+    lon, lat = WEST + 1.1 * STEP, 45.01  # in the strip that the first grid takes
+    code = factories.grid_code(place)
+    with database.transaction() as session:
+        snapshot = store.load(session, tmp_path)
+        kept = answer(session, lon, lat, at=at)
+        told = snapshot.answer(lon, lat, at=at)
+        one = np.array([lon]), np.array([lat]), np.array([at.timestamp()]), np.array([np.nan])
+        (group,) = batches.locate(session, snapshot, batches.Points(*one)).groups
+    for found in (kept, told, group):
+        assert found is not None
+        assert found.grid is not None
+        assert found.edition is not None
+        assert found.grid.code == code
+        assert found.edition.title == ("second" if place == 0 else "first")
+
+
 def test_what_memory_does_not_know_is_asked_of_the_database(
     database: Database, county: factories.County, tmp_path: Path
 ) -> None:
@@ -134,24 +159,27 @@ def test_files_are_used_again_and_damage_is_mended(
     with database.transaction() as session:
         store.load(session, tmp_path)
         files = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-        assert len(files) == 2
+        assert len(files) == 4, "of each edition the index and what is shown of its grids"
         store.load(session, tmp_path)
         assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == files
-        damaged = tmp_path / sorted(files)[0]
-        damaged.write_bytes(damaged.read_bytes()[:100])
-        snapshot = store.load(session, tmp_path)
-        assert damaged.stat().st_size > 100
-    lon, lat = factories.middle(0)
-    assert snapshot.answer(lon, lat, at=NOW) is not None
+        lon, lat = factories.middle(0)
+        for name in files:
+            damaged = tmp_path / name
+            damaged.write_bytes(damaged.read_bytes()[:150])
+            snapshot = store.load(session, tmp_path)
+            assert damaged.stat().st_size > 150
+            assert snapshot.answer(lon, lat, at=NOW) is not None
 
 
+@pytest.mark.parametrize("which", [0, 1])
 def test_damage_within_a_file_is_found_beside_and_mended(
-    database: Database, county: factories.County, tmp_path: Path,
+    database: Database, county: factories.County, tmp_path: Path, which: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     with database.transaction() as session:
         whole = store.load(session, tmp_path)
-    damaged = tmp_path / store.file_name(whole.compiled[0])
+    damaged = tmp_path / store.file_names(whole.compiled[0])[which]
+    before = damaged.read_bytes()
     data = bytearray(damaged.read_bytes())
     data[-3] ^= 1
     damaged.write_bytes(data)
@@ -162,10 +190,13 @@ def test_damage_within_a_file_is_found_beside_and_mended(
     made.refresh()
     assert made.is_current
     wait_for(lambda: len(made._verified) == len(whole.compiled))
-    assert damaged.with_suffix(".damaged").read_bytes() == bytes(data)
+    if which == 0:
+        assert damaged.with_suffix(".damaged").read_bytes() == bytes(data)
+    assert damaged.read_bytes() == before
     assert made.snapshot is not None
     for each in made.snapshot.compiled:
         each.locator.verify()
+        each.grids.verify()
     assert names(made)
     assert "damaged on the disk" in caplog.text
 

@@ -15,6 +15,7 @@ import shapely
 
 from gis.errors import BadInput, Problem
 from grids.redistricting.checks import (
+    ROWS_SHOWN,
     area_problems,
     barrier_problems,
     building_problems,
@@ -120,6 +121,12 @@ def read_town(
     units = shapely.set_precision(units, NODE_M)
     units = _without_overlap(units, codes, metres, findings)
     footprints = buildings.geometry.force_2d().to_crs(metres).to_numpy()
+    lost = np.flatnonzero(~np.isfinite(shapely.bounds(footprints)).all(axis=1))
+    if len(lost):
+        remedy = "Correct or remove the row; it is on another side of the earth than the area"
+        reason = "the building has no place in metres around the area"
+        rows = [Problem(reason, remedy, "buildings", int(row) + 1, "geometry") for row in lost]
+        raise BadInput(rows[:ROWS_SHOWN])
     unit_of = units_of(footprints, units, codes)
     inside = unit_of >= 0
     ids = ids_of(buildings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -54,6 +55,11 @@ def check_endings(out_file: Path | None, cells: Path | None, report: Path | None
             raise BadInput(
                 Problem(f"cannot write '{path.suffix}'", remedy, path.name, None, option)
             )
+        if path is not None:
+            folder = next(each for each in path.absolute().parents if each.exists())
+            if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+                remedy = "Choose a folder that you may write to"
+                raise BadInput(Problem(f"cannot write {path}", remedy, field=option))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -17,7 +18,6 @@ from tests.towns import town
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.api.commands.conftest import Done
 
@@ -191,7 +191,16 @@ class TestProblems:
             done = wangge(*drawing(file, **{option: file.parent / name}))
             assert done.code == 1
             assert f"field --{option}: cannot write" in done.err
+        for option, ending in (("out", "gpkg"), ("cells", "csv"), ("report", "html")):
+            done = wangge(*drawing(file, **{option: file / f"x.{ending}"}))
+            assert done.code == 1
+            assert f"field --{option}: cannot write {file}/x.{ending}" in done.err
         assert sorted(each.name for each in file.parent.iterdir()) == ["town.gpkg"]
+
+    def test_a_file_that_gdal_cannot_write(self, file: Path) -> None:
+        units = gpd.read_file(file, layer="units")
+        with pytest.raises(BadInput, match=r"x\.gpkg: it cannot be written"):
+            write_layer(units, Path("/proc/x.gpkg"), layer="units")
 
     def test_of_a_layer_to_measure(self, wangge: Run, tmp_path: Path) -> None:
         path = tmp_path / "hand.gpkg"

@@ -277,6 +277,25 @@ def test_coordinates_that_are_none_of_their_system_are_told_alike():
     assert [each.row for each in told.value.problems] == [2]
 
 
+def test_the_180th_meridian_is_not_drawn_across():
+    halves = [shapely.box(179.99, 65, 180, 65.01), shapely.box(-180, 65, -179.99, 65.01)]
+    area = gpd.GeoDataFrame({"code": ["1", "2"]}, geometry=halves, crs=4326)
+    homes = gpd.GeoDataFrame({"households": [3]}, geometry=[shapely.Point(180, 65.005)], crs=4326)
+    with pytest.raises(BadInput, match=r"from -180 to 180 degrees of longitude.*on its own"):
+        draw(area, homes)
+
+
+@pytest.mark.filterwarnings("error")
+def test_barriers_on_another_side_of_the_earth_are_none_of_the_area():
+    place = town("3 3 3 3")
+    far = gpd.GeoDataFrame(
+        {"kind": ["river", "bridge"]},
+        geometry=[shapely.LineString([(26, 0), (27, 1)]), shapely.Point(26, 0)], crs=4326,
+    )  # fmt: skip
+    plan = draw(place.area, place.buildings, far, target=60)
+    assert plan.grids.to_wkb().equals(plan_of(place).grids.to_wkb())
+
+
 def test_ids_and_kinds_that_are_missing_are_said_to_be():
     place = town("3 3 3")
     place.buildings["id"] = ["x", None, None]

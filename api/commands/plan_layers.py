@@ -40,6 +40,7 @@ FIELDS: Final = {
     "grids": ("code", "households"),
 }
 """Columns that the planner reads of each kind."""
+REPORTS: Final = (".html", ".htm")
 NO_FIGURE = frozenset({None, "code", "kind", "households"})
 
 
@@ -48,7 +49,7 @@ def check_endings(out_file: Path | None, cells: Path | None, report: Path | None
     for option, path, endings in (
         ("--out", out_file, WRITERS),
         ("--cells", cells, WRITERS),
-        ("--report", report, (".html", ".htm")),
+        ("--report", report, REPORTS),
     ):
         if path is not None and path.suffix.lower() not in endings:
             remedy = f"Use one of: {', '.join(endings)}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 import pyogrio
 from openpyxl.utils import get_column_letter
+from pyogrio.errors import DataLayerError, DataSourceError
 
 from gis.errors import BadInput, Problem
 from grids.plans.comparison import LETTER
@@ -17,7 +19,7 @@ from maps.exports.writing import safe_cell
 from maps.output import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import geopandas as gpd
 
@@ -47,14 +49,15 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str) -> None:
     Raises
     ------
     BadInput
-        The ending names no format that is written, or the format cannot hold a text.
+        The ending names no format that is written, the format cannot hold a text, or there is no
+        room or no right to write it.
     """
     flat = frame.copy()
     for column in flat.columns:
         if column != flat.geometry.name and flat[column].map(type).eq(list).any():
             flat[column] = flat[column].map(lambda items: ",".join(map(str, items)))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as fresh:
+    with _told(path), replacing(path) as fresh:
         match path.suffix.lower():
             case ".gpkg":
                 pyogrio.write_dataframe(flat, fresh, layer=layer, driver="GPKG")
@@ -84,6 +87,16 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str) -> None:
                         source=path.name,
                     )
                 )
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say which file it was that GDAL could not write."""
+    try:
+        yield
+    except (DataSourceError, DataLayerError) as error:
+        remedy = "Choose a folder that you may write to, with room on its disk"
+        raise BadInput(Problem(f"it cannot be written: {error}", remedy, path.name)) from error
 
 
 def _for_shapefile(frame: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:

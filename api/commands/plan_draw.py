@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
+import sqlalchemy as sa
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
-from api.commands.plan_layers import BarrierLayers, check_endings, read_plan_layers
+from api.commands.plan_layers import REPORTS, BarrierLayers, check_endings, read_plan_layers
 from api.commands.shared import (
     Actor,
     AsJson,
@@ -26,6 +28,7 @@ from api.commands.shared import (
 from gis.errors import BadInput, Problem
 from gis.wording import counted, verb
 from grids import planning
+from grids.models import Building
 from grids.redistricting import draw as draw_plan
 from grids.redistricting.plan import RULES
 from grids.redistricting.rules import CURVE, KEEP
@@ -33,9 +36,17 @@ from maps.layer_files import write_layer
 from maps.plan_report import write_report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from grids.redistricting import Plan
 
 SHOWN_OF_A_RULE = 3
+LARGE: Final = 100_000
+"""Buildings of an area above which the time and the memory that it takes are told."""
+SECONDS_A_BUILDING: Final = 0.37e-3
+BASE_GB: Final = 0.35
+GB_A_BUILDING: Final = 3.7e-6
+"""As measured on old towns of 30,000 to a million buildings (bench/README.md)."""
 FATES = {
     "kept": "keep their code and their core",
     "split": "divided",
@@ -169,6 +180,34 @@ def draw(
         travel_min=np.inf if travel_min is None else travel_min,
     )  # fmt: skip
     figures = {"target": target, "tolerance": tolerance, "seed": seed}
+    done: Drawn | None = None
+    made: list[Path] = []
+    try:
+        with _bar() as tell:
+            if unit is None:
+                files = {
+                    "area": area, "buildings": buildings, "barriers": barriers, "locked": locked,
+                    "before": None if before is None else Path(before), "exclusive": exclusive,
+                    "pinned": pinned, "camps": camps,
+                }  # fmt: skip
+                done = _from_files(files, wishes, figures, tell)
+            else:
+                done = _on_the_database(
+                    data_dir, unit, wishes, figures | {"before": _edition(before)}, tell,
+                    files={"pinned": pinned, "camps": camps}, title=title,
+                    author=actor_name(actor),
+                )  # fmt: skip
+            tell("writing", 1.0)
+            _write(done.plan, (out_file, cells, report), made, title=title or "")
+    except KeyboardInterrupt:
+        _tell_cancelled(done, made)
+        raise
+    _tell(done, out_file, made, as_json=as_json)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[str, float], None]]:
+    """A bar on a terminal, and how to move it."""
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -179,30 +218,46 @@ def draw(
         disable=not progress.is_terminal,
     ) as bar:
         task = bar.add_task("reading", total=1.0)
+        yield lambda stage, share: bar.update(task, description=stage, completed=share)
 
-        def tell(stage: str, share: float) -> None:
-            bar.update(task, description=stage, completed=share)
 
-        if unit is None:
-            files = {
-                "area": area, "buildings": buildings, "barriers": barriers, "locked": locked,
-                "before": None if before is None else Path(before), "exclusive": exclusive,
-                "pinned": pinned, "camps": camps,
-            }  # fmt: skip
-            done = _from_files(files, wishes, figures, tell)
-            if out_file is not None:
-                write_layer(done.plan.grids, out_file, layer="grids")
-            if cells is not None:
-                pieces = done.plan.cells.drop(columns=["neighbours", "doors"])
-                write_layer(pieces, cells, layer="cells")
-        else:
-            done = _on_the_database(
-                data_dir, unit, wishes, figures | {"before": _edition(before)}, tell,
-                files={"pinned": pinned, "camps": camps}, title=title, author=actor_name(actor),
-            )  # fmt: skip
+def _write(
+    plan: Plan,
+    paths: tuple[Path | None, Path | None, Path | None],
+    made: list[Path],
+    *,
+    title: str,
+) -> None:
+    """Write grids, cells and report where asked for, each whole or not at all; `made` grows."""
+    out_file, cells, report = paths
+    if out_file is not None:
+        write_layer(plan.grids, out_file, layer="grids")
+        made.append(out_file)
+    if cells is not None:
+        write_layer(plan.cells.drop(columns=["neighbours", "doors"]), cells, layer="cells")
+        made.append(cells)
     if report is not None:
-        write_report(done.plan, report, title=title or "")
-    _tell(done, out_file, report, as_json=as_json)
+        write_report(plan, report, title=title)
+        made.append(report)
+
+
+def _tell_cancelled(done: Drawn | None, made: Sequence[Path]) -> None:
+    """What there is of a drawing that was called off."""
+    there = [str(path) for path in made]
+    if done is not None and done.edition is not None:
+        there.insert(0, f"draft edition {done.edition}")
+    whole = f"whole are: {', '.join(there)}" if there else "nothing was written"
+    progress.print(f"cancelled; {whole}", markup=False)
+
+
+def _tell_size(buildings: int) -> None:
+    """What a large drawing takes, before it does."""
+    if buildings > LARGE:
+        minutes = max(1, round(buildings * SECONDS_A_BUILDING / 60))
+        progress.print(
+            f"{buildings:,} buildings: about {counted(minutes, 'minute')} of one core and "
+            f"{BASE_GB + buildings * GB_A_BUILDING:.1f} GB of memory; Ctrl-C calls it off"
+        )
 
 
 def _effort(text: str | None) -> str | float | None:
@@ -228,6 +283,7 @@ def _from_files(
     tell: Any,
 ) -> Drawn:
     layers = read_plan_layers(**files)
+    _tell_size(len(layers.frames["buildings"]))
     asked = {name: value for name, value in figures.items() if value is not None}
     with layers.named():
         plan = draw_plan(**layers.frames, **asked, **wishes, progress=tell)
@@ -251,6 +307,8 @@ def _on_the_database(
         open_database(data_dir) as database,
         database.transaction(timeout_s=0) as session,
     ):
+        of_county = sa.select(sa.func.count()).where(Building.county_code == unit)
+        _tell_size(session.scalar(of_county) or 0)
         plan, edition = planning.draw_draft(
             session, unit, **figures, pinned=layers.frames.get("pinned"),
             camps=layers.frames.get("camps"), title=title, author=author, progress=tell, **wishes,
@@ -258,7 +316,7 @@ def _on_the_database(
         return Drawn(plan, edition.id)
 
 
-def _tell(done: Drawn, path: Path | None, report: Path | None, *, as_json: bool) -> None:
+def _tell(done: Drawn, path: Path | None, made: Sequence[Path], *, as_json: bool) -> None:
     plan = done.plan
     about: dict[str, Any] = {
         "grids": len(plan.grids),
@@ -310,13 +368,12 @@ def _tell(done: Drawn, path: Path | None, report: Path | None, *, as_json: bool)
                 for row in plan.curve.itertuples()
             ),
         )  # fmt: skip
-    _tell_findings(plan, hidden_matters=report is None)
+    _tell_findings(plan, hidden_matters=not any(path.suffix in REPORTS for path in made))
     if done.edition is not None:
         number = done.edition
         out.print(f"draft edition {number}; put it in force with: wangge plan publish {number}")
-    for written in (path, report):
-        if written is not None:
-            out.print(f"written to {written}")
+    for written in made:
+        out.print(f"written to {written}", markup=False)
 
 
 def _tell_findings(plan: Plan, *, hidden_matters: bool) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import geopandas as gpd
 import numpy as np
@@ -14,7 +15,10 @@ import pandas as pd
 import typer
 
 from api.commands.layers import read_layer
+from api.commands.shared import progress
+from data.importers import columns
 from gis.errors import BadInput, Problem
+from grids.redistricting.checks import ID_COLUMNS
 from maps.layer_files import WRITERS
 
 if TYPE_CHECKING:
@@ -25,6 +29,18 @@ BarrierLayers = Annotated[
     list[Path] | None,
     typer.Option("--barriers", help="Lines with 'kind', and bridges; may be repeated"),
 ]
+KINDS: Final = {
+    "area": "units", "buildings": "buildings", "grids": "grids", "before": "grids",
+    "locked": "grids",
+}  # fmt: skip
+"""Kind of each layer, by which names of columns are known."""
+FIELDS: Final = {
+    "units": ("code",),
+    "buildings": ("id", "households"),
+    "grids": ("code", "households"),
+}
+"""Columns that the planner reads of each kind."""
+REPORTS: Final = (".html", ".htm")
 NO_FIGURE = frozenset({None, "code", "kind", "households"})
 
 
@@ -33,13 +49,18 @@ def check_endings(out_file: Path | None, cells: Path | None, report: Path | None
     for option, path, endings in (
         ("--out", out_file, WRITERS),
         ("--cells", cells, WRITERS),
-        ("--report", report, (".html", ".htm")),
+        ("--report", report, REPORTS),
     ):
         if path is not None and path.suffix.lower() not in endings:
             remedy = f"Use one of: {', '.join(endings)}"
             raise BadInput(
                 Problem(f"cannot write '{path.suffix}'", remedy, path.name, None, option)
             )
+        if path is not None:
+            folder = next(each for each in path.absolute().parents if each.exists())
+            if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+                remedy = "Choose a folder that you may write to"
+                raise BadInput(Problem(f"cannot write {path}", remedy, field=option))
 
 
 @dataclass(frozen=True)
@@ -128,7 +149,28 @@ def _layer(path: Path, what: str) -> gpd.GeoDataFrame:
                 field="kind",
             )
         )
-    return layer
+    return _named_as_the_planner_does(layer, path, what)
+
+
+def _named_as_the_planner_does(layer: gpd.GeoDataFrame, path: Path, what: str) -> gpd.GeoDataFrame:
+    """A layer whose columns are called as in the files people have, and what they are taken for."""
+    kind = KINDS.get(what)
+    present = [str(column) for column in layer.columns if column != layer.geometry.name]
+    wanted = [name for name in FIELDS.get(kind or "", ()) if name not in present]
+    if what == "buildings" and {name.lower() for name in present} & set(ID_COLUMNS):
+        wanted = [name for name in wanted if name != "id"]
+    if kind is None or not wanted:
+        return layer
+    found = columns.resolve(kind, wanted, present, None, file=path.name).columns
+    # Codes that are not each row's own are no codes of its: rows are numbered then.
+    taken = {
+        column: field
+        for field, column in found.items()
+        if field == "households" or (layer[column].notna().all() and layer[column].is_unique)
+    }
+    for column, field in taken.items():
+        progress.print(f"{path.name}: column {column} is taken for {field}", markup=False)
+    return layer.rename(columns=taken)
 
 
 def _table(path: Path) -> gpd.GeoDataFrame:

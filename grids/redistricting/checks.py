@@ -22,6 +22,9 @@ ID_COLUMNS: Final = ("building_id", "id", "fid", "gid", "osm_id", "objectid", "c
 ROWS_SHOWN: Final = 1_000
 """Problems of one kind told row by row before the rest is only counted."""
 
+MOST_DEGREES: Final = np.array([180.0, 90.0, 180.0, 90.0])
+"""West, south, east and north that longitudes and latitudes stay within, but for their signs."""
+
 POLYGONS: Final = ("Polygon", "MultiPolygon")
 BUILDINGS: Final = ("Point", *POLYGONS)
 BARRIERS: Final = ("LineString", "MultiLineString", "Point", *POLYGONS, "MultiPoint")
@@ -87,11 +90,22 @@ def layer_problems(
     empty = shapely.is_missing(geometries) | shapely.is_empty(geometries)
     bounds = shapely.bounds(geometries)
     wild = ~empty & ~np.isfinite(bounds).all(axis=1)
+    off = np.zeros(len(frame), dtype=bool)
+    if frame.crs is not None and frame.crs.is_geographic:
+        off = ~empty & ~wild & (np.abs(bounds) > MOST_DEGREES + 1e-6).any(axis=1)
     wrong = ~empty & ~np.isin(types, kinds)
     yield from _rows(
         empty & (not may_lack), lambda _: "the geometry is missing or empty", source, "geometry"
     )
     yield from _rows(wild, lambda _: "a coordinate is not finite", source, "geometry")
+    if off.any():
+        x, y = bounds[off.argmax()][:2]
+        reason = (
+            f"coordinates such as ({x:.10g}, {y:.10g}) are no longitude and latitude, as "
+            f"{frame.crs.to_string()} says they are"
+        )
+        remedy = "Declare the system that they are in; longitude comes first"
+        yield from _rows(off, lambda _: reason, source, "geometry", remedy)
     yield from _rows(
         wrong,
         lambda i: f"the geometry is a {types[i]}",
@@ -162,8 +176,16 @@ def building_problems(buildings: Any) -> Iterable[Problem]:
         "Repair it, for example with make_valid, and look at the result",
     )
     ids = ids_of(buildings)
+    missing = _id_column(buildings).isna().to_numpy()
     yield from _rows(
-        pd.Series(ids).duplicated(keep="first").to_numpy(),
+        missing,
+        lambda _: "the id is missing",
+        source,
+        "id",
+        "Give each building an id, or leave the whole column out",
+    )
+    yield from _rows(
+        pd.Series(ids).duplicated(keep="first").to_numpy() & ~missing,
         lambda i: f"id {ids[i]} is there before",
         source,
         "id",
@@ -193,6 +215,12 @@ def household_problems(
     number = pd.to_numeric(column.where(~text), errors="coerce").to_numpy(dtype=float)
     odd = ~text & ~missing & ~np.isfinite(number)
     remedy = f"Give a {'whole ' if is_whole else ''}number, 0 or more"
+    if len(values) > 1 and (text | missing).all() and text.any():
+        # The column as a whole is text: told once, not for each of its values.
+        some = ", ".join(repr(each) for each in dict.fromkeys(values[text][:100].tolist()))[:60]
+        whole = f"households is text in every row ({some})"
+        yield Problem(whole, "Save the column as numbers", source, None, "households")
+        return
     yield from _rows(
         text, lambda i: f"households is not a number ({values[i]!r})", source, "households", remedy
     )
@@ -237,7 +265,7 @@ def barrier_problems(barriers: Any) -> Iterable[Problem]:
     allowed = (*BARRIER_KINDS, BRIDGE)
     yield from _rows(
         ~np.isin(kind.astype(str), allowed),
-        lambda i: f"kind is {kind[i]!r}",
+        lambda i: "kind is missing" if pd.isna(kind[i]) else f"kind is {kind[i]!r}",
         "barriers",
         "kind",
         f"Use one of {', '.join(allowed)}",
@@ -254,11 +282,10 @@ def barrier_problems(barriers: Any) -> Iterable[Problem]:
 
 def ids_of(buildings: gpd.GeoDataFrame) -> npt.NDArray[np.object_]:
     """Id of each building as text: of the first id column there is, else the index."""
+    return np.array([str(value) for value in _id_column(buildings)], dtype=object)
+
+
+def _id_column(buildings: gpd.GeoDataFrame) -> pd.Series:
     by_name = {str(column).lower(): column for column in buildings.columns}
-    for name in ID_COLUMNS:
-        if name in by_name:
-            values = buildings[by_name[name]]
-            break
-    else:
-        values = buildings.index.to_series()
-    return np.array([str(value) for value in values], dtype=object)
+    found = next((by_name[name] for name in ID_COLUMNS if name in by_name), None)
+    return buildings.index.to_series() if found is None else buildings[found]

@@ -83,6 +83,10 @@ def _on_grids(
     load = np.bincount(label, cells.households, count)
     largest = np.zeros(count, dtype=np.int64)
     np.maximum.at(largest, label, cells.households)
+    largest_cell = np.zeros(count, dtype=np.int64)
+    top = np.flatnonzero(cells.households == largest[label])
+    largest_cell[label[top]] = top
+    lived_in = np.bincount(cells.of_building[town.households > 0], minlength=len(label))
     part = np.zeros(count, dtype=np.int64)
     part[label] = graph.component
     alone = largest > targets * (1 + tolerances)
@@ -102,8 +106,13 @@ def _on_grids(
             cause_zh = "区域的这一部分无人居住"
         elif alone[grid]:
             rule = "building_above_tolerance"
-            cause = f"one building has {counted(largest[grid], 'household')} and is never cut"
+            homes = counted(largest[grid], "household")
+            cause = f"one building has {homes} and is never cut"
             cause_zh = f"其中一栋建筑有 {largest[grid]} 户，建筑不拆分"
+            together = int(lived_in[largest_cell[grid]])
+            if together > 1:
+                cause = f"{together:,} buildings on one place have {homes} and are never parted"
+                cause_zh = f"位于同一处的 {together} 栋建筑共 {largest[grid]} 户，不拆分"
         elif is_locked[unit[grid]]:
             cause, cause_zh = "it is locked as it is", "该网格已锁定"
         elif pinned[grid] > target * (1 + tolerance):

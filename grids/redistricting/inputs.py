@@ -15,6 +15,7 @@ import shapely
 
 from gis.errors import BadInput, Problem
 from grids.redistricting.checks import (
+    ROWS_SHOWN,
     area_problems,
     barrier_problems,
     building_problems,
@@ -111,6 +112,16 @@ def read_town(
     if problems:
         raise BadInput(problems)
     findings: list[Finding] = []
+    west, _, east, _ = area.geometry.to_crs(4326).total_bounds
+    if east - west > 180:
+        raise BadInput(
+            Problem(
+                f"it reaches from {west:.4g} to {east:.4g} degrees of longitude, around the earth "
+                "or across the 180th meridian",
+                "Draw the ground on either side of the meridian on its own",
+                "area",
+            )
+        )
     metres = metre_crs(area.geometry)
     codes = unit_codes(area)
     given = shapely.segmentize(
@@ -120,6 +131,12 @@ def read_town(
     units = shapely.set_precision(units, NODE_M)
     units = _without_overlap(units, codes, metres, findings)
     footprints = buildings.geometry.force_2d().to_crs(metres).to_numpy()
+    lost = np.flatnonzero(~np.isfinite(shapely.bounds(footprints)).all(axis=1))
+    if len(lost):
+        remedy = "Correct or remove the row; it is on another side of the earth than the area"
+        reason = "the building has no place in metres around the area"
+        rows = [Problem(reason, remedy, "buildings", int(row) + 1, "geometry") for row in lost]
+        raise BadInput(rows[:ROWS_SHOWN])
     unit_of = units_of(footprints, units, codes)
     inside = unit_of >= 0
     ids = ids_of(buildings)
@@ -272,6 +289,9 @@ def _barriers(
         return nothing, np.array([], dtype=np.int64), nothing
     geometry = barriers.geometry.force_2d().to_crs(metres).to_numpy()
     kind = barriers["kind"].astype(str).to_numpy()
+    # What has no place in metres around the area is on another side of the earth.
+    near = np.isfinite(shapely.bounds(geometry)).all(axis=1)
+    geometry, kind = geometry[near], kind[near]
     lines = geometry[kind != BRIDGE]
     kinds = np.array([BARRIER_KINDS.index(k) for k in kind[kind != BRIDGE]], dtype=np.int64)
     surface = shapely.get_dimensions(lines) == 2

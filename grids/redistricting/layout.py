@@ -20,7 +20,7 @@ from grids.redistricting.explain import tell_exclusive
 from grids.redistricting.graph import CellGraph, build_graph
 from grids.redistricting.ground import prepare_ground
 from grids.redistricting.inputs import Town, read_town
-from grids.redistricting.limits import Limits, counts_for
+from grids.redistricting.limits import Limits, asked_for, counts_for
 from grids.redistricting.lineage import older_grids
 from grids.redistricting.memory import give_back, pack
 from grids.redistricting.pins import Pins, pin_problems, place_pins
@@ -185,8 +185,20 @@ def counted(ground: Layout, limits: Limits) -> tuple[Layout, Ints | None]:
     """Grids each part must have where their number is asked for, with the target that gives."""
     town, cells = ground.town, ground.cells
     free = np.flatnonzero(~ground.is_locked[cells.unit])
-    if (limits.count, limits.minimum, limits.maximum) == (None, None, None) or not len(free):
+    if (limits.count, limits.minimum, limits.maximum) == (None, None, None):
         return ground, None
+    locked = int(ground.is_locked.sum())
+    if not len(free):
+        wanted = limits.count or limits.minimum
+        if wanted is None:
+            return ground, None
+        raise BadInput(
+            Problem(
+                f"{asked_for(wanted, locked)}, but these are the whole area",
+                "Unlock some of them, or leave the number out",
+                field="minimum" if limits.count is None else "count",
+            )
+        )
     graph = graph_of(cells, free)
     demand = graph.households / town.targets[graph.unit]
     natural = 0
@@ -196,7 +208,7 @@ def counted(ground: Layout, limits: Limits) -> tuple[Layout, Ints | None]:
     number = limits.asked(natural)
     if number is None:
         return ground, None
-    counts = counts_for(graph, demand, number)
+    counts = counts_for(graph, demand, number, locked)
     scale = demand.sum() / number
     if scale > 0:
         targets = np.where(ground.is_locked, town.targets, town.targets * scale)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gis.errors import BadInput, Problem, WanggeError
-from gis.wording import counted, verb
+from gis.wording import counted
 from grids.redistricting.compiled import Floats, Ints
 from grids.redistricting.graph import CellGraph
 from grids.redistricting.rules import EFFORTS, PRICES, Effort, Prices
@@ -125,8 +125,13 @@ def prices_of(prices: Prices | str | None) -> Prices:
     return prices or Prices()
 
 
-def counts_for(graph: CellGraph, demand: Floats, number: int) -> Ints:
+def counts_for(graph: CellGraph, demand: Floats, number: int, locked: int = 0) -> Ints:
     """Exactly `number` grids shared out to the components by their demand, each at least one.
+
+    Parameters
+    ----------
+    locked
+        Grids beside them that stay as they are, for the texts.
 
     Raises
     ------
@@ -135,10 +140,12 @@ def counts_for(graph: CellGraph, demand: Floats, number: int) -> Ints:
     """
     parts = np.bincount(graph.component, demand)
     cells = np.bincount(graph.component)
+    asked = asked_for(number, locked)
+    ground = "the ground that is not locked" if locked else "the area"
     if number < len(parts):
         raise BadInput(
             Problem(
-                f"{counted(number, 'grid was', 'grids were')} asked for, but the area falls into "
+                f"{asked}, but {ground} falls into "
                 f"{counted(len(parts), 'part')} that "
                 "no grid can join: units, and ground that cannot be reached on foot",
                 f"Ask for at least {len(parts)}, or add the bridges that are missing",
@@ -148,8 +155,7 @@ def counts_for(graph: CellGraph, demand: Floats, number: int) -> Ints:
     if number > graph.size:
         raise BadInput(
             Problem(
-                f"{counted(number, 'grid was', 'grids were')} asked for, but there "
-                f"{verb(graph.size, 'is', 'are')} {counted(graph.size, 'cell')}, never "
+                f"{asked}, but {ground} has {counted(graph.size, 'cell')}, never "
                 "cut (buildings with their ground, and blocks where nobody lives)",
                 f"Ask for at most {graph.size}",
                 field="count",
@@ -164,3 +170,9 @@ def counts_for(graph: CellGraph, demand: Floats, number: int) -> Ints:
         if counts[part] < cells[part]:
             heapq.heappush(waiting, (-parts[part] / (2 * counts[part] + 1), part))
     return counts
+
+
+def asked_for(number: int, locked: int) -> str:
+    """So many grids were asked for, beside those that are locked: the beginning of a sentence."""
+    beside = f" beside {counted(locked, 'locked one')}" if locked else ""
+    return f"{counted(number, 'grid was', 'grids were')} asked for{beside}"

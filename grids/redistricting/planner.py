@@ -201,6 +201,9 @@ def _check(
     request: Request, speeds: Speeds | None, keeps: Sequence[float], *, has_before: bool
 ) -> None:
     problems = request.limits.problems()
+    if request.seed < 0:
+        remedy = "Give a whole number, 0 or more"
+        problems.append(Problem(f"seed is {request.seed}", remedy, field="seed"))
     if keeps and not has_before:
         remedy = "Give the plan before as well, or leave out the curve"
         problems.append(Problem("a curve compares with an older plan", remedy, field="keeps"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -17,7 +18,6 @@ from tests.towns import town
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.api.commands.conftest import Done
 
@@ -85,6 +85,42 @@ class TestLayers:
         odd = file.parent / "a|b.gpkg"
         gpd.read_file(file, layer="units").to_file(odd, driver="GPKG")
         assert wangge(*drawing(file, area=odd)).code == 0
+
+
+class TestNames:
+    """Columns may be called as in the files people have; what is taken for what is said."""
+
+    @pytest.mark.parametrize("declares", [True, False])
+    def test_chinese_names_in_gbk(self, wangge: Run, file: Path, declares: bool) -> None:
+        houses, units = file.parent / "楼栋.shp", file.parent / "社区.shp"
+        given = gpd.read_file(file, layer="houses")
+        given = given.rename(columns={"households": "户数", "id": "楼栋编号"})
+        given.assign(名称="东大街一号楼").to_file(houses, encoding="GBK")
+        area = gpd.read_file(file, layer="units").rename(columns={"code": "区划代码"})
+        area.to_file(units, encoding="GBK")
+        if not declares:
+            houses.with_suffix(".cpg").unlink()
+        done = wangge(*drawing(file, area=units, buildings=houses), "--json")
+        assert done.code == 0, done.err
+        assert done.document["households"] == 17 * 30 + 400
+        assert lines(done) == [
+            "社区.shp: column 区划代码 is taken for code",
+            "楼栋.shp: column 楼栋编号 is taken for id",
+            "楼栋.shp: column 户数 is taken for households",
+        ]
+        (code,) = area["区划代码"]
+        grids = gpd.read_file(file.parent / "grids.gpkg")
+        assert grids["code"].str.startswith(code).all()
+
+    def test_a_column_of_its_own_name_goes_before(self, wangge: Run, file: Path) -> None:
+        given = gpd.read_file(file, layer="houses").assign(户数=1, 编号=7)
+        given.to_file(file.parent / "h.gpkg")
+        # Codes that are not each row's own are none.
+        area = gpd.read_file(file, layer="units").drop(columns="code").assign(区划代码=None)
+        area.to_file(file.parent / "a.gpkg")
+        done = wangge(*drawing(file, area=file.parent / "a.gpkg", buildings=file.parent / "h.gpkg"))
+        assert done.code == 0, done.err
+        assert "is taken for" not in done.err
 
 
 class TestProblems:
@@ -155,7 +191,16 @@ class TestProblems:
             done = wangge(*drawing(file, **{option: file.parent / name}))
             assert done.code == 1
             assert f"field --{option}: cannot write" in done.err
+        for option, ending in (("out", "gpkg"), ("cells", "csv"), ("report", "html")):
+            done = wangge(*drawing(file, **{option: file / f"x.{ending}"}))
+            assert done.code == 1
+            assert f"field --{option}: cannot write {file}/x.{ending}" in done.err
         assert sorted(each.name for each in file.parent.iterdir()) == ["town.gpkg"]
+
+    def test_a_file_that_gdal_cannot_write(self, file: Path) -> None:
+        units = gpd.read_file(file, layer="units")
+        with pytest.raises(BadInput, match=r"x\.gpkg: it cannot be written"):
+            write_layer(units, Path("/proc/x.gpkg"), layer="units")
 
     def test_of_a_layer_to_measure(self, wangge: Run, tmp_path: Path) -> None:
         path = tmp_path / "hand.gpkg"
@@ -168,8 +213,7 @@ class TestProblems:
         assert done.code == 1
         assert [line.split(": ")[0] for line in lines(done)] == [
             "refused hand.gpkg, row 2, field geometry",
-            "refused hand.gpkg, row 1, field households",
-            "refused hand.gpkg, row 2, field households",
+            "refused hand.gpkg, field households",
         ]
 
 

@@ -191,6 +191,7 @@ def test_pins_and_camps_from_files(wangge: Run, draft: str, tmp_path: Path) -> N
         (("--minimum", "9", "--maximum", "2"), 1, "minimum 9 is above maximum 2"),
         (("--effort", "soon"), 1, "effort is 'soon'"),
         (("--effort", "-1"), 1, "effort is -1"),
+        (("--seed", "-1"), 1, "seed is -1"),
         (("--prices", "lunar"), 1, "prices is 'lunar'"),
         (("--keep", "nan"), 1, "keep is nan"),
         (("--compactness-floor", "2"), 1, "compactness_floor is 2"),

@@ -48,7 +48,7 @@ def test_too_few_and_too_many_grids_are_refused_with_the_number_that_goes():
     place = town("3 3 3\n= = =\n3 3 3")
     with pytest.raises(BadInput, match=r"falls into 2 parts.*at least 2"):
         draw(place.area, place.buildings, place.barriers, count=1)
-    with pytest.raises(BadInput, match=r"there are 6 cells.*at most 6"):
+    with pytest.raises(BadInput, match=r"but the area has 6 cells.*at most 6"):
         draw(place.area, place.buildings, place.barriers, count=7)
 
 
@@ -181,6 +181,23 @@ def test_locks_that_reach_out_or_repeat_a_code_are_refused():
     )
     with pytest.raises(BadInput, match="row 2, field code: code L is there before"):
         draw(place.area, place.buildings, locked=twice)
+
+
+def test_a_number_of_grids_that_locks_leave_no_ground_for_is_refused():
+    place = town("3 3 3 3")
+    west, south, east, north = place.area.to_crs(METRES).total_bounds
+    middle = (west + east) / 2
+    shapes = [shapely.box(west, south, middle, north), shapely.box(middle, south, east, north)]
+    locked = gpd.GeoDataFrame({"code": ["L1", "L2"]}, geometry=shapes, crs=METRES)
+    area = place.area.to_crs(METRES)
+    for asked in ({"count": 5}, {"minimum": 5}):
+        with pytest.raises(BadInput, match="5 grids were asked for beside 2 locked ones, but") as e:
+            draw(area, place.buildings, locked=locked, **asked)
+        assert e.value.problems[0].field in asked
+    # A number that is met is no reason to refuse.
+    assert len(draw(area, place.buildings, locked=locked, maximum=3).grids) == 2
+    with pytest.raises(BadInput, match="beside 1 locked one, but the ground that is not locked"):
+        draw(area, place.buildings, locked=locked.iloc[:1], count=5)
 
 
 def test_locked_grids_that_overlap_are_refused_by_name():

@@ -110,6 +110,9 @@ def test_all_buildings_on_one_point_are_one_cell():
     assert len(plan.grids) == 1
     assert plan.grids["households"].iloc[0] == 180
     assert "buildings_share_a_place" in rules(plan)
+    (found,) = plan.broken("building_above_tolerance")
+    assert "6 buildings on one place have 180 households and are never parted" in found.text
+    assert "6 栋建筑共 180 户" in found.text_zh
 
 
 def test_target_above_the_total_gives_one_grid_and_says_so():
@@ -242,6 +245,70 @@ def test_households_that_are_none_are_named_by_row(value, reason):
     (problem,) = told.value.problems
     assert reason in problem.reason
     assert (problem.row, problem.field) == (2, "households")
+
+
+def test_a_column_of_text_is_told_once():
+    place = town("3 3 3")
+    place.buildings["households"] = ["十", "12", "9"]
+    with pytest.raises(BadInput) as told:
+        plan_of(place)
+    (problem,) = told.value.problems
+    assert problem.reason == "households is text in every row ('十', '12', '9')"
+    assert problem.row is None
+
+
+def test_coordinates_that_are_none_of_their_system_are_told_alike():
+    place = town("3 3 3")
+    metres = place.buildings.to_crs(METRES).set_crs(4326, allow_override=True)
+    swapped = place.area.copy()
+    swapped["geometry"] = shapely.transform(place.area.geometry.to_numpy(), lambda xy: xy[:, ::-1])
+    with pytest.raises(BadInput) as told:
+        draw(swapped, metres)
+    assert [(each.source, each.row) for each in told.value.problems] == [
+        ("area", 1), ("buildings", 1), ("buildings", 2), ("buildings", 3),
+    ]  # fmt: skip
+    assert len({each.reason for each in told.value.problems[1:]}) == 1
+    assert "are no longitude and latitude, as EPSG:4326 says they are" in str(told.value)
+    # In range, and out of the reach of metres around the area.
+    far = place.buildings.copy()
+    far.loc[1, "geometry"] = shapely.Point(26, 0)
+    with pytest.raises(BadInput, match="no place in metres around the area") as told:
+        draw(place.area, far)
+    assert [each.row for each in told.value.problems] == [2]
+
+
+def test_the_180th_meridian_is_not_drawn_across():
+    halves = [shapely.box(179.99, 65, 180, 65.01), shapely.box(-180, 65, -179.99, 65.01)]
+    area = gpd.GeoDataFrame({"code": ["1", "2"]}, geometry=halves, crs=4326)
+    homes = gpd.GeoDataFrame({"households": [3]}, geometry=[shapely.Point(180, 65.005)], crs=4326)
+    with pytest.raises(BadInput, match=r"from -180 to 180 degrees of longitude.*on its own"):
+        draw(area, homes)
+
+
+@pytest.mark.filterwarnings("error")
+def test_barriers_on_another_side_of_the_earth_are_none_of_the_area():
+    place = town("3 3 3 3")
+    far = gpd.GeoDataFrame(
+        {"kind": ["river", "bridge"]},
+        geometry=[shapely.LineString([(26, 0), (27, 1)]), shapely.Point(26, 0)], crs=4326,
+    )  # fmt: skip
+    plan = draw(place.area, place.buildings, far, target=60)
+    assert plan.grids.to_wkb().equals(plan_of(place).grids.to_wkb())
+
+
+def test_ids_and_kinds_that_are_missing_are_said_to_be():
+    place = town("3 3 3")
+    place.buildings["id"] = ["x", None, None]
+    walls = gpd.GeoDataFrame(
+        {"kind": ["wall", None]}, geometry=[shapely.LineString([(0, 0), (1, 1)])] * 2, crs=4326
+    )
+    with pytest.raises(BadInput) as told:
+        draw(place.area, place.buildings, walls)
+    assert [(each.source, each.row, each.reason) for each in told.value.problems] == [
+        ("buildings", 2, "the id is missing"),
+        ("buildings", 3, "the id is missing"),
+        ("barriers", 2, "kind is missing"),
+    ]
 
 
 def test_duplicate_ids_wrong_kinds_and_invalid_units_are_refused():

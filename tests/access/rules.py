@@ -159,6 +159,7 @@ POST:/api/v1/plans/drawings                 -        -           -         -    
 GET:/api/v1/plans/{id}                      -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/plans/{id}/grids                -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/plans/{id}/cells                -        -           -         -        -          -          yes     -             -       -          -            -              -
+GET:/api/v1/plans/{id}/shapes               -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/plans/{id}/moves                -        -           -         -        -          -          yes     -             -       -          -            -              -
 POST:/api/v1/plans/{id}/moves               -        -           -         -        -          -          yes     -             -       -          -            -              -
 POST:/api/v1/plans/{id}/undo                -        -           -         -        -          -          yes     -             -       -          -            -              -

@@ -234,7 +234,13 @@ export class Board {
   /** Bring grids into view. @param {number[]} ids */
   zoomTo(ids) {
     const box = boxOf(ids.map((id) => this.plan.grids.get(id)).filter(Boolean));
-    if (box) this.view.fit(box, 80);
+    if (box) this.fit(box);
+  }
+
+  /** Bring a box into view, with its neighbours. @param {[number, number, number, number]} box */
+  fit(box) {
+    const { width, height } = this.map.getContainer().getBoundingClientRect();
+    this.view.fit(box, Math.min(width, height) / 4);
   }
 
   /** @param {[number, number, number, number]} box west, south, east, north */
@@ -245,7 +251,7 @@ export class Board {
 
   showFree() {
     const box = boxOf([...this.plan.free.values()]);
-    if (box) this.view.fit(box, 80);
+    if (box) this.fit(box);
     return this.select(0);
   }
 
@@ -312,7 +318,7 @@ export class Board {
     const box = boxOf([
       ...cells.map((id) => this.cells.get(id)), ...grids.map((id) => this.plan.grids.get(id)),
     ].filter(Boolean));
-    if (box && !this.inView(box)) this.view.fit(box, 80);
+    if (box && !this.inView(box)) this.fit(box);
     const codes = grids.map((id) => this.plan.grids.get(id)?.properties.code).filter(Boolean);
     this.notice = () => h('div', { class: 'refusal', id: 'desk-refusal' },
       isConflict(error)

@@ -19,7 +19,7 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
     "": ("draft edition",),
     "/grids": ("draft", "plan lock"),
     "/cells": ("draft",),
-    "/shapes": ("draft", "plan lock"),
+    "/shapes": ("draft edition", "draft", "plan lock"),
     "/moves": ("plan move",),
     "/comments": ("plan comment",),
     "/save-points": ("save point",),

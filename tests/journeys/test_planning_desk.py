@@ -175,8 +175,20 @@ def test_cells_go_to_another_grid_by_hand(
         settled(page)
         assert page.locator("#desk-figures").inner_text() == figures
 
-        # What would be cut off is named, shown, and taken along if the planner says so.
+        # Taken out of its grid it is ground without one, until that is taken back.
         page.click("#desk-tab-grid")
+        click(page, table.middle(cell))
+        page.click("#desk-release")
+        expect(page.locator("#desk-redo")).to_be_disabled()
+        settled(page)
+        free = "wangge.map.querySourceFeatures('desk-free').map(({ id }) => id)"
+        assert set(page.evaluate(free)) == {cell}
+        page.click("#desk-undo")
+        expect(page.locator("#desk-redo")).to_be_enabled()
+        settled(page)
+        assert page.evaluate(free) == []
+
+        # What would be cut off is named, shown, and taken along if the planner says so.
         box = to_shape(grid.geom).bounds
         third = (box[3] - box[1]) / 3
         left, top = on_page(page, box[0], box[3] - third)

@@ -57,7 +57,6 @@ export class Plan {
   /** What anybody did since, taken over. @returns {Promise<News>} */
   async sync() {
     const since = this.version;
-    const before = this.info.figures.unassigned;
     /** @type {any[]} */
     const changed = [];
     /** @type {Set<number>} */
@@ -76,7 +75,7 @@ export class Plan {
     }
     for (const id of gone) this.grids.delete(id);
     this.info = info;
-    if (steps.length > 0 && (before > 0 || info.figures.unassigned > 0)) await this.readFree();
+    if (steps.length > 0 && (this.free.size > 0 || info.figures.unassigned > 0)) await this.readFree();
     return { changed, gone: [...gone], steps };
   }
 

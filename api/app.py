@@ -45,6 +45,7 @@ from api.routes import (
     plan_cells,
     plan_comparison,
     plan_drawings,
+    plan_shapes,
     plans,
     session,
     signs,
@@ -133,6 +134,7 @@ def create_app(
         plan_drawings,
         plan_cells,
         plan_comparison,
+        plan_shapes,
         plans,
         editions,
         me,
@@ -155,6 +157,13 @@ def create_app(
     @app.get("/", include_in_schema=False)
     def _index(request: Request) -> FileResponse:
         page = FileResponse(viewer / "index.html", headers={"Cache-Control": "no-cache"})
+        if demo is not None:
+            demo_routes.greet(request, page)
+        return page
+
+    @app.get("/plan", include_in_schema=False)
+    def _desk(request: Request) -> FileResponse:
+        page = FileResponse(viewer / "plan.html", headers={"Cache-Control": "no-cache"})
         if demo is not None:
             demo_routes.greet(request, page)
         return page

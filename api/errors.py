@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -27,9 +28,10 @@ from gis.errors import (
     Unavailable,
     WanggeError,
 )
+from grids.plans.errors import Placed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fastapi import FastAPI, Request
 
@@ -66,6 +68,7 @@ def problem_response(
     problems: Sequence[Problem] = (),
     headers: dict[str, str] | None = None,
     request: Request | None = None,
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> JSONResponse:
     """A problem details document; ``problems`` names each field and what to do about it.
 
@@ -80,6 +83,7 @@ def problem_response(
         "title": status.phrase,
         "status": status.value,
         "detail": detail,
+        **more,
     }
     if problems:
         body["problems"] = [
@@ -107,6 +111,8 @@ def install(app: FastAPI) -> None:
             problems=problems,
             headers=_headers(error),
             request=request,
+            # For a map to show: which grids and cells of a plan it is about.
+            more={"grids": error.grids, "cells": error.cells} if isinstance(error, Placed) else {},
         )
 
     @app.exception_handler(RequestValidationError)

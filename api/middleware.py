@@ -34,7 +34,7 @@ SEND_TIMEOUT_S: Final = 30.0
 HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 # Everything else tells somebody something of their own.
 PUBLIC_FILES: Final = ("/viewer/",)
-PAGES: Final = frozenset({"/", "/q"})
+PAGES: Final = frozenset({"/", "/plan", "/q"})
 
 
 class SecurityHeaders:

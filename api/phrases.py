@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from api.language import preferred
 from api.map_phrases import MAP_PHRASES
+from api.plan_phrases import PLAN_PHRASES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,6 +90,7 @@ _PHRASES: Final = tuple(
             "数据库没有应答，或请求耗时过长；没有任何改动，请按 Retry-After 稍候再试",
         ),
         *MAP_PHRASES,
+        *PLAN_PHRASES,
     )
 )
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
+from api import phrases
 from api.auth import Access, needs
 from api.schemas.editions import BreachOut, EditionOut, EditionsOut, Kind, RollbackIn, WithdrawnOut
 from api.schemas.plan_reviews import PublishedOut, PublishIn, TaskOut
@@ -72,11 +73,19 @@ def index(
     responses=NOT_THERE,
 )
 def breaches(
-    edition_id: EditionId, access: Annotated[Access, needs("drafts.read", heavy=True)]
+    edition_id: EditionId,
+    access: Annotated[Access, needs("drafts.read", heavy=True)],
+    request: Request,
 ) -> list[BreachOut]:
-    """Every rule of its kind that its grids break, now, with size and place; none: it may be."""
+    """Every rule of its kind that its grids break, now, with size and place; none: it may be.
+
+    In Chinese to who asks for it, as refusals are.
+    """
     edition = editions.get(access.session, edition_id)
-    return [BreachOut.of(each) for each in check(access.session, edition, datetime.now(UTC))]
+    found = check(access.session, edition, datetime.now(UTC))
+    if phrases.wants_chinese(request.headers.get("accept-language", "")):
+        _, found = phrases.told("", found)
+    return [BreachOut.of(each) for each in found]
 
 
 @router.get(

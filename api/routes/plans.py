@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query
 
 from api.auth import Access, needs
 from api.routes.editions import published
+from api.routes.session import area_names
 from api.schemas.plan_reviews import (
     PublishedOut,
     PublishIn,
@@ -69,7 +70,9 @@ CONFLICT: Final[dict[int | str, dict[str, str]]] = {
 @router.get("", summary="Plans of the area, newest first")
 def index(access: Reader) -> PlansOut:
     """Published ones too."""
-    return PlansOut(plans=[PlanOut.of(*each) for each in opening.plans(access.session)])
+    found = opening.plans(access.session)
+    names = area_names(access.session, [plan.area_code for plan, _ in found])
+    return PlansOut(plans=[PlanOut.of(*each, names=names) for each in found])
 
 
 @router.post(
@@ -87,13 +90,13 @@ def begin(body: BranchIn, access: Thinker) -> PlanOut:
         if body.branch
         else opening.open_draft(access.session, body.edition, author=access.actor)
     )
-    return _shown(access, plan)
+    return shown_plan(access, plan)
 
 
 @router.get("/{plan_id}", summary="A plan and its figures")
 def show(plan_id: PlanId, access: Reader) -> PlanOut:
     """The figures are kept up with every move."""
-    return _shown(access, opening.get(access.session, plan_id))
+    return shown_plan(access, opening.get(access.session, plan_id))
 
 
 @router.get("/{plan_id}/grids", summary="Grids of a plan, by code")
@@ -303,8 +306,10 @@ def publish(plan_id: PlanId, body: PublishIn, access: Approver) -> PublishedOut:
     return published(access, done)
 
 
-def _shown(access: Access, plan: PlanRow) -> PlanOut:
-    return PlanOut.of(plan, editions.get(access.session, plan.edition_id))
+def shown_plan(access: Access, plan: PlanRow) -> PlanOut:
+    """The plan with the name of its area."""
+    edition = editions.get(access.session, plan.edition_id)
+    return PlanOut.of(plan, edition, names=area_names(access.session, [plan.area_code]))
 
 
 def _reviews(access: Access, plan: PlanRow) -> ReviewsOut:

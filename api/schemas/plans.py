@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, Self
 
 from geoalchemy2.shape import to_shape
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from shapely.geometry import LineString, Point, Polygon
 
+from api.schemas.accounts import Names
 from api.schemas.incidents import Text
 from boundaries.models import Edition
 from grids.plans.changes import COMPACTNESS_UNIT, DEVIATION_UNIT, Done, tolerance_of
@@ -27,6 +30,7 @@ Version = Annotated[
         description="Of the plan that was looked at; 409 when these grids were changed since",
     ),
 ]
+NO_NAMES: Final[Mapping[str, Names]] = MappingProxyType({})
 MAX_CELLS, MAX_GRIDS, MAX_POINTS = 20_000, 500, 2000
 
 
@@ -47,6 +51,7 @@ class PlanOut(BaseModel):
     id: int
     title: str
     area_code: str
+    area_name: Names | None = Field(default=None, description="null: no unit has this code now")
     state: Literal["open", "submitted", "approved", "published"]
     based_on: int | None = Field(description="Edition that it is a branch of")
     author: str
@@ -59,13 +64,14 @@ class PlanOut(BaseModel):
     figures: PlanFigures
 
     @classmethod
-    def of(cls, plan: PlanRow, edition: Edition) -> Self:
-        """From the rows."""
+    def of(cls, plan: PlanRow, edition: Edition, *, names: Mapping[str, Names] = NO_NAMES) -> Self:
+        """From the rows, and the names of units by their codes."""
         return cls.model_validate(
             {
                 "id": plan.edition_id,
                 "title": edition.title,
                 "area_code": plan.area_code,
+                "area_name": names.get(plan.area_code),
                 "state": plan.state if edition.status == "draft" else "published",
                 "based_on": edition.based_on_id,
                 "author": edition.author,

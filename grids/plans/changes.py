@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import sqlalchemy as sa
@@ -222,6 +223,7 @@ def carry_out(
     place = {cell: number.get(grid, grid) for cell, grid in place.items()}
     after: dict[int, Row | None] = {}
     problems: list[Problem] = []
+    wrong: dict[int, list[int]] = {}
     apart: list[str] = []
     for grid in sorted({*touched, *number.values()}):
         mine = [inside[cell] for cell in sorted(place) if place[cell] == grid]
@@ -235,13 +237,17 @@ def carry_out(
             before.get(change.grown_from.get(parent_of[grid], NONE)),
             [str(each["code"]) for each in after.values() if each],
         )
-        problems += _breaches(row, mine)
+        if breach := _breach(row, mine):
+            problems.append(breach[0])
+            wrong[grid] = breach[1]
         if not problems:
             after[grid] = row | figures(mine)
             if _is_apart(mine):
                 apart.append(str(row["code"]))
     if problems:
-        raise MoveRefused(problems)
+        raise MoveRefused(
+            problems, grids=wrong.keys() & before.keys(), cells=chain.from_iterable(wrong.values())
+        )
     whole = {grid: before.get(grid) for grid in after}
     told = _enter(
         session, plan, change, author=author, going=going, place=place, before=whole, after=after
@@ -313,7 +319,8 @@ def check_version(session: Session, plan: PlanRow, version: int, grids: Collecti
         )
         raise PlanConflict(
             f"these grids were changed since version {version}: {told}. Load the plan anew and "
-            "try again; nothing of yours or theirs is lost"
+            "try again; nothing of yours or theirs is lost",
+            grids={grid for each in since for grid in each.grids} & set(grids),
         )
 
 
@@ -328,7 +335,9 @@ def check_locks(session: Session, plan: PlanRow, grids: Mapping[int, Row]) -> No
     locks = session.execute(_LOCKS, {"edition": plan.edition_id, "grids": list(grids)}).all()
     if locks:
         told = ", ".join(f"{grids[each.grid_id]['code']} ({each.author})" for each in locks)
-        raise GridLocked(f"locked: {told}. Unlock them first")
+        raise GridLocked(
+            f"locked: {told}. Unlock them first", grids=[each.grid_id for each in locks]
+        )
 
 
 def step(
@@ -433,30 +442,29 @@ def done(
     )
 
 
-def _breaches(row: Row, mine: Sequence[Member]) -> list[Problem]:
+def _breach(row: Row, mine: Sequence[Member]) -> tuple[Problem, list[int]] | None:
+    """What is wrong with a grid of these cells, and with which of them; None if nothing is."""
     code = row["code"]
-    units = sorted({each.unit_code for each in mine} - {row["unit_code"]})
-    if units:
-        return [
-            Problem(
-                f"grid {code} would reach over the line of {row['unit_code']} into "
-                f"{', '.join(units)}",
-                "Choose cells of its own unit",
-                field="cells",
-            )
-        ]
+    abroad = [each for each in mine if each.unit_code != row["unit_code"]]
+    if abroad:
+        units = sorted({each.unit_code for each in abroad})
+        problem = Problem(
+            f"grid {code} would reach over the line of {row['unit_code']} into {', '.join(units)}",
+            "Choose cells of its own unit",
+            field="cells",
+        )
+        return problem, [each.cell_id for each in abroad]
     parts = pieces(mine)
     if len(parts) > 1:
         cut = [cell for part in parts[1:] for cell in part]
-        return [
-            Problem(
-                f"grid {code} would be in {len(parts)} pieces: "
-                f"{verb(len(cut), 'cell', 'cells')} {some(cut)} would be cut off",
-                "Take the piece along, or choose cells at its edge",
-                field="cells",
-            )
-        ]
-    return []
+        problem = Problem(
+            f"grid {code} would be in {len(parts)} pieces: "
+            f"{verb(len(cut), 'cell', 'cells')} {some(cut)} would be cut off",
+            "Take the piece along, or choose cells at its edge",
+            field="cells",
+        )
+        return problem, cut
+    return None
 
 
 def _is_apart(mine: Sequence[Member]) -> bool:

@@ -10,20 +10,25 @@ export class AccountMenu {
   /**
    * @param {import('./api.js').Api} api
    * @param {any} session as `GET /api/v1/session` answers it
+   * @param {string} [page] address of the page that this is on, under the api's base
    */
-  constructor(api, session) {
+  constructor(api, session, page = '') {
     this.api = api;
     this.session = session;
+    this.page = page;
     this.dialog = h('dialog', { id: 'account', 'aria-labelledby': 'account-title' });
     document.body.append(this.dialog);
   }
 
-  /** What opens it: the name of who is signed in. */
+  /** What opens it: the name of who is signed in. To who may see plans, also the way to their desk. */
   button() {
-    return h('button', {
+    const desk = this.page === '' && this.session.rights.includes('drafts.read') && h('a', {
+      class: 'header-link', id: 'desk-link', href: String(this.api.url('plan')),
+    }, t('account.desk'));
+    return [desk, h('button', {
       type: 'button', id: 'account-open', 'aria-haspopup': 'dialog', title: t('account.title'),
       onclick: () => this.open(),
-    }, h('span', { class: 'account-name' }, this.session.name));
+    }, h('span', { class: 'account-name' }, this.session.name))];
   }
 
   open() {
@@ -45,6 +50,8 @@ export class AccountMenu {
         h('dt', {}, t('account.area')), h('dd', {}, either(session.area_name) || session.area_code || t('account.whole')),
         session.also.length > 0 && [h('dt', {}, t('account.also')), h('dd', {}, session.also.join(', '))]),
       session.rights.length === 0 && h('p', { class: 'hint' }, t('account.nothing')),
+      this.page === '' && session.rights.includes('drafts.read') && h('p', {},
+        h('a', { id: 'account-desk', href: String(this.api.url('plan')) }, t('account.desk'))),
       session.demo && this.others(),
       section('account.devices', (box) => this.devices(box)),
       section('account.password', (box) => this.password(box)),
@@ -61,7 +68,8 @@ export class AccountMenu {
       if (!(error instanceof Refusal) || error.status !== 401) throw error;
     }
     // The demo's page signs in by itself, unless it is asked not to.
-    const page = new URL(this.session.demo ? '?signin' : '.', this.api.base);
+    const page = this.api.url(this.page);
+    if (this.session.demo) page.search = 'signin';
     page.hash = location.hash;
     location.replace(page);
     if (page.search === location.search) location.reload();
@@ -79,7 +87,7 @@ export class AccountMenu {
     select.addEventListener('change', async () => {
       await this.api.send('POST', 'api/v1/demo/session', { login: select.value });
       // Without the view of whoever one was: another area may lie elsewhere.
-      location.replace(new URL('.', this.api.base));
+      location.replace(this.api.url(this.page));
     });
     return [h('label', { for: 'account-become' }, t('account.become')), select];
   }

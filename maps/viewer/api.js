@@ -12,13 +12,15 @@ export class Refusal extends Error {
    * @param {{field: string | null, reason: string, remedy: string}[]} problems
    * @param {string} kind name of the error's class in the server
    * @param {number} after seconds after which to try again
+   * @param {{grids: number[], cells: number[]}} about numbers of what of a plan it is about
    */
-  constructor(detail, status, problems = [], kind = '', after = 0) {
+  constructor(detail, status, problems = [], kind = '', after = 0, about = { grids: [], cells: [] }) {
     super(detail);
     this.status = status;
     this.problems = problems;
     this.kind = kind;
     this.after = after;
+    this.about = about;
   }
 }
 
@@ -89,6 +91,7 @@ export class Api {
         body?.problems ?? [],
         body?.type?.split(':').at(-1) ?? '',
         Number(answer.headers.get('Retry-After') ?? 0),
+        { grids: body?.grids ?? [], cells: body?.cells ?? [] },
       );
     }
     return body;

@@ -12,15 +12,18 @@ let zone = 'Asia/Shanghai';
 const tag = () => (current === 'zh' ? 'zh-CN' : 'en-GB');
 
 /**
- * Fetch both dictionaries, so that switching never waits.
- * @param {URL} base folder of this page's files
+ * Fetch the dictionaries of both languages, so that switching never waits.
+ * @param {...URL} bases folders that have one: of the files of all pages, and of this page's own
  */
-export async function loadWords(base) {
+export async function loadWords(...bases) {
   await Promise.all(
     LANGUAGES.map(async (language) => {
-      const answer = await fetch(new URL(`i18n/${language}.json`, base));
-      if (!answer.ok) throw new Error(`i18n/${language}.json: ${answer.status}`);
-      words.set(language, new Map(Object.entries(await answer.json())));
+      const parts = await Promise.all(bases.map(async (base) => {
+        const answer = await fetch(new URL(`i18n/${language}.json`, base));
+        if (!answer.ok) throw new Error(`${answer.url}: ${answer.status}`);
+        return Object.entries(await answer.json());
+      }));
+      words.set(language, new Map(parts.flat()));
     }),
   );
 }

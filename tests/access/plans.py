@@ -19,6 +19,7 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
     "": ("draft edition",),
     "/grids": ("draft", "plan lock"),
     "/cells": ("draft",),
+    "/shapes": ("draft edition", "draft", "plan lock"),
     "/moves": ("plan move",),
     "/comments": ("plan comment",),
     "/save-points": ("save point",),
@@ -28,7 +29,7 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
     "/letters": (),
     "/export": ("draft",),
 }
-LONG: Final = {"/grids", "/cells", "/export"}
+LONG: Final = {"/grids", "/cells", "/shapes", "/export"}
 BODIES: Final[dict[str, dict[str, Any] | None]] = {
     "/moves": {"kind": "repair", "version": 1},
     "/undo": {"version": 1},

@@ -159,6 +159,7 @@ POST:/api/v1/plans/drawings                 -        -           -         -    
 GET:/api/v1/plans/{id}                      -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/plans/{id}/grids                -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/plans/{id}/cells                -        -           -         -        -          -          yes     -             -       -          -            -              -
+GET:/api/v1/plans/{id}/shapes               -        -           -         -        -          -          yes     -             -       -          -            -              -
 GET:/api/v1/plans/{id}/moves                -        -           -         -        -          -          yes     -             -       -          -            -              -
 POST:/api/v1/plans/{id}/moves               -        -           -         -        -          -          yes     -             -       -          -            -              -
 POST:/api/v1/plans/{id}/undo                -        -           -         -        -          -          yes     -             -       -          -            -              -
@@ -215,7 +216,7 @@ incidents  yes      yes         yes       yes      yes        yes        -      
 # Asked without signing in, on purpose: they tell nothing of what is in the database.
 PUBLIC: Final = frozenset({
     ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/"), ("GET", "/openapi.json"),
-    ("MOUNT", "/viewer"), ("POST", "/api/v1/session"), ("GET", "/api/v1/oidc"),
+    ("MOUNT", "/viewer"), ("GET", "/plan"), ("POST", "/api/v1/session"), ("GET", "/api/v1/oidc"),
     # What a scanned sign lets anybody do: tests/api/test_signs.py.
     ("GET", "/q"), ("POST", "/api/v1/intake"), ("POST", "/api/v1/intake/sign"),
     ("POST", "/api/v1/intake/receipt"),

@@ -97,7 +97,7 @@ ELSEWHERE = set(changes.LOGGED) - set(LOGGED) | {
     "GET /api/v1/plans/{plan_id}", "GET /api/v1/plans/{plan_id}/cells",
     *(f"GET /api/v1/plans/{{plan_id}}/{each}" for each in (
         "grids", "moves", "comments", "save-points", "reviews", "comparison", "difference",
-        "letters", "export",
+        "letters", "export", "shapes",
     )),
     *(f"POST /api/v1/plans/{{plan_id}}/{each}" for each in (
         "moves", "undo", "redo", "go-to", "locks", "unlock", "comments", "save-points", "submit",

@@ -24,13 +24,17 @@ OWN = sorted(
     if path.suffix in {".js", ".css", ".html", ".json", ".svg"} and "vendor" not in path.parts
 )
 SCRIPTS = [path for path in OWN if path.suffix == ".js"]
-PAGE = (VIEWER / "index.html").read_text(encoding="utf-8")
+PAGES = {name: (VIEWER / name).read_text(encoding="utf-8") for name in ("index.html", "plan.html")}
+"""Those with a map; the policy of the server knows their map of imports by one hash."""
+PAGE = PAGES["index.html"]
 VENDORED = sorted((VIEWER / "vendor").iterdir())
 
 
 def words(language: str) -> dict[str, str]:
-    text = (VIEWER / "i18n" / f"{language}.json").read_text(encoding="utf-8")
-    pairs: list[tuple[str, str]] = json.loads(text, object_pairs_hook=list)
+    pairs: list[tuple[str, str]] = []
+    for folder in (VIEWER, VIEWER / "desk"):
+        text = (folder / "i18n" / f"{language}.json").read_text(encoding="utf-8")
+        pairs += json.loads(text, object_pairs_hook=list)
     assert len(pairs) == len(dict(pairs)), "a key stands there twice"
     return dict(pairs)
 
@@ -116,21 +120,25 @@ def test_what_has_no_value_looks_on_the_map_as_in_print() -> None:
     assert sorted(re.findall(r"'(\w+)'", offered)) == sorted(MEASURES)
 
 
-def test_the_page_refers_only_to_files_that_are_there() -> None:
-    for reference in re.findall(r'(?:href|src)="([^"]+)"', PAGE):
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_the_page_refers_only_to_files_that_are_there(page: str) -> None:
+    for reference in re.findall(r'(?:href|src)="([^"]+)"', page):
         assert reference.startswith("viewer/"), reference
         assert (VIEWER.parent / reference).is_file(), reference
-    (imports,) = re.findall(r'<script type="importmap">(.*?)</script>', PAGE, re.S)
+    (imports,) = re.findall(r'<script type="importmap">(.*?)</script>', page, re.S)
     for target in json.loads(imports)["imports"].values():
         assert (VIEWER.parent / target).is_file(), target
 
 
-def test_nothing_inline_runs_but_the_import_map_known_by_its_hash() -> None:
-    (imports,) = re.findall(r"<script(?![^>]*src=)[^>]*>(.*?)</script>", PAGE, re.S)
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_nothing_inline_runs_but_the_import_map_known_by_its_hash(page: str) -> None:
+    (imports,) = re.findall(r"<script(?![^>]*src=)[^>]*>(.*?)</script>", page, re.S)
     digest = base64.b64encode(hashlib.sha256(imports.encode()).digest()).decode()
-    assert f"script-src 'self' 'sha256-{digest}'" in PAGE
-    assert "unsafe" not in PAGE
-    assert not re.search(r"<[^>]+\s(on\w+|style)=", PAGE)
+    assert f"script-src 'self' 'sha256-{digest}'" in page
+    assert "unsafe" not in page
+    assert not re.search(r"<[^>]+\s(on\w+|style)=", page)
+    # The server's header allows what the viewer's own page has, and no page more than that.
+    assert imports in PAGE
 
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)

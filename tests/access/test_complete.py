@@ -79,7 +79,8 @@ def test_no_route_is_hidden_from_the_document(marked: Marked) -> None:
     told = {(method.upper(), path) for path, item in document.items() for method in item}
     there = {(method, path) for method, path, _ in routes(marked)}
     assert there - told == {
-        ("GET", "/"), ("GET", "/plan"), ("GET", "/q"), ("GET", "/openapi.json"), ("MOUNT", "/viewer"),
+        ("GET", "/"), ("GET", "/plan"), ("GET", "/q"), ("GET", "/openapi.json"),
+        ("MOUNT", "/viewer"),
     }  # fmt: skip
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import geopandas as gpd
 import typer
@@ -250,7 +251,8 @@ def _say(notes: Iterable[Said], language: Language) -> None:
 
 
 def _today() -> date:
-    return datetime.now(UTC).astimezone().date()
+    """The day in the installation's zone, whatever the machine's."""
+    return datetime.now(ZoneInfo(server_settings().timezone)).date()
 
 
 def _day(text: str | None) -> date | None:

@@ -67,26 +67,45 @@ def listening(app: FastAPI) -> Iterator[int]:
     thread.join()
 
 
+@dataclass(frozen=True)
+class Settled:
+    """A database with a county in it, to copy from; nobody is connected to it."""
+
+    name: str
+    county: factories.County
+    headers: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def settled(test_cluster: Cluster, template: str) -> Iterator[Settled]:
+    """The county of all towns, made once: to make one takes longer than to copy it."""
+    for database in conftest.fresh(test_cluster, template):
+        with database.transaction() as session:
+            county = factories.county(session)
+        headers = everything(database)
+        database.dispose()
+        yield Settled(str(database.url.database), county, headers)
+
+
 @contextmanager
-def serve(database: Database) -> Iterator[Town]:
-    """A county in the database, and the application that serves it."""
-    with database.transaction() as session:
-        county = factories.county(session)
+def serve(database: Database, settled: Settled) -> Iterator[Town]:
+    """The application over a copy."""
     app = create_app(ServerSettings(), database)
-    with TestClient(app, headers=everything(database), raise_server_exceptions=False) as client:
-        yield Town(client, database, county)
+    with TestClient(app, headers=settled.headers, raise_server_exceptions=False) as client:
+        yield Town(client, database, settled.county)
 
 
 @pytest.fixture(scope="module")
-def town(test_cluster: Cluster, template: str) -> Iterator[Town]:
+def town(test_cluster: Cluster, settled: Settled) -> Iterator[Town]:
     """A county for tests that only read, or whose rows do not disturb each other."""
-    for database in conftest.fresh(test_cluster, template):
-        with serve(database) as made:
+    for database in conftest.fresh(test_cluster, settled.name):
+        with serve(database, settled) as made:
             yield made
 
 
 @pytest.fixture
-def own_town(database: Database) -> Iterator[Town]:
+def own_town(test_cluster: Cluster, settled: Settled) -> Iterator[Town]:
     """A county of this test's own."""
-    with serve(database) as made:
-        yield made
+    for database in conftest.fresh(test_cluster, settled.name):
+        with serve(database, settled) as made:
+            yield made

@@ -10,7 +10,7 @@ from boundaries.accounts import passwords
 from gis.database import execute
 from tests import factories
 from tests.api.accounts import OTHER, PASSWORD, browser, kind, person, sign_in
-from tests.api.office import EAST_VILLAGE, WEST_VILLAGE, as_, id_of, place, seen
+from tests.api.office import EAST_VILLAGE, WEST_VILLAGE, as_, furnished, id_of, place, seen
 
 if TYPE_CHECKING:
     import uuid
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.api.conftest import TestClient
     from tests.api.office import As
 
-__all__ = ["as_", "place"]  # fixtures
+__all__ = ["as_", "furnished", "place"]  # fixtures
 
 
 class TestOpening:

@@ -107,9 +107,20 @@ def test_every_operation_answers_as_it_says(place: Place, caller: str) -> None:
     number = EXAMPLES or max(2, CASES // (len(operations) * len(place.callers) * 2))
     for operation in operations:
         for mode in GenerationMode:
-            if mode is GenerationMode.NEGATIVE and not _takes_anything(operation):
+            if mode is GenerationMode.NEGATIVE and not (
+                _takes_anything(operation) and (EXAMPLES or caller in _in_turn(operation))
+            ):
                 continue
             _try(operation, caller, place.callers[caller], mode, number)
+
+
+def _in_turn(operation: APIOperation) -> set[str]:
+    """Who sends an operation what it does not take: nobody, and some roles, each its share.
+
+    It is read, and refused, by the same code for all; who sees what is asked in a good form.
+    """
+    first = zlib.crc32(operation.label.encode())
+    return {NOBODY, *(ROLES[(first + 4 * number) % len(ROLES)] for number in range(3))}
 
 
 def _takes_anything(operation: APIOperation) -> bool:

@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from gis.database import execute
 from tests import factories
 from tests.api.accounts import browser
-from tests.api.office import EAST_VILLAGE, as_, place, seen
+from tests.api.office import EAST_VILLAGE, as_, furnished, place, seen
 
 if TYPE_CHECKING:
     from gis.database import Database
     from tests.api.office import As
 
-__all__ = ["as_", "place"]  # fixtures
+__all__ = ["as_", "furnished", "place"]  # fixtures
 
 
 class TestGrants:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gis.cluster import Cluster
-    from tests.api.conftest import Town
+    from tests.api.conftest import Settled, Town
 
 PAGE = Path(__file__).parents[2] / "docs" / "integrating.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -48,14 +48,14 @@ class Place(NamedTuple):
 
 @pytest.fixture(scope="module")
 def place(
-    test_cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory
+    test_cluster: Cluster, settled: Settled, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
     patch = pytest.MonkeyPatch()
     patch.setattr(logs, "configure", lambda: None)
-    for database in conftest.fresh(test_cluster, template):
+    for database in conftest.fresh(test_cluster, settled.name):
         folder = {"data_dir": tmp_path_factory.mktemp("data")}
         database.settings = database.settings.model_copy(update=folder)
-        with serve(database) as town:
+        with serve(database, settled) as town:
             app: Any = town.client.app
             stopping = threading.Event()
             threads = thin.begin(app.state, database, stopping)

@@ -13,13 +13,13 @@ from boundaries.accounts import repository
 from gis.database import execute
 from tests import factories
 from tests.api.accounts import browser
-from tests.api.office import EAST_VILLAGE, WEST_VILLAGE, as_, id_of, place
+from tests.api.office import EAST_VILLAGE, WEST_VILLAGE, as_, furnished, id_of, place
 
 if TYPE_CHECKING:
     from gis.database import Database
     from tests.api.office import As
 
-__all__ = ["as_", "place"]  # fixtures
+__all__ = ["as_", "furnished", "place"]  # fixtures
 
 
 class TestKeys:

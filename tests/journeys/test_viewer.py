@@ -285,6 +285,25 @@ def test_read_the_density(browser: Browser, address: str) -> None:
         page.wait_for_function("wangge.map.getLayer('density') === undefined")
 
 
+RANKS_SEEN = """async () => {
+  const { showHotspots } = await import('./viewer/layers/hotspots.js');
+  const { map } = wangge;
+  map.jumpTo({ center: [116.6, 44.9], zoom: 9 });
+  const grid = (rank, east, side) => ({
+    type: 'Feature', properties: { rank, class: 'first' },
+    geometry: { type: 'Polygon', coordinates: [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]].map(
+      ([x, y]) => [116.6 + east + x * side, 44.9 + y * side])] },
+  });
+  const features = [grid(2, 0, 0.01), grid(1, 0.01, 0.0005), grid(3, 0.2, 0.01)];
+  const layer = { type: 'FeatureCollection', features };
+  showHotspots(map, { legend: [{ key: 'first', color: '#7f2704' }], layer }, undefined);
+  await map.once('idle');
+  const seen = map.queryRenderedFeatures({ layers: ['hotspots-ranks'] });
+  return [...new Set(seen.map(({ properties }) => properties.rank))].sort();
+}"""
+"""Lays out three ranks, two of them at one place, and tells which are drawn."""
+
+
 def test_look_for_hot_spots(browser: Browser, address: str) -> None:
     # Its incidents are of three weeks, and a list needs twelve: refused, in words.
     with visit(browser, address, language="en-GB", forgive="422") as page:
@@ -307,6 +326,8 @@ def test_look_for_hot_spots(browser: Browser, address: str) -> None:
         page.click("#layer-density")
         expect(page.locator("#layer-hotspots")).not_to_be_checked()
         page.wait_for_function("wangge.map.getLayer('hotspots') === undefined")
+        # Of ranks that would overlap the first is read, be its grid smaller than a pixel.
+        assert page.evaluate(RANKS_SEEN) == [1, 3]
 
 
 def test_read_the_map_by_grid(browser: Browser, address: str) -> None:

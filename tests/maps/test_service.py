@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from boundaries.errors import UnitNotFound
 from gis.errors import BadInput
+from grids.incidents import repository
 from grids.incidents import service as incidents
 from grids.incidents.repository import Filter
 from maps import heatmap_text
@@ -232,3 +233,22 @@ def test_outlines_are_those_in_force(session: Session) -> None:
     frame = current_grids(session)
     assert frame is not None
     assert frame["code"].tolist() == [factories.grid_code(place) for place in range(4)]
+
+
+def test_places_are_read_as_they_are_stored(session: Session) -> None:
+    factories.county(session)
+    report(session, 0, 2)
+    report(session, 3, 1)
+    incidents.record(
+        session,
+        incidents.Report(id=uuid.uuid4(), category="neighbour", source="test"),
+        actor="test",
+    )
+    lon, lat, without = repository.places(session, Filter())
+    stored = session.execute(
+        sa.text("SELECT ST_X(geom), ST_Y(geom) FROM incidents WHERE geom IS NOT NULL")
+    ).all()
+    assert sorted(zip(lon.tolist(), lat.tolist(), strict=True)) == sorted(map(tuple, stored))
+    assert (len(lon), without) == (3, 1)
+    lon, lat, without = repository.places(session, Filter(categories=("tourism",)))
+    assert (lon.shape, lat.shape, without) == ((0,), (0,), 0)

@@ -3,6 +3,7 @@
 import { TEXT_FONT } from './text.js';
 
 const ID = 'hotspots';
+const RANKS = `${ID}-ranks`;
 
 /** What can be looked for. The first is of the week; the others are of the period that is shown. */
 export const METHODS = ['attention', 'hot_grids', 'emerging', 'scan', 'gi_star', 'local_moran'];
@@ -29,8 +30,8 @@ export function hotspotQuestion(state, period) {
  * @param {string | undefined} below id of the layer that the colours lie under
  */
 export function showHotspots(map, found, below) {
-  for (const id of [`${ID}-ranks`, `${ID}-lines`, ID]) if (map.getLayer(id)) map.removeLayer(id);
-  if (map.getSource(ID)) map.removeSource(ID);
+  for (const id of [RANKS, `${ID}-lines`, ID]) if (map.getLayer(id)) map.removeLayer(id);
+  for (const id of [RANKS, ID]) if (map.getSource(id)) map.removeSource(id);
   if (!found) return;
   map.addSource(ID, { type: 'geojson', data: found.layer });
   const colours = found.legend.filter(({ key }) => key !== 'none');
@@ -47,11 +48,17 @@ export function showHotspots(map, found, below) {
     id: `${ID}-lines`, type: 'line', source: ID, filter: ['!=', ['get', 'class'], 'none'],
     paint: { 'line-color': '#3b1505', 'line-width': 1.6 },
   });
+  // Some twenty, kept whole: a grid smaller than a pixel is left out of simplified shapes, and the
+  // first of the list may well be the smallest.
+  const listed = found.layer.features.filter(({ properties }) => typeof properties.rank === 'number');
+  map.addSource(RANKS, { type: 'geojson', tolerance: 0, data: { ...found.layer, features: listed } });
   map.addLayer({
-    id: `${ID}-ranks`, type: 'symbol', source: ID, filter: ['==', ['typeof', ['get', 'rank']], 'number'],
+    id: RANKS, type: 'symbol', source: RANKS,
     layout: {
       'text-field': ['to-string', ['get', 'rank']], 'text-font': TEXT_FONT, 'text-size': 18,
-      'text-allow-overlap': true, 'text-ignore-placement': true, 'text-offset': [0, -1.5],
+      'text-offset': [0, -1.5], 'text-padding': 1,
+      // From afar there is not room for all: of two that would overlap the higher rank is shown.
+      'symbol-sort-key': ['get', 'rank'],
     },
     paint: { 'text-color': '#3b1505', 'text-halo-color': '#ffffff', 'text-halo-width': 2.4 },
   });

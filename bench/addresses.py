@@ -3,7 +3,10 @@
 The house numbers of the OpenStreetMap extracts of San Francisco and Monaco, and those of the demo
 county's buildings, each asked for as it is written, in short forms, with one typing error made by
 a seeded generator, and with a fifth of the streets or of the numbers taken out of the gazetteer.
-An answer is right within 100 m of the true place; sure and not right is wrong.
+An answer is right within 100 m of the true place; sure and not right is wrong. What sends a
+worker is the grid: *astray* is sure and in another grid than the true place, however near. Grids
+are the demo's own, and those that the planner draws of the extracts' house numbers, one household
+each, 300 to a grid, within the streets of the extract.
 
 The streets (villages, groups) of each set are divided into two halves, which have typing errors of
 their own seed each: ``--choose`` looks at the one half and prints what each pair of thresholds
@@ -30,6 +33,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import sqlalchemy as sa
 
 from bench import slips
@@ -38,11 +42,14 @@ from data.importers.run import run_import
 from data.sample.files import write
 from data.sample.place import build
 from gis.database import Database
+from gis.locator import Locator
 from gis.settings import DatabaseSettings
+from grids import planning, service
 from grids.addresses import candidates, latin
 from grids.addresses.candidates import distance_m
 from grids.addresses.parsing import lexicon_of, parse, whole_key
 from grids.addresses.search import search
+from grids.redistricting.planner import draw
 from tests.grids.addresses import cases
 
 if TYPE_CHECKING:
@@ -57,6 +64,8 @@ SETS = {
 }
 DEMO = "990121"
 RIGHT_M = 100.0
+TARGET = 300
+"""House numbers to a grid of an extract."""
 SEEDS = {"chosen on": 20261126, "held out": 77003}
 SHORT = {long: short for short, long in reversed(latin.TYPES.items())} | {
     long: short for short, long in latin.DIRECTIONS.items() if len(short) == 1
@@ -88,6 +97,8 @@ class Got:
     lead: float
     method: str
     ms: float
+    is_elsewhere: bool = False
+    """Whether it lies in another grid than the true place."""
     label: str = ""
     ignored: tuple[str, ...] = ()
 
@@ -95,6 +106,11 @@ class Got:
     def is_wrong(self) -> bool:
         """Sure and not right."""
         return self.is_sure and not self.is_right
+
+    @property
+    def is_astray(self) -> bool:
+        """Sure, and in another grid."""
+        return self.is_sure and self.is_elsewhere
 
 
 def shortened(text: str) -> str:
@@ -121,7 +137,7 @@ def names_another(text: str, known: set[str]) -> bool:
     )
 
 
-def ask(session: Session, asked: Sequence[Asked], known: set[str]) -> list[Got]:
+def ask(session: Session, asked: Sequence[Asked], known: set[str], grids: Locator) -> list[Got]:
     out = []
     for each in asked:
         start = time.perf_counter()
@@ -157,6 +173,8 @@ def ask(session: Session, asked: Sequence[Asked], known: set[str]) -> list[Got]:
                 lead=first.score - max(away, default=0.0),
                 method=first.method,
                 ms=took,
+                is_elsewhere=grids.locate_one(first.lon, first.lat)
+                != grids.locate_one(each.lon, each.lat),
                 label=first.label,
                 ignored=first.ignored,
             )
@@ -165,7 +183,7 @@ def ask(session: Session, asked: Sequence[Asked], known: set[str]) -> list[Got]:
 
 
 def report(name: str, got: list[Got]) -> None:
-    """One line of the table: right, sure, wrong, of these another's address, wrong without them."""
+    """A line: right, sure, wrong, astray, of the wrong another's address, wrong without them."""
     n = len(got)
     if n == 0:
         return
@@ -173,7 +191,8 @@ def report(name: str, got: list[Got]) -> None:
     wrong = sum(each.is_wrong for each in got)
     unknowable = sum(each.is_wrong and each.is_another for each in got)
     rest = (wrong - unknowable) / max(1, n - others)
-    shares = [sum(each.is_right for each in got), sum(each.is_sure for each in got), wrong,
+    astray = sum(each.is_astray for each in got)
+    shares = [sum(each.is_right for each in got), sum(each.is_sure for each in got), wrong, astray,
               unknowable]  # fmt: skip
     shown = "  ".join(f"{each / n:8.2%}" for each in shares)
     ms = statistics.median(each.ms for each in got)
@@ -219,6 +238,7 @@ def fill(database: Database) -> None:
     for county, file in SETS.values():
         done = run_import("addresses", DATA / file, database=database, commit=True, county=county)
         print(f"{file}: {done.new} house numbers, {done.rejected} refused")
+        run_import("barriers", DATA / file, database=database, commit=True, county=county)
 
 
 def fill_demo(database: Database) -> None:
@@ -227,6 +247,34 @@ def fill_demo(database: Database) -> None:
         for kind in ("units", "barriers", "buildings"):
             run_import(kind, files[kind], database=database, commit=True, source="demo",
                        county=None if kind == "units" else DEMO)  # fmt: skip
+    with database.transaction(timeout_s=0) as session:
+        _, edition = planning.draw_draft(session, DEMO, author="bench", title="bench")
+        service.publish(session, edition.id, approver="b")
+
+
+def grids_of(session: Session, county: str) -> Locator:
+    """The published grids of a county; else the planner's, of its house numbers and streets."""
+    edition = session.scalar(
+        sa.text("SELECT id FROM editions WHERE county_code = :county AND status = 'active'"),
+        {"county": county},
+    )
+    if edition is not None:
+        frame = planning.grids_frame(session, edition)
+    else:
+        homes = gpd.GeoDataFrame.from_postgis(
+            sa.text("SELECT id, 1 AS households, geom FROM addresses "
+                    "WHERE county_code = :county AND number_to IS NULL AND number IS NOT NULL"),
+            session.connection(), params={"county": county},
+        )  # fmt: skip
+        barriers = gpd.GeoDataFrame.from_postgis(
+            sa.text("SELECT kind, geom FROM barriers WHERE county_code = :county"),
+            session.connection(), params={"county": county},
+        )  # fmt: skip
+        around = homes.to_crs(homes.estimate_utm_crs()).buffer(200).union_all().convex_hull
+        area = gpd.GeoDataFrame(geometry=[around], crs=homes.estimate_utm_crs()).to_crs(4326)
+        frame = draw(area, homes, barriers, target=TARGET).grids
+    print(f"{len(frame)} grids")
+    return Locator.build(frame.geometry.to_numpy(), frame["code"].to_numpy())
 
 
 def rows_of(session: Session, county: str) -> list[Any]:
@@ -245,7 +293,7 @@ def rows_of(session: Session, county: str) -> list[Any]:
 
 def missing(
     session: Session, county: str, rows: Sequence[Any], *, what: str, rng: random.Random, most: int,
-    known: set[str],
+    known: set[str], grids: Locator,
 ) -> list[Got]:  # fmt: skip
     """Ask for what is not there: a fifth of the streets, or of the numbers, taken away before."""
     keys = sorted({row.street_key for row in rows})
@@ -261,14 +309,15 @@ def missing(
         )
         chosen = rng.sample(taken, min(most, len(taken)))
         got = ask(session, [Asked(row.label, row.lon, row.lat) for row in chosen],
-                  known - {whole_key(row.label) for row in taken})  # fmt: skip
+                  known - {whole_key(row.label) for row in taken}, grids)  # fmt: skip
         before.rollback()
     return got
 
 
 def evaluate(
-    session: Session, name: str, county: str, *, half: str, most: int, choose: bool
-) -> None:
+    session: Session, name: str, county: str, *, half: str, most: int, given: argparse.Namespace,
+    grids: Locator,
+) -> None:  # fmt: skip
     rng = random.Random(SEEDS[half])
     everything = rows_of(session, county)
     rows = [row for row in everything if half_of(row.street_key) == half]
@@ -283,25 +332,28 @@ def evaluate(
         streets.setdefault(row.label, set()).add((row.street_key, row.town))
 
     def changed(change: Callable[[str], str]) -> list[Got]:
-        return ask(session, [Asked(change(e.text), e.lon, e.lat) for e in plain], known)
+        return ask(session, [Asked(change(e.text), e.lon, e.lat) for e in plain], known,
+                   grids)  # fmt: skip
 
-    report(f"{name}, as written", changed(str))
-    report(f"{name}, in short",
-           changed(without_divisions if county == DEMO else shortened))  # fmt: skip
+    if not given.slips:
+        report(f"{name}, as written", changed(str))
+        report(f"{name}, in short",
+               changed(without_divisions if county == DEMO else shortened))  # fmt: skip
     slipped = []
     for each in plain:
         kind, text = slips.any_slip(each.text, rng)
         slipped.append(Asked(text, each.lon, each.lat, kind, each.street))
-    got = ask(session, slipped, known)
+    got = ask(session, slipped, known, grids)
     report(f"{name}, a slip in any part", got)
     for kind in sorted({each.kind for each in slipped}):
         report(f"    {kind}", [each for each in got if each.asked.kind == kind])
     unrefuted(got, streets)
-    for what in ("streets", "numbers"):
-        lost = missing(session, county, rows, what=what, rng=rng, most=most, known=known)
+    for what in () if given.slips else ("streets", "numbers"):
+        lost = missing(session, county, rows, what=what, rng=rng, most=most, known=known,
+                       grids=grids)  # fmt: skip
         report(f"{name}, {what} that are not there", lost)
         got += lost
-    if choose:
+    if given.choose:
         thresholds(name, got)
 
 
@@ -355,8 +407,11 @@ def ours() -> None:
           f"street/number/building/unit {right['split']}")  # fmt: skip
 
 
-def neighbours(session: Session, name: str, county: str) -> None:
-    """Of how many house numbers a slip makes another one of the street, too far off to be right."""
+def neighbours(session: Session, name: str, county: str, grids: Locator) -> None:
+    """Of how many house numbers a slip makes another one of the street, too far off to be right.
+
+    And of how many one in another grid, however near.
+    """
     rows = session.execute(
         sa.text("SELECT street_key, left(area_code, 9) AS town, number, ST_X(geom) AS lon, "
                 "ST_Y(geom) AS lat FROM addresses WHERE county_code = :county "
@@ -368,6 +423,7 @@ def neighbours(session: Session, name: str, county: str) -> None:
         there = streets.setdefault((row.street_key, row.town), {})
         there.setdefault(str(row.number), (row.lon, row.lat))
     counts: Counter[str] = Counter()
+    elsewhere: Counter[str] = Counter()
     for row in rows:
         there = streets[row.street_key, row.town]
         hit = {
@@ -377,15 +433,26 @@ def neighbours(session: Session, name: str, county: str) -> None:
                    for each in made)
         }  # fmt: skip
         counts.update(hit | ({"any"} if hit else set()))
+        own = grids.locate_one(row.lon, row.lat)
+        away = {
+            kind
+            for kind, made in slips.of_number(row.number).items()
+            if any(each in there and grids.locate_one(*there[each]) != own for each in made)
+        }
+        elsewhere.update(away | ({"any"} if away else set()))
     told = ", ".join(f"{kind} {n / len(rows):.1%}" for kind, n in counts.most_common())
     print(f"{name}: of {len(rows)} numbers a slip of a figure is another one of: {told}")
+    told = ", ".join(f"{kind} {n / len(rows):.1%}" for kind, n in elsewhere.most_common())
+    print(f"    another one in another grid: {told}")
 
 
 def searches(database: Database, given: argparse.Namespace) -> None:
     half = "chosen on" if given.choose else "held out"
     print(f"the half that is {half}")
-    print(f"{'':48} {'n':>6} {'right':>8}  {'sure':>8}  {'wrong':>8}  {'another':>8}  "
-          f"{'w/o':>8}  {'ms':>6}")  # fmt: skip
+    heads = "".join(
+        f"{each:>8}  " for each in ("right", "sure", "wrong", "astray", "another", "w/o")
+    )
+    print(f"{'':48} {'n':>6} {heads}{'ms':>6}")
     for name, county in [*((name, county) for name, (county, _) in SETS.items()), ("demo", DEMO)]:
         if given.only and given.only != name:
             continue
@@ -395,11 +462,13 @@ def searches(database: Database, given: argparse.Namespace) -> None:
                 session.execute(sa.text(f"DELETE FROM {table} WHERE county_code <> :county"),
                                 {"county": county})  # fmt: skip
             most = given.demo if county == DEMO else given.most
+            grids = grids_of(session, county)
             if given.neighbours:
-                neighbours(session, name, county)
+                neighbours(session, name, county, grids)
                 session.rollback()
                 continue
-            evaluate(session, name, county, half=half, most=most, choose=given.choose)
+            evaluate(session, name, county, half=half, most=most, given=given,
+                     grids=grids)  # fmt: skip
             session.rollback()
 
 
@@ -409,6 +478,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=100_000, help="houses of each extract")
     parser.add_argument("--only", help="one of the sets: San Francisco, Monaco, demo")
     parser.add_argument("--choose", action="store_true", help="look at the half to choose on")
+    parser.add_argument("--slips", action="store_true", help="only the addresses with a slip")
     parser.add_argument(
         "--neighbours", action="store_true", help="only how many numbers are a slip from another"
     )

@@ -144,9 +144,10 @@ def locate(
     base, exclusive, micro = (
         _Hits.of(snapshot, kind, points) for kind in ("base", "exclusive", "micro")
     )
-    for number, row in base.firsts():
-        if not scope.covers(base.grid(row).unit_code):
-            base.drop(number)
+    if scope != EVERYWHERE:
+        for number, row in base.firsts():
+            if not scope.covers(base.grid(row).unit_code):
+                base.drop(number)
     inside = np.flatnonzero(base.edition >= 0)
     outside = np.flatnonzero(base.edition < 0)
     groups, group = _people(asked, base, exclusive, micro, inside)

@@ -81,7 +81,8 @@ class GridTable(Sequence[GridFacts]):
             raise BadInput(f"{path} holds no grids of an edition: {error}", "Remove it") from error
         if names != (*_TEXTS, *_NUMBERS):
             raise BadInput(f"{path} holds no grids of an edition", "Remove it")
-        return cls(path, rows)
+        # A plain array over the same map: numpy's own class for maps takes its time for each row.
+        return cls(path, rows.view(np.ndarray))
 
     def verify(self) -> None:
         """Read all of the file.

@@ -42,6 +42,14 @@ MOVES: Final = (
     ("Draw it anew", "请重画"),
     ("no cell lies in the polygon", "画的范围里没有地块"),
     ("Draw it larger", "请画大一些"),
+    (
+        r"(\d+) cells? lies? in the polygon, none of them in (\S+), .*",
+        r"画的范围里有 \1 个地块，都不属于该网格所在的社区（村）\2，网格不越过它的界线",
+    ),
+    (
+        "Name a grid of the same unit, or make a new one of them",
+        "请改选同一社区（村）的网格，或新建网格",
+    ),
     ("rebalancing takes two or more grids of one unit", "平分户数要选同一社区（村）的两个以上网格"),
     ("Choose others", "请另选"),
     ("these grids do not touch one another", "这些网格互不相邻"),

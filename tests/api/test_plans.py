@@ -319,6 +319,28 @@ def test_what_cannot_be_done_is_named(desk: Desk, body: dict[str, Any], says: st
     assert desk.get() == before
 
 
+def test_a_border_over_the_line_of_a_village(desk: Desk) -> None:
+    desk.open()
+    grids = desk.get("/grids")["items"]
+    mine = next(g["id"] for g in grids if g["unit_code"] == factories.VILLAGES[0])
+    west, south, east, north = factories.WEST, 45.0, factories.WEST + 4 * factories.STEP, 45.02
+    middle = factories.WEST + 2 * factories.STEP
+    other = [[middle + 0.003, south], [east, south], [east, north], [middle + 0.003, north]]
+    body = {"kind": "border", "version": 0, "polygon": other, "to": mine}
+    url = f"{URL}/{desk.edition}/moves"
+    (told,) = problem(desk.client.post(url, json=body))["problems"]
+    assert f"none of them in {factories.VILLAGES[0]}" in told["reason"]
+    zh = desk.client.post(url, json=body, headers={"Accept-Language": "zh"})
+    (told,) = problem(zh)["problems"]
+    assert f"都不属于该网格所在的社区（村）{factories.VILLAGES[0]}" in told["reason"]
+    assert told["remedy"].startswith("请改选")
+    # Those of its own village go, the others stay and are counted.
+    whole = [[west - 0.1, 44.9], [east + 0.1, 44.9], [east + 0.1, 45.1], [west - 0.1, 45.1]]
+    done = desk.post("/moves", **body | {"polygon": whole})
+    assert done["left_out"] > 0
+    assert {grid["id"] for grid in done["grids"]} == {mine}
+
+
 def test_an_older_version_is_told(desk: Desk) -> None:
     desk.open()
     grid = desk.get("/grids")["items"][0]["id"]

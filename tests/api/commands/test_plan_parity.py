@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from api.commands import plan
-from api.routes import editions, plan_cells, plan_comparison, plan_drawings, plans
+from api.routes import editions, plan_cells, plan_comparison, plan_drawings, plan_shapes, plans
 from api.schemas.plans import MoveIn
 
 COMMAND_OF = {
@@ -15,6 +15,7 @@ COMMAND_OF = {
     "GET /plans/{plan_id}/grids": "grids",
     "GET /plans/{plan_id}/cells": "export",
     "GET /plans/{plan_id}/export": "export",
+    "GET /plans/{plan_id}/shapes": "export",
     "GET /plans/{plan_id}/moves": "history",
     "POST /plans/{plan_id}/undo": "undo",
     "POST /plans/{plan_id}/redo": "redo",
@@ -51,7 +52,7 @@ ONLY_COMMANDS = {"score"}
 
 
 def test_each_operation_has_a_command_and_each_command_an_operation() -> None:
-    modules = (plans, plan_cells, plan_comparison, plan_drawings, editions)
+    modules = (plans, plan_cells, plan_comparison, plan_drawings, plan_shapes, editions)
     offered = {
         f"{method} {route.path.removeprefix('/api/v1')}"
         for module in modules

@@ -204,9 +204,13 @@ def test_cells_go_to_another_grid_by_hand(
         page.click("#desk-move")
         click(page, table.middle(beside))
         expect(page.locator("#desk-refusal")).to_contain_text(f"网格 {grid.code} 会断成")
-        assert grid.grid_id in page.evaluate("wangge.map.getFilter('desk-wrong')[2][1]")
-        assert page.evaluate("wangge.map.getFilter('desk-cells-wrong')[2][1].length") > 0
         settled(page)
+        marks = page.evaluate(
+            "wangge.map.querySourceFeatures('desk-marks', { filter: ['==', ['get', 'mark'],"
+            " 'wrong'] }).map(({ id }) => id)"
+        )
+        assert grid.grid_id in marks
+        assert page.evaluate("wangge.map.getFilter('desk-cells-wrong')[2][1].length") > 0
         expect(chosen).to_contain_text("已选")
 
         # Meanwhile somebody else moves a cell of the same grid.

@@ -260,15 +260,14 @@ export class Board {
     this.map.jumpTo({ center: [lon, lat], zoom: Math.max(this.map.getZoom(), 15) });
   }
 
-  /** The grid that a place lies in. @param {{lon: number, lat: number}} place */
-  at({ lon, lat }) {
-    for (const [id, { geometry }] of this.plan.grids) if (within([lon, lat], geometry.coordinates[0])) return id;
-    return null;
+  /** Whether a place lies in the chosen grid. @param {{lon: number, lat: number}} place */
+  holds({ lon, lat }) {
+    return this.grid !== null && within([lon, lat], this.grid.geometry.coordinates[0]);
   }
 
   /** Mark what a refusal is about. @param {number[]} grids @param {number[]} cells */
   marks(grids, cells) {
-    this.layers.filter('desk-wrong', grids);
+    this.layers.mark('wrong', grids);
     this.layers.filter('desk-cells-wrong', cells);
   }
 
@@ -289,6 +288,8 @@ export class Board {
     this.draw();
     try {
       const answer = await send();
+      // Its figures at once, what it changed on the map as soon as that is here.
+      this.draw();
       await this.took(await this.plan.sync());
       if (answer?.apart?.length > 0) {
         const codes = answer.apart.join(', ');
@@ -334,9 +335,9 @@ export class Board {
     this.layers.draw(changed, gone);
     this.breaches = null;
     const touched = new Set([...gone, ...changed.map(({ id }) => id)]);
-    if (this.selected && gone.includes(this.selected)) await this.select(null);
-    else if (this.selected === 0 || (this.selected && touched.has(this.selected))) await this.readCells();
-    await this.readHistory();
+    const isGone = this.selected && gone.includes(this.selected);
+    const isTouched = this.selected === 0 || (this.selected && touched.has(this.selected));
+    await Promise.all([this.readHistory(), isGone ? this.select(null) : isTouched ? this.readCells() : null]);
   }
 
   /** Whether others took a step since. */
@@ -424,11 +425,11 @@ export class Board {
   }
 
   async start() {
-    await this.plan.load(() => {
-      this.layers.drawAll();
+    await this.plan.load((page) => {
+      this.layers.draw(page, []);
       this.draw();
     });
-    this.layers.drawAll();
+    this.layers.drawFree();
     const box = boxOf([...this.plan.grids.values()]);
     if (box) this.view.fit(box, 24);
     await Promise.all([this.readHistory(), this.readTalk(), this.readReviews()]);
@@ -449,11 +450,12 @@ export class Board {
   draw() {
     const { info } = this.plan;
     if (info === null) return;
-    this.layers.filter('desk-chosen', this.selected ? [this.selected] : []);
-    this.layers.filter('desk-picked', this.picked);
+    this.layers.mark('chosen', this.selected ? [this.selected] : []);
+    this.layers.mark('picked', this.picked);
     this.layers.filter('desk-cells-chosen', this.chosen);
     this.sketch.onbox = this.canEdit && this.cells.size > 0 ? (ring) => this.chooseWithin(ring) : null;
     document.body.dataset.version = String(info.version);
+    document.body.dataset.head = String(info.head);
     document.body.dataset.busy = String(this.busy);
     drawPanel(this);
   }

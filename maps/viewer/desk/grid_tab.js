@@ -43,7 +43,7 @@ function facts(board, { properties }) {
   const {
     code, name, households, target, deviation, compactness, buildings, area_m2: area, locked_by: lockedBy, tolerance,
   } = properties;
-  const said = board.comments.filter((one) => one.closed_at === null && one.lon !== null && board.at(one) === board.selected);
+  const said = board.comments.filter((one) => one.closed_at === null && one.lon !== null && board.holds(one));
   return h('section', { class: 'grid-facts', id: 'desk-grid', 'aria-live': 'polite' },
     h('p', { class: 'grid-code' }, h('b', {}, code), name && name !== code && ` ${name}`),
     h('dl', { class: 'facts' },

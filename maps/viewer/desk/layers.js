@@ -9,7 +9,7 @@ import { toleranceClass } from './plan.js';
 const CHOSEN = '#0b3d91';
 const WRONG = '#b3001b';
 const CELL_CHOSEN = '#0b5cad';
-const SOURCES = ['grids', 'labels', 'free', 'cells', 'difference', 'comments', 'sketch'];
+const SOURCES = ['grids', 'labels', 'free', 'cells', 'marks', 'difference', 'comments', 'sketch'];
 const NOTHING = { type: 'FeatureCollection', features: [] };
 const SIDE_PX = 16;
 
@@ -63,11 +63,11 @@ const SPECS = [
   { id: 'desk-cell-lines', type: 'line', source: 'desk-cells', minzoom: 13, paint: {
     'line-color': '#2c3e50', 'line-width': ['interpolate', ['linear'], ['zoom'], 13, 0.3, 16, 1], 'line-dasharray': [3, 2],
   } },
-  { id: 'desk-picked', type: 'line', source: 'desk-grids', filter: none, layout: { 'line-join': 'round' },
+  { id: 'desk-picked', type: 'line', source: 'desk-marks', filter: ['==', ['get', 'mark'], 'picked'], layout: { 'line-join': 'round' },
     paint: { 'line-color': CHOSEN, 'line-width': 4, 'line-dasharray': [2, 1] } },
-  { id: 'desk-chosen', type: 'line', source: 'desk-grids', filter: none, layout: { 'line-join': 'round' },
+  { id: 'desk-chosen', type: 'line', source: 'desk-marks', filter: ['==', ['get', 'mark'], 'chosen'], layout: { 'line-join': 'round' },
     paint: { 'line-color': CHOSEN, 'line-width': 4.5 } },
-  { id: 'desk-wrong', type: 'line', source: 'desk-grids', filter: none, layout: { 'line-join': 'round' },
+  { id: 'desk-wrong', type: 'line', source: 'desk-marks', filter: ['==', ['get', 'mark'], 'wrong'], layout: { 'line-join': 'round' },
     paint: { 'line-color': WRONG, 'line-width': 5 } },
   { id: 'desk-cell-households', type: 'symbol', source: 'desk-cells', minzoom: 16, layout: {
     'text-field': ['to-string', ['get', 'households']], 'text-font': TEXT_FONT, 'text-size': 11,
@@ -100,6 +100,10 @@ export class PlanLayers {
     this.view = view;
     this.plan = plan;
     this.map = view.map;
+    /** What of the marks is on the map. @type {any[][]} */
+    this.drawn = [];
+    /** Numbers of marked grids, by how they are marked. @type {Map<string, number[]>} */
+    this.marked = new Map();
     for (const stripe of STRIPES) this.map.addImage(stripe.id, stripes(stripe), { pixelRatio: 2 });
     for (const name of SOURCES) this.map.addSource(`desk-${name}`, { type: 'geojson', data: NOTHING });
     const ids = view.pile.map(({ spec }) => spec.id);
@@ -139,7 +143,23 @@ export class PlanLayers {
     this.drawFree();
   }
 
-  /** @param {string} layer @param {Iterable<number>} ids */
+  /**
+   * Outline grids; in a source of their own, as the thousands of all grids would be laid out anew.
+   * @param {'chosen' | 'picked' | 'wrong'} mark @param {Iterable<number>} ids
+   */
+  mark(mark, ids) {
+    this.marked.set(mark, [...ids]);
+    const features = [...this.marked].flatMap(([name, all]) => all
+      .map((id) => this.plan.grids.get(id)).filter(Boolean)
+      .map(({ id, geometry }) => ({ type: 'Feature', id, geometry, properties: { mark: name } })));
+    // As it is drawn already: the panel is drawn more often than marks change.
+    const drawn = features.map(({ id, geometry, properties }) => [id, geometry, properties.mark]);
+    if (drawn.length === this.drawn.length && drawn.flat().every((one, index) => one === this.drawn.flat().at(index))) return;
+    this.drawn = drawn;
+    this.show('marks', features);
+  }
+
+  /** Fill cells of the chosen grid. @param {string} layer @param {Iterable<number>} ids */
   filter(layer, ids) {
     this.view.stir();
     this.map.setFilter(layer, ['in', ['id'], ['literal', [...ids]]]);

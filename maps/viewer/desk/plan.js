@@ -35,7 +35,7 @@ export class Plan {
 
   /**
    * Read it whole, page by page.
-   * @param {() => void} onpage told after each page
+   * @param {(page: any[]) => void} onpage told the grids of each page
    */
   async load(onpage) {
     let first = null;
@@ -43,8 +43,7 @@ export class Plan {
       const page = await this.api.get(`${this.path}/shapes`, { limit: PAGE, cursor });
       first ??= page.plan;
       this.info = page.plan;
-      page.features.forEach((/** @type {any} */ one) => this.take(one));
-      onpage();
+      onpage(page.features.map((/** @type {any} */ one) => this.take(one)));
       cursor = page.next;
       if (cursor === null) break;
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from grids.redistricting import Plan
 
 SHOWN_OF_A_RULE = 3
+QUIET_S: Final = 30.0
+"""Where there is no terminal, a line is written at most this often."""
 LARGE: Final = 100_000
 """Buildings of an area above which the time and the memory that it takes are told."""
 SECONDS_A_BUILDING: Final = 0.37e-3
@@ -207,7 +210,8 @@ def draw(
 
 @contextmanager
 def _bar() -> Iterator[Callable[[str, float], None]]:
-    """A bar on a terminal, and how to move it."""
+    """A bar on a terminal, elsewhere a line now and then, and how to move it."""
+    told_at = time.monotonic()
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -218,7 +222,15 @@ def _bar() -> Iterator[Callable[[str, float], None]]:
         disable=not progress.is_terminal,
     ) as bar:
         task = bar.add_task("reading", total=1.0)
-        yield lambda stage, share: bar.update(task, description=stage, completed=share)
+
+        def tell(stage: str, share: float) -> None:
+            nonlocal told_at
+            bar.update(task, description=stage, completed=share)
+            if not progress.is_terminal and time.monotonic() - told_at > QUIET_S:
+                progress.print(f"{stage}: {share:.0%}")
+                told_at = time.monotonic()
+
+        yield tell
 
 
 def _write(

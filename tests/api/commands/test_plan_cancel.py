@@ -127,3 +127,14 @@ def test_a_large_area_says_beforehand_what_it_takes(
     done = wangge(*words, "--out", out)
     assert done.code == 0
     assert "8 buildings: about 1 minute of one core and 0.4 GB of memory" in done.err
+
+
+def test_progress_is_told_in_lines_where_there_is_no_terminal(
+    wangge: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = town("3 3 3 3\n# # # #\n3 3 3 3")
+    words = layers(tmp_path / "town.gpkg", (place.area, place.buildings, place.barriers))
+    monkeypatch.setattr(plan_draw, "QUIET_S", -1.0)
+    done = wangge(*words, "--out", tmp_path / "grids.gpkg")
+    assert "drawing cells: 5%" in done.err
+    assert "writing: 100%" in done.err

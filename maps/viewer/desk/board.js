@@ -291,9 +291,11 @@ export class Board {
       // Its figures at once, what it changed on the map as soon as that is here.
       this.draw();
       await this.took(await this.plan.sync());
-      if (answer?.apart?.length > 0) {
-        const codes = answer.apart.join(', ');
-        this.notice = () => h('p', { class: 'warning' }, t('desk.apart', { codes }));
+      const codes = (answer?.apart ?? []).join(', ');
+      const leftOut = answer?.left_out ?? 0;
+      if (codes || leftOut > 0) {
+        this.notice = () => h('div', { class: 'warning' },
+          codes && h('p', {}, t('desk.apart', { codes })), leftOut > 0 && h('p', {}, t('desk.left_out', { n: number(leftOut) })));
       }
       await then?.(answer);
       this.say(t('desk.done', { n: number(answer?.grids?.length ?? 0) }));

@@ -74,8 +74,13 @@ def parse_time(text: str, name: str, settings: ServerSettings) -> datetime:
                 field=name,
             )
         ) from None
+    return with_zone(moment, settings)
+
+
+def with_zone(moment: datetime, settings: ServerSettings) -> datetime:
+    """A moment; without a zone it is local to the installation."""
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(settings.timezone))
+        return moment.replace(tzinfo=ZoneInfo(settings.timezone))
     return moment
 
 

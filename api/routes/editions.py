@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from api import phrases
 from api.auth import Access, needs
+from api.dependencies import SettingsIn
 from api.schemas.editions import BreachOut, EditionOut, EditionsOut, Kind, RollbackIn, WithdrawnOut
 from api.schemas.plan_reviews import PublishedOut, PublishIn, TaskOut
 from boundaries import editions
@@ -109,11 +110,13 @@ def to_do(
         409: {"description": "It is no draft, its plan is not approved, or another stands there"},
     },
 )
-def publish(edition_id: EditionId, body: PublishIn, access: Approver) -> PublishedOut:
+def publish(
+    edition_id: EditionId, body: PublishIn, access: Approver, settings: SettingsIn
+) -> PublishedOut:
     """Imported base, micro or exclusive grids; a plan under work has to be approved first."""
     editions.get(access.session, edition_id)
     done = approval.publish(
-        access.session, edition_id, publisher=access.actor, effective=body.effective
+        access.session, edition_id, publisher=access.actor, effective=body.moment(settings)
     )
     return published(access, done)
 

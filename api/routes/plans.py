@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Path, Query
 
 from api.auth import Access, needs
+from api.dependencies import SettingsIn
 from api.routes.editions import published
 from api.routes.session import area_names
 from api.schemas.plan_reviews import (
@@ -297,11 +298,13 @@ def give_back(plan_id: PlanId, body: ReturnIn, access: Approver) -> ReviewsOut:
     summary="Put an approved plan in force",
     responses={409: {"description": "It is not approved, or another edition stands in the way"}},
 )
-def publish(plan_id: PlanId, body: PublishIn, access: Approver) -> PublishedOut:
+def publish(
+    plan_id: PlanId, body: PublishIn, access: Approver, settings: SettingsIn
+) -> PublishedOut:
     """Open incidents follow by an event, people by the identity of their grid; the rest is told."""
     opening.get(access.session, plan_id)
     done = approval.publish(
-        access.session, plan_id, publisher=access.actor, effective=body.effective
+        access.session, plan_id, publisher=access.actor, effective=body.moment(settings)
     )
     return published(access, done)
 

@@ -7,8 +7,10 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.dependencies import with_zone
 from api.schemas.editions import BreachOut
 from api.schemas.incidents import Text
+from api.settings import ServerSettings
 from grids.plans.comparison import Comparison, Flow, Line, Load
 from grids.plans.models import PlanStep
 
@@ -55,7 +57,13 @@ class PublishIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    effective: datetime | None = None
+    effective: datetime | None = Field(
+        default=None, description="Without a zone: local to the installation"
+    )
+
+    def moment(self, settings: ServerSettings) -> datetime | None:
+        """From when on, with its zone."""
+        return None if self.effective is None else with_zone(self.effective, settings)
 
 
 class TaskOut(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import shapely
@@ -138,6 +139,17 @@ def test_refusals_and_checks_are_told_in_chinese(desk: Desk) -> None:
     assert "空缺" in told[0]["reason"]
     assert not ENGLISH.search("".join(each["reason"] + each["remedy"] for each in told))
     assert "gap in unit" in desk.client.get(breaches).json()[0]["reason"]
+
+
+def test_a_day_without_a_zone_begins_where_the_installation_is(desk: Desk) -> None:
+    desk.open()
+    desk.post("/submit", status=200)
+    zhao = desk.as_role("planner")
+    url = f"{URL}/{desk.edition}"
+    assert desk.client.post(f"{url}/approve", json={}, headers=zhao).status_code == 200
+    done = desk.post("/publish", status=200, effective="2099-12-01T00:00:00")
+    begins = datetime.fromisoformat(done["valid_from"])
+    assert begins == datetime(2099, 11, 30, 16, tzinfo=UTC)
 
 
 def test_the_page(desk: Desk) -> None:

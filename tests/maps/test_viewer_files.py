@@ -86,6 +86,24 @@ def test_there_are_words_for_every_value_the_schema_allows() -> None:
             assert f"{prefix}.{value}" in zh, value
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "prefix"),
+    [
+        ("plans", "state", "desk.state"),
+        ("plan_moves", "kind", "desk.kind"),
+        ("plan_steps", "kind", "desk.step"),
+    ],
+)
+def test_there_are_words_for_what_plans_go_through(table: str, column: str, prefix: str) -> None:
+    zh = words("zh")
+    found = re.search(rf"\({column} IN \(([^)]*)\)", statement(f"CREATE TABLE {table} ("))
+    assert found
+    values = re.findall(r"'(\w+)'", found[1])
+    assert len(values) > 2
+    for value in values:
+        assert f"{prefix}_{value}" in zh, value
+
+
 def test_merging_is_offered_from_the_states_that_may_be_merged() -> None:
     pairs = re.findall(r"\('(\w+)', '(\w+)'\)", statement("incident_transitions (from"))
     text = (VIEWER / "duplicates.js").read_text(encoding="utf-8")

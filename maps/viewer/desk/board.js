@@ -55,6 +55,7 @@ export class Board {
     this.picked = new Set();
     this.takeAlong = false;
     this.busy = false;
+    this.composing = false;
     /** What there is to tell, in the language of the moment. @type {(() => any) | null} */
     this.notice = null;
     /** @type {any[]} */
@@ -108,6 +109,12 @@ export class Board {
       } else if (event.key === 'Backspace' && this.sketch.isOn) {
         this.sketch.back();
       }
+    });
+    this.panel.addEventListener('compositionstart', () => {
+      this.composing = true;
+    });
+    this.panel.addEventListener('compositionend', () => {
+      this.composing = false;
     });
     this.onkey = (/** @type {KeyboardEvent} */ event) => this.key(event);
     addEventListener('keydown', this.onkey);
@@ -291,9 +298,11 @@ export class Board {
       // Its figures at once, what it changed on the map as soon as that is here.
       this.draw();
       await this.took(await this.plan.sync());
-      if (answer?.apart?.length > 0) {
-        const codes = answer.apart.join(', ');
-        this.notice = () => h('p', { class: 'warning' }, t('desk.apart', { codes }));
+      const codes = (answer?.apart ?? []).join(', ');
+      const leftOut = answer?.left_out ?? 0;
+      if (codes || leftOut > 0) {
+        this.notice = () => h('div', { class: 'warning' },
+          codes && h('p', {}, t('desk.apart', { codes })), leftOut > 0 && h('p', {}, t('desk.left_out', { n: number(leftOut) })));
       }
       await then?.(answer);
       this.say(t('desk.done', { n: number(answer?.grids?.length ?? 0) }));
@@ -311,7 +320,11 @@ export class Board {
     const { grids, cells } = error.about;
     let steps = /** @type {any[]} */ ([]);
     if (error.status === 409) {
-      const news = await this.plan.sync();
+      const news = await this.plan.sync().catch((lost) => {
+        // The refusal is told all the same; the next look finds the server again.
+        if (!(lost instanceof Refusal)) throw lost;
+        return { changed: [], gone: [], steps: [] };
+      });
       steps = news.steps;
       await this.took(news);
     }
@@ -340,11 +353,17 @@ export class Board {
     await Promise.all([this.readHistory(), isGone ? this.select(null) : isTouched ? this.readCells() : null]);
   }
 
-  /** Whether others took a step since. */
+  /** Whether others took a step since, or said something. */
   async look() {
-    if (this.busy || document.hidden) return;
+    // What is being put together in an input method would be lost with its field.
+    if (this.busy || this.composing || document.hidden) return;
     try {
       const { version } = await this.api.get(this.plan.path);
+      if (this.tab === 'talk') {
+        const before = this.comments.length;
+        await this.readTalk();
+        if (this.comments.length !== before) this.draw();
+      }
       if (version === this.plan.version || this.busy) return;
       const news = await this.plan.sync();
       await this.took(news);

@@ -114,6 +114,8 @@ export const pair = (key, value, blanks = {}) => h('div', {}, h('dt', {}, t(key,
 function keepingFocus(root, draw) {
   const { scrollTop } = root;
   const focused = root.contains(document.activeElement) ? document.activeElement?.id : '';
+  const at = /** @type {any} */ (document.activeElement);
+  const caret = focused ? [at?.selectionStart ?? null, at?.selectionEnd ?? null] : [null, null];
   const typed = new Map();
   for (const field of /** @type {any} */ (root.querySelectorAll('input, textarea'))) typed.set(field.id, field.value);
   draw();
@@ -122,5 +124,8 @@ function keepingFocus(root, draw) {
     if (field && field.type !== 'checkbox') field.value = value;
   }
   root.scrollTop = scrollTop;
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  if (!focused) return;
+  const field = /** @type {any} */ (document.getElementById(focused));
+  field?.focus({ preventScroll: true });
+  if (caret[0] !== null) field?.setSelectionRange?.(caret[0], caret[1]);
 }

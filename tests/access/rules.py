@@ -6,6 +6,7 @@ line here, or the matrix fails; whoever changes a line changes who sees what.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from tests.access.place import ROLES
@@ -299,6 +300,11 @@ def table(text: str) -> dict[str, dict[str, str]]:
 _SIGHT = table(SIGHT)
 _DOORS = table(DOORS)
 _LAYERS = table(LAYERS)
+
+
+def door(method: str, path: str) -> str:
+    """An operation as the table above names it."""
+    return f"{method}:{re.sub(r'{[a-z]+_(?:id|code)}', '{id}', path)}"
 
 
 def may_ask(caller: Caller, door: str) -> bool:

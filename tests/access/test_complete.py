@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +42,6 @@ def routes(marked: Marked) -> Iterator[tuple[str, str, Any]]:
     yield from walk(marked.ask.app.router.routes)
 
 
-def door(method: str, path: str) -> str:
-    """As rules.py names it."""
-    return f"{method}:{re.sub(r'{[a-z]+_(?:id|code)}', '{id}', path)}"
-
-
 def asked_rights(dependant: Any) -> Iterator[tuple[str, ...]]:
     """Rights that the dependencies of a route ask for."""
     if hasattr(dependant.call, "rights"):
@@ -58,7 +52,7 @@ def asked_rights(dependant: Any) -> Iterator[tuple[str, ...]]:
 
 def test_every_route_has_a_rule_or_is_public_by_name(marked: Marked) -> None:
     found = {(method, path) for method, path, _ in routes(marked)}
-    guarded = {door(*each) for each in found - rules.PUBLIC}
+    guarded = {rules.door(*each) for each in found - rules.PUBLIC}
     assert found >= rules.PUBLIC, "rules.PUBLIC names what is not there any more"
     assert guarded == set(rules.table(rules.DOORS)), (
         "add the endpoint to rules.DOORS, or take it out"

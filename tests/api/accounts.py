@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyotp
 import pytest
+from argon2 import PasswordHasher
 
 from api.app import create_app
 from api.auth import CSRF_HEADER
@@ -31,10 +32,28 @@ PASSWORD = "copper-ferry-lantern-91"  # of every account that is made here
 OTHER = "velvet orchard in the rain"
 
 
-@cache
+REAL: Final = passwords._hasher
+CHEAP: Final = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+@pytest.fixture
+def cheaply(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed in no time: what they shall cost is tested with passwords themselves.
+
+    On a busy machine a dozen at once would be told to come again, as they should.
+    """
+    monkeypatch.setattr(passwords, "_hasher", CHEAP)
+    monkeypatch.setattr(passwords, "_nobodys", cache(lambda: CHEAP.hash("of nobody")))
+
+
 def kept() -> str:
     """The hash of the password: hashed once, since each takes its time."""
-    return passwords.hash_password(PASSWORD)
+    return _kept(passwords._hasher)
+
+
+@cache
+def _kept(hasher: PasswordHasher) -> str:
+    return hasher.hash(passwords.normal(PASSWORD))
 
 
 def person(
@@ -95,7 +114,7 @@ def kind(answer: Any) -> str:
 
 
 @pytest.fixture
-def app(database: Database) -> FastAPI:
+def app(database: Database, cheaply: None) -> FastAPI:
     """The application, whose clock of one-time passwords may be off by some."""
     return create_app(ServerSettings(totp_off_s=90), database)
 

@@ -20,6 +20,7 @@ from tests.api.accounts import (
     app,
     browser,
     change,
+    cheaply,
     client,
     kind,
     person,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 WRONG = "not the password at all"
 
-__all__ = ["app", "client"]
+__all__ = ["app", "cheaply", "client"]
 
 
 class TestOneTimePassword:

@@ -11,14 +11,16 @@ import sqlalchemy as sa
 from api.app import create_app
 from api.auth import COOKIE
 from api.settings import ServerSettings
-from boundaries.accounts import service, signing_in
+from boundaries.accounts import passwords, service, signing_in
 from tests import factories
 from tests.api.accounts import (
     OTHER,
     PASSWORD,
+    REAL,
     app,
     browser,
     change,
+    cheaply,
     client,
     kept,
     kind,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 WRONG = "not the password at all"
 
-__all__ = ["app", "client"]
+__all__ = ["app", "cheaply", "client"]
 
 
 class TestPassword:
@@ -115,13 +117,11 @@ class TestPassword:
         assert sign_in(client, login, WRONG).status_code in {401, 422}
 
     def test_hashes_of_a_lower_cost_are_renewed(
-        self, client: TestClient, database: Database
+        self, client: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         person(database, "dispatcher", login="zhang")
-        from argon2 import PasswordHasher  # noqa: PLC0415 - the one test that hashes cheaply
-
-        cheap = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
-        change(database, "UPDATE accounts SET password_hash = :hash", hash=cheap)
+        assert "m=64," in read(database, "SELECT password_hash FROM accounts")
+        monkeypatch.setattr(passwords, "_hasher", REAL)
         assert sign_in(client, "zhang").status_code == 201
         assert "m=65536" in read(database, "SELECT password_hash FROM accounts")
         assert sign_in(client, "zhang").status_code == 201

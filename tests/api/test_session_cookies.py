@@ -10,7 +10,18 @@ from api.app import create_app
 from api.auth import COOKIE, CSRF_HEADER, csrf_token
 from api.settings import ServerSettings
 from tests import factories
-from tests.api.accounts import OTHER, PASSWORD, app, browser, change, client, person, read, sign_in
+from tests.api.accounts import (
+    OTHER,
+    PASSWORD,
+    app,
+    browser,
+    change,
+    cheaply,
+    client,
+    person,
+    read,
+    sign_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +31,7 @@ if TYPE_CHECKING:
     from gis.database import Database
     from tests.api.conftest import TestClient
 
-__all__ = ["app", "client"]
+__all__ = ["app", "cheaply", "client"]
 
 
 class TestToken:

@@ -165,6 +165,21 @@ def test_every_way_answers(busy: Session) -> None:
     assert service.hot_spots(busy, period, Way.SCAN, weekly=True).clusters[0].last_week == WEEKS - 1
 
 
+def test_a_period_to_come_is_said_to_be_one(busy: Session) -> None:
+    month = timedelta(days=30)
+    ahead = MONDAY + 12_000 * month
+    come = over_period(busy, asked(ahead, ahead + month))
+        busy, asked(datetime(2999, 1, 1, tzinfo=UTC), datetime(2999, 3, 1, tzinfo=UTC))
+    )
+    said = [(note.zh, note.en) for note in come.notes]
+    assert ("本时段内无事件。", "No incidents in this period.") in said
+    assert any("has not begun" in en and "尚未开始" in zh for zh, en in said)
+    past = over_period(
+        busy, asked(datetime(2001, 1, 1, tzinfo=UTC), datetime(2001, 3, 1, tzinfo=UTC))
+    )
+    assert not any("has not begun" in note.en for note in past.notes)
+
+
 def test_a_category_never_seen_is_a_quiet_map(busy: Session) -> None:
     for way in Way:
         made = service.hot_spots(busy, asked(MONDAY, AFTER, category="tourism"), way)

@@ -80,6 +80,18 @@ _PHRASES: Final = tuple(
         ),
         ("there is no such field", "没有这一项"),
         (r"sign in first, or send an API key as '(.+)'", r"请先登录，或以 '\1' 发送 API 密钥"),
+        (
+            r"the role of this account does not allow it \(it needs (\S+)\)",
+            r"此账号没有角色，无权这样做（需要权限 \1）",
+        ),
+        (
+            r"the role (\S+) does not allow it \(it needs (\S+)\)",
+            r"角色 \1 无权这样做（需要权限 \2）",
+        ),
+        (
+            r"the role (\S+) does not allow it \(it needs (\S+) or (\S+)\)",
+            r"角色 \1 无权这样做（需要权限 \2 或 \3）",
+        ),
         (r"this key may ask (\d+) times a minute", r"此密钥每分钟最多可问 \1 次，请稍候再试"),
         (
             r"the database is away since (\S+), and none of the (\S+) points lies in a grid .*",

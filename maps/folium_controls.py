@@ -15,7 +15,17 @@ from maps.series import Series
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from maps.heatmap_text import Language
     from maps.smoothing import Bbox
+
+
+def view_buttons(language: Language) -> str:
+    """Return HTML of the buttons that show the bulk and the whole, for the panel."""
+    buttons = "".join(
+        f'<button type="button" data-view="{view}">{word(view, language)}</button>'
+        for view in ("bulk", "whole")
+    )
+    return f'<p class="views"><span>{word("show", language)}</span>{buttons}</p>'
 
 
 class View(MacroElement):

@@ -18,7 +18,7 @@ from branca.element import Element, Figure
 from gis.errors import BadInput, Problem
 from maps import heatmap_text as text
 from maps.contours import differences
-from maps.folium_controls import Steps, View
+from maps.folium_controls import Steps, View, view_buttons
 from maps.heatmap import Heatmap
 from maps.heatmap_text import Language, word
 from maps.output import replacing
@@ -344,13 +344,7 @@ def _part(heatmap: Heatmap, language: Language, breaks: list[float], series: Ser
     table = "".join(
         f"<dt>{word(key, language)}</dt><dd>{escape(value)}</dd>" for key, value in facts if value
     )
-    views = ""
-    if heatmap.bulk_m is not None:
-        buttons = "".join(
-            f'<button type="button" data-view="{view}">{word(view, language)}</button>'
-            for view in ("bulk", "whole")
-        )
-        views = f'<p class="views"><span>{word("show", language)}</span>{buttons}</p>'
+    views = "" if heatmap.bulk_m is None else view_buttons(language)
     step = ""
     if series is not None:
         step = f'<p class="wangge-step strong" data-language="{language}" aria-live="polite"></p>'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from zoneinfo import ZoneInfo
@@ -62,6 +62,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "water": ("水域", "Water"),
     "points": ("事件", "Incidents"),
     "density": ("密度", "Density"),
+    "rate": ("发生率", "Rate"),
     "maximum": ("最高值", "Highest value"),
     "maximum_of_all": ("各图中最高值", "Highest of all maps"),
     "north": ("北", "N"),
@@ -88,6 +89,11 @@ def subtitle(heatmap: Heatmap | NetworkDensity, language: Language) -> list[str]
     return [part for part in (place, category, period(heatmap, language)) if part]
 
 
+def measure(heatmap: Heatmap, language: Language) -> str:
+    """Return what the values are: a density, or a rate of households."""
+    return word("rate" if heatmap.per == "households" else "density", language)
+
+
 def unit(heatmap: Heatmap, language: Language) -> str:
     """Return the unit of the values."""
     if heatmap.per == "households":
@@ -98,20 +104,25 @@ def unit(heatmap: Heatmap, language: Language) -> str:
 
 
 def period(heatmap: Heatmap | NetworkDensity, language: Language) -> str:
-    """Return the period as local dates, the last day included; with times if it cuts a day."""
-    zone = ZoneInfo(heatmap.timezone)
-    start, end = heatmap.start.astimezone(zone), heatmap.end.astimezone(zone)
+    """Return the period as `span` words it."""
+    return span(heatmap.start, heatmap.end, heatmap.timezone, language)
+
+
+def span(first: datetime, after: datetime, timezone: str, language: Language) -> str:
+    """Return a period as local dates, the last day included; with times if it cuts a day."""
+    zone = ZoneInfo(timezone)
+    start, end = first.astimezone(zone), after.astimezone(zone)
     whole = all(moment.timetuple()[3:6] == (0, 0, 0) for moment in (start, end))
     if whole:
-        first, last = start.date(), (end - timedelta(microseconds=1)).date()
-        days = (last - first).days + 1
+        day, last = start.date(), (end - timedelta(microseconds=1)).date()
+        days = (last - day).days + 1
         if language == "zh":
-            span = f"{_day_zh(first)}" if first == last else f"{_day_zh(first)}至{_day_zh(last)}"
-            return f"{span}（{days}天）"
-        span = f"{first}" if first == last else f"{first} to {last}"
-        return f"{span} ({days} day{'s' if days > 1 else ''})"
+            told = _day_zh(day) if day == last else f"{_day_zh(day)}至{_day_zh(last)}"
+            return f"{told}（{days}天）"
+        told = f"{day}" if day == last else f"{day} to {last}"
+        return f"{told} ({days} day{'s' if days > 1 else ''})"
     text = "至" if language == "zh" else "to"
-    return f"{start:%Y-%m-%d %H:%M} {text} {end:%Y-%m-%d %H:%M} ({heatmap.timezone})"
+    return f"{start:%Y-%m-%d %H:%M} {text} {end:%Y-%m-%d %H:%M} ({timezone})"
 
 
 def _day_zh(day: object) -> str:

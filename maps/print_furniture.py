@@ -202,6 +202,20 @@ def north_arrow(axes: Axes, crs: CRS, label: str, *, small: bool = False) -> Non
             top - (top - bottom) * 0.02 - 1.1 * letters - 1.15 * size,
         ]
     )
+    # On whatever lies below: half of the arrow is as dark as the darkest class.
+    half, under = 0.62 * size, 1.25 * size
+    axes.add_patch(
+        FancyBboxPatch(
+            (centre[0] - half, centre[1] - under),
+            2 * half,
+            under + 1.2 * size + 1.4 * letters,
+            boxstyle=f"round,pad={0.12 * size}",
+            facecolor=PAPER,
+            edgecolor="none",
+            alpha=0.85,
+            zorder=9,
+        )
+    )
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     for side, colour in ((-1, INK), (1, PAPER)):
         corners = np.array([(0, 1.0), (side * 0.42, -1.0), (0, -0.55)]) * size @ turn.T + centre

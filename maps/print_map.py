@@ -20,6 +20,7 @@ from gis.crs import transformer
 from gis.errors import BadInput
 from maps import heatmap_text as text
 from maps import print_furniture as furniture
+from maps import print_words
 from maps.contours import differences
 from maps.fonts import font_properties
 from maps.heatmap import Heatmap
@@ -287,23 +288,8 @@ def _differing(heatmap: Heatmap) -> dict[str, BaseGeometry]:
 
 
 def _draw_title(sheet: _Sheet) -> None:
-    heatmap, language, figure = sheet.heatmap, sheet.language, sheet.figure
-    figure.text(
-        _MAP[0],
-        0.945,
-        text.heading(heatmap, language),
-        color=INK,
-        va="center",
-        fontproperties=font_properties(20, bold=True),
-    )
-    figure.text(
-        _MAP[0],
-        0.897,
-        "  ·  ".join(text.subtitle(heatmap, language)),
-        color=GREY,
-        va="center",
-        fontproperties=font_properties(11),
-    )
+    heading = text.heading(sheet.heatmap, sheet.language)
+    print_words.title(sheet.figure, _MAP[0], heading, text.subtitle(sheet.heatmap, sheet.language))
 
 
 def _draw_legend(sheet: _Sheet) -> float:
@@ -313,7 +299,7 @@ def _draw_legend(sheet: _Sheet) -> float:
     def write(words: str, y: float, **style: Any) -> float:
         return furniture.paragraph(figure, words, (_COLUMN_X, y), _COLUMN_WIDTH, **style)
 
-    y = write(word("density", language), _MAP[1] + _MAP[3], size=12, bold=True)
+    y = write(text.measure(heatmap, language), _MAP[1] + _MAP[3], size=12, bold=True)
     y = write(text.unit(heatmap, language), y + 0.008, size=9, colour=GREY) - 0.008
     ground = (int(INSIDE[1:3], 16), int(INSIDE[3:5], 16), int(INSIDE[5:7], 16))
     colours = ramp(len(sheet.breaks)) if sheet.breaks else []
@@ -363,13 +349,8 @@ def _draw_legend(sheet: _Sheet) -> float:
         ("bandwidth", text.distance(heatmap.bandwidth_m)),
         ("cell", text.distance(heatmap.cell_m)),
     ]
-    for i, (key, value) in enumerate(facts):
-        at = (_COLUMN_X + (i % 2) * _COLUMN_WIDTH / 2, y)
-        width = _COLUMN_WIDTH / 2
-        below = furniture.paragraph(figure, word(key, language), at, width, size=7.5, colour=GREY)
-        below = furniture.paragraph(figure, value, (at[0], below + 0.004), width, size=10)
-        if i % 2 or i == len(facts) - 1:
-            y = below
+    told = [(word(key, language), value) for key, value in facts]
+    y = print_words.facts(figure, (_COLUMN_X, y), _COLUMN_WIDTH, told)
     y -= 0.012
     for sentence in text.notes(heatmap, language):
         y = write(sentence, y, size=8, colour=GREY)
@@ -385,15 +366,7 @@ def _draw_footer(sheet: _Sheet) -> None:
         (word("made", language), f"{made:%Y-%m-%d}"),
         (word("made_by", language), text.MADE_BY),
     ]
-    separator = "：" if language == "zh" else ": "
-    sheet.figure.text(
-        _MAP[0],
-        0.045,
-        "    ".join(f"{name}{separator}{value}" for name, value in parts if value),
-        color=GREY,
-        va="center",
-        fontproperties=font_properties(8),
-    )
+    print_words.footer(sheet.figure, _MAP[0], parts, language)
 
 
 def _unit_names(sheet: _Sheet, units: gpd.GeoDataFrame) -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 from gis.errors import BadInput, Problem
 from maps import heatmap_text as text
 from maps import print_furniture as furniture
+from maps import print_words
 from maps.fonts import font_properties
 from maps.heatmap_text import Language, word
 from maps.output import replacing
@@ -165,16 +166,11 @@ def _panel(
 def _words(figure: Figure, series: Series, language: Language) -> None:
     """Write the title, the one legend, and what holds for all maps."""
     whole = series.whole
-    figure.text(
-        _LEFT, 0.945, text.heading(whole, language), color=INK, va="center",
-        fontproperties=font_properties(20, bold=True),
-    )  # fmt: skip
-    figure.text(
-        _LEFT, 0.897, "  ·  ".join(text.subtitle(whole, language)), color=GREY, va="center",
-        fontproperties=font_properties(11),
-    )  # fmt: skip
+    print_words.title(figure, _LEFT, text.heading(whole, language), text.subtitle(whole, language))
     x, width = _RIGHT + 0.018, 0.158
-    y = furniture.paragraph(figure, word("density", language), (x, _TOP), width, size=12, bold=True)
+    y = furniture.paragraph(
+        figure, text.measure(whole, language), (x, _TOP), width, size=12, bold=True
+    )
     y = furniture.paragraph(
         figure, text.unit(whole, language), (x, y + 0.008), width, size=9, colour=GREY
     )
@@ -224,11 +220,7 @@ def _words(figure: Figure, series: Series, language: Language) -> None:
         (word("made", language), f"{made:%Y-%m-%d}"),
         (word("made_by", language), text.MADE_BY),
     ]
-    separator = "：" if language == "zh" else ": "
-    figure.text(
-        _LEFT, 0.045, "    ".join(f"{k}{separator}{v}" for k, v in parts if v), color=GREY,
-        va="center", fontproperties=font_properties(8),
-    )  # fmt: skip
+    print_words.footer(figure, _LEFT, parts, language)
 
 
 def write_animation(

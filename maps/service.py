@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 
+SOURCE: Final = "本系统事件库 Incident database"
+"""Where incidents come from, on a map of those in the database."""
 SHORTEST: Final = timedelta(days=1)
 """Period of a density when nobody said how long it is."""
 
@@ -140,6 +142,7 @@ def incident_heatmap(
         per=per,
         households=_households(session) if per == "households" else None,
         title=title,
+        source=SOURCE,
         timezone=timezone,
         case_team=case_team,
         category="、".join(names[code].name_zh for code in wanted.categories),

@@ -17,6 +17,7 @@ from pyproj import CRS
 from gis.crs import metric_crs, transformer
 from gis.errors import BadInput
 from maps import print_furniture as furniture
+from maps import print_words
 from maps.bulk import bulk_box
 from maps.fonts import font_properties
 from maps.gridmaps import words
@@ -191,14 +192,8 @@ def _middle(shape: BaseGeometry) -> Any:
 
 
 def _draw_title(sheet: _Sheet) -> None:
-    sheet.figure.text(
-        _MAP[0], 0.945, words.heading(sheet.made, sheet.language), color=INK, va="center",
-        fontproperties=font_properties(20, bold=True),
-    )  # fmt: skip
-    sheet.figure.text(
-        _MAP[0], 0.897, "  ·  ".join(words.subtitle(sheet.made, sheet.language)), color=GREY,
-        va="center", fontproperties=font_properties(11),
-    )  # fmt: skip
+    heading = words.heading(sheet.made, sheet.language)
+    print_words.title(sheet.figure, _MAP[0], heading, words.subtitle(sheet.made, sheet.language))
 
 
 def _draw_column(sheet: _Sheet, *, has_units: bool) -> float:
@@ -224,15 +219,7 @@ def _draw_column(sheet: _Sheet, *, has_units: bool) -> float:
         y = _label(sheet, words.word("units", language), y)
     y -= 0.015
     told = words.facts(made, language)
-    lowest = y
-    for i, (name, value) in enumerate(told):
-        at = (_COLUMN_X + (i % 2) * _COLUMN_WIDTH / 2, y)
-        width = _COLUMN_WIDTH / 2 - 0.008
-        below = furniture.paragraph(sheet.figure, name, at, width, size=7.5, colour=GREY)
-        below = furniture.paragraph(sheet.figure, value, (at[0], below + 0.004), width, size=10)
-        lowest = below if i % 2 == 0 else min(lowest, below)
-        if i % 2 or i == len(told) - 1:
-            y = lowest
+    y = print_words.facts(sheet.figure, (_COLUMN_X, y), _COLUMN_WIDTH, told)
     y -= 0.01
     for sentence in words.notes(made, language):
         y = write(sentence, y, size=8, colour=GREY)
@@ -259,8 +246,4 @@ def _draw_footer(sheet: _Sheet) -> None:
         (words.word("made", language), f"{day:%Y-%m-%d}"),
         (words.word("made_by", language), MADE_BY),
     ]
-    separator = "：" if language == "zh" else ": "
-    sheet.figure.text(
-        _MAP[0], 0.045, "    ".join(f"{name}{separator}{value}" for name, value in parts if value),
-        color=GREY, va="center", fontproperties=font_properties(8),
-    )  # fmt: skip
+    print_words.footer(sheet.figure, _MAP[0], parts, language)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
 from gis.wording import counted
 from maps.disclosure import K
-from maps.heatmap_text import MADE_BY, Language
+from maps.heatmap_text import MADE_BY, Language, span
 from maps.palettes import number
 from maps.sharing import words_of_change, words_of_future
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from maps.gridmaps.gridmap import GridMap
 
 __all__ = ["MADE_BY", "Language"]
@@ -92,20 +88,9 @@ def subtitle(made: GridMap, language: Language) -> list[str]:
 
 
 def period(made: GridMap, language: Language) -> str:
-    """Return the period as local dates, the last day included; with times if it cuts a day."""
-    return _span(made.about.start, made.about.end, made.about.timezone, language)
-
-
-def _span(first: datetime, after: datetime, timezone: str, language: Language) -> str:
-    zone = ZoneInfo(timezone)
-    start, end = first.astimezone(zone), after.astimezone(zone)
-    to = "至" if language == "zh" else " to "
-    if any(moment.timetuple()[3:6] != (0, 0, 0) for moment in (start, end)):
-        return f"{start:%Y-%m-%d %H:%M}{to}{end:%Y-%m-%d %H:%M} ({timezone})"
-    last = (end - timedelta(microseconds=1)).date()
-    days = (last - start.date()).days + 1
-    told = f"（{days}天）" if language == "zh" else f" ({days} day{'s' if days > 1 else ''})"
-    return f"{start.date()}{to}{last}{told}" if days > 1 else f"{start.date()}{told}"
+    """Return the period as on every map."""
+    about = made.about
+    return span(about.start, about.end, about.timezone, language)
 
 
 def facts(made: GridMap, language: Language) -> list[tuple[str, str]]:

@@ -274,9 +274,8 @@ def _notes(
     notes = []
     if not len(found.grid):
         notes.append(Said("本时段内无事件。", "No incidents in this period."))
-        now = datetime.now(UTC)
-        if start > now:
-            zh, en = (words_of_future(start, start, now, each) for each in ("zh", "en"))
+        if start > asked.present:
+            zh, en = (words_of_future(start, start, asked.present, each) for each in ("zh", "en"))
             notes.append(Said(zh, en))
     if is_later and on.since:
         notes.append(Said(

@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 
 from maps import heatmap_text as text
+from maps.bulk import bulk_box
 from maps.network import words
 from maps.palettes import classify, hex_colour, nice_breaks, ramp
 
@@ -15,15 +16,30 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from maps.network.density import NetworkDensity
+    from maps.smoothing import Bbox
 
 BELOW: Final = "#b9bcc0"
 """Streets below the first class: seen as streets, not as a value."""
+_BINS: Final = 256
 
 
 def colours(breaks: list[float]) -> list[str]:
     """Colour of each class, that below the first bound included."""
     # The lightest step of the ramp is for areas: a thin line of it is lost on paper.
     return [BELOW, *(hex_colour(colour) for colour in ramp(len(breaks) + 1)[1:])]
+
+
+def bulk(density: NetworkDensity) -> Bbox | None:
+    """Box in metres around most of the incidents; None where it would be nearly the whole."""
+    starts = density.lines.xy[density.lines.first[:-1]]
+    west, south, east, north = density.lines.together().bounds
+    if not (west < east and south < north):
+        return None
+    masses, _, _ = np.histogram2d(
+        starts[:, 1], starts[:, 0], bins=_BINS, range=((south, north), (west, east)),
+        weights=density.mass,
+    )  # fmt: skip
+    return bulk_box(masses, (west, south, east, north), 2 * max(east - west, north - south) / _BINS)
 
 
 def width(number: int) -> float:

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import folium
 from branca.element import Element
 
+from gis.crs import transformer
 from maps import heatmap_text as text
-from maps.folium_controls import View
+from maps.folium_controls import View, view_buttons
 from maps.folium_map import SCRIPT, STYLE, figure_of, inline_leaflet, rounded_geojson
 from maps.network import words
-from maps.network.layer import classes, colours, width
+from maps.network.layer import bulk, classes, colours, width
 from maps.output import replacing
 from maps.palettes import labels, nice_breaks, number
 from maps.print_map import INSIDE
@@ -22,6 +23,7 @@ from maps.print_map import INSIDE
 if TYPE_CHECKING:
     from maps.heatmap_text import Language
     from maps.network.density import NetworkDensity
+    from maps.smoothing import Bbox
 
 _GROUND: Final = f".leaflet-container {{ background: {INSIDE}; }}"
 
@@ -54,7 +56,9 @@ def write_html(density: NetworkDensity, path: Path | str) -> None:
         interactive=False,
     ).add_to(page)
     west, south, east, north = (float(value) for value in frame.total_bounds)
-    View({"whole": (west, south, east, north)}).add_to(page)
+    View({"bulk": _degrees(density, bulk(density)), "whole": (west, south, east, north)}).add_to(
+        page
+    )
     parts = "".join(
         f'<div class="wangge-part" lang="{"zh-CN" if language == "zh" else "en"}"'
         f"{'' if language == 'zh' else ' hidden'}>{_part(density, breaks, language)}</div>"
@@ -70,6 +74,13 @@ def write_html(density: NetworkDensity, path: Path | str) -> None:
     rendered = root.render()
     with replacing(path) as temporary:
         temporary.write_text(rendered, encoding="utf-8")
+
+
+def _degrees(density: NetworkDensity, box: Bbox | None) -> Bbox | None:
+    if box is None:
+        return None
+    west, south, east, north = transformer(density.crs, "EPSG:4326").transform_bounds(*box)
+    return west, south, east, north
 
 
 def _part(density: NetworkDensity, breaks: list[float], language: Language) -> str:
@@ -94,6 +105,7 @@ def _part(density: NetworkDensity, breaks: list[float], language: Language) -> s
     return (
         f"<h1>{html.escape(words.heading(density, language))}</h1>"
         f"<p class='sub'>{html.escape(subtitle)}</p>"
+        f"{view_buttons(language) if bulk(density) else ''}"
         f"<h2>{html.escape(words.word('unit', language))}</h2><ul>{legend}</ul>"
         f"<dl>{table}</dl>{sentences}"
     )

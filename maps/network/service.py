@@ -20,6 +20,7 @@ from grids.models import Barrier
 from maps.network.density import Kernel, NetworkDensity, along, usual_lixel_m
 from maps.network.lixels import Network, network_of
 from maps.service import (
+    SOURCE,
     MapCache,
     area_of,
     named_categories,
@@ -82,6 +83,7 @@ def incident_density(
         lixel_m=lixel_m,
         timezone=timezone,
         title=title,
+        source=SOURCE,
         category="、".join(names[code].name_zh for code in wanted.categories),
         category_en=", ".join(names[code].name_en for code in wanted.categories),
         place=place_name(units, "zh") if lines is None else "",

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from gis.errors import BadInput
 from maps import heatmap_text as text
 from maps import print_furniture as furniture
+from maps import print_words
 from maps.fonts import font_properties
 from maps.network import words
-from maps.network.layer import classes, colours, width
+from maps.network.layer import bulk, classes, colours, width
 from maps.output import replacing
 from maps.palettes import labels, nice_breaks, number
 from maps.print_furniture import GREY, INK, PAPER
@@ -54,23 +55,35 @@ def write_png(
     axes = figure.add_axes(_MAP)
     breaks = nice_breaks(density.maximum)
     _frame(axes, density)
-    inks = colours(breaks)
-    for each, shape in zip(*_classes(density, breaks), strict=True):
-        furniture.lines(
-            axes, [shape], color=inks[each], linewidth=width(each), zorder=3 + each / 10
-        )
+    drawn = _classes(density, breaks)
+    _streets(axes, drawn, breaks)
     furniture.scale_bar(axes)
     furniture.north_arrow(axes, density.crs, text.word("north", language))
     title = words.heading(density, language)
-    figure.text(_MAP[0], 0.945, title, color=INK, va="center",
-                fontproperties=font_properties(20, bold=True))  # fmt: skip
-    figure.text(_MAP[0], 0.897, "  ·  ".join(text.subtitle(density, language)), color=GREY,
-                va="center", fontproperties=font_properties(11))  # fmt: skip
-    _legend(figure, density, breaks, language)
+    print_words.title(figure, _MAP[0], title, text.subtitle(density, language))
+    below = _legend(figure, density, breaks, language)
+    box = bulk(density)
+    room = (_COLUMN_WIDTH, max(0.0, below - 0.03 - _MAP[1]))
+    if box and (inset := furniture.enlarged(axes, box, (_COLUMN_X, _MAP[1]), room)):
+        inset.set_facecolor(INSIDE)
+        at = (_COLUMN_X, inset.get_position().y1 + 0.03)
+        furniture.paragraph(figure, text.word("enlarged", language), at, _COLUMN_WIDTH, size=9)
+        _streets(inset, drawn, breaks)
+        furniture.scale_bar(inset, small=True)
     _footer(figure, density, language)
     furniture.enlarge(figure, paper)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=DPI, metadata={"Title": title})
+
+
+def _streets(
+    axes: Axes, drawn: tuple[list[int], list[shapely.Geometry]], breaks: list[float]
+) -> None:
+    inks = colours(breaks)
+    for each, shape in zip(*drawn, strict=True):
+        furniture.lines(
+            axes, [shape], color=inks[each], linewidth=width(each), zorder=3 + each / 10
+        )
 
 
 def _classes(
@@ -97,7 +110,7 @@ def _frame(axes: Axes, density: NetworkDensity) -> None:
 
 def _legend(
     figure: Figure, density: NetworkDensity, breaks: list[float], language: Language
-) -> None:
+) -> float:
     def write(said: str, y: float, size: float, *, bold: bool = False, colour: str = INK) -> float:
         return furniture.paragraph(
             figure, said, (_COLUMN_X, y), _COLUMN_WIDTH, size=size, bold=bold, colour=colour
@@ -113,24 +126,19 @@ def _legend(
                     fontproperties=font_properties(9.5))  # fmt: skip
         y -= 0.0305
     y -= 0.015
-    for key, value in words.facts(density, language):
-        y = write(key, y, 7.5, colour=GREY)
-        y = write(value, y + 0.004, 10)
+    y = print_words.facts(figure, (_COLUMN_X, y), _COLUMN_WIDTH, words.facts(density, language))
     y -= 0.012
     for sentence in words.notes(density, language):
         y = write(sentence, y, 8, colour=GREY)
+    return y
 
 
 def _footer(figure: Figure, density: NetworkDensity, language: Language) -> None:
+    made = density.made_on.astimezone(ZoneInfo(density.timezone))
     parts = [
-        ("source", density.source),
-        ("crs", text.crs_name(density)),
-        ("made", f"{density.made_on.astimezone(ZoneInfo(density.timezone)):%Y-%m-%d}"),
-        ("made_by", text.MADE_BY),
+        (text.word("source", language), density.source),
+        (text.word("crs", language), text.crs_name(density)),
+        (text.word("made", language), f"{made:%Y-%m-%d}"),
+        (text.word("made_by", language), text.MADE_BY),
     ]
-    separator = "：" if language == "zh" else ": "
-    figure.text(
-        _MAP[0], 0.045,
-        "    ".join(f"{text.word(key, language)}{separator}{said}" for key, said in parts if said),
-        color=GREY, va="center", fontproperties=font_properties(8),
-    )  # fmt: skip
+    print_words.footer(figure, _MAP[0], parts, language)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api.phrases import chinese
+from tests import factories
 
 if TYPE_CHECKING:
     from tests.api.conftest import Town
@@ -62,6 +63,20 @@ def test_no_english_is_left(town: Town, path: str, query: dict[str, Any]) -> Non
         assert not ENGLISH.search(COMMAND.sub("", each)), each
     plain = town.client.get(path, params=query, headers={"Accept-Language": "en"}).json()
     assert plain["detail"].isascii()
+
+
+def test_who_may_not_is_told_so_in_chinese(own_town: Town) -> None:
+    with own_town.database.transaction() as session:
+        key = factories.key(session, factories.account(session, "planner", factories.COUNTY))
+    for path, right in (("heatmaps", "heatmaps.read"), ("hotspots", "heatmaps.read")):
+        answer = own_town.client.get(
+            f"/api/v1/{path}", headers={**ZH, "Authorization": f"Bearer {key}"}
+        )
+        assert answer.status_code == 403
+        assert answer.json()["detail"] == f"角色 planner 无权这样做（需要权限 {right}）"
+    assert chinese("the role x does not allow it (it needs a.b or c.d)") == (
+        "角色 x 无权这样做（需要权限 a.b 或 c.d）"
+    )
 
 
 def test_a_phrase_keeps_its_numbers() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -163,6 +164,19 @@ def test_every_way_answers(busy: Session) -> None:
     assert found.observed.tolist() == [48, 48, 16, 16]
     assert found.expected.tolist() == pytest.approx([32, 48, 48, 32])
     assert service.hot_spots(busy, period, Way.SCAN, weekly=True).clusters[0].last_week == WEEKS - 1
+
+
+def test_a_period_to_come_is_said_to_be_one(busy: Session) -> None:
+    later = asked(AFTER + timedelta(days=400), AFTER + timedelta(days=430))
+    told = {}
+    for now in (AFTER, AFTER + timedelta(days=500)):
+        study = over_period(busy, replace(later, now=now), Clock.EVENT)
+        told[now] = [(note.zh, note.en) for note in study.notes]
+        assert ("本时段内无事件。", "No incidents in this period.") in told[now]
+    first, last = (
+        any("has not begun" in en and "尚未开始" in zh for zh, en in said) for said in told.values()
+    )
+    assert (first, last) == (True, False)
 
 
 def test_a_category_never_seen_is_a_quiet_map(busy: Session) -> None:

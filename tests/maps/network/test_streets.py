@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import geopandas as gpd
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.ops import substring
 
+from maps.network import density, layer
 from maps.network import streets as network
 from maps.network.lixels import cut
 
@@ -79,3 +81,30 @@ def test_a_ring_is_one_edge_from_a_vertex_back_to_it() -> None:
     pieces = cut(made, 25.0).lines(made).shapes()
     assert len(pieces) == 1 + 5
     assert shapely.line_merge(shapely.multilinestrings(pieces[1:])).is_ring
+
+
+def test_most_incidents_are_boxed_where_they_are_few_streets_of_many() -> None:
+    start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 31, tzinfo=UTC)
+    # Metres of no zone in particular: a road of 40 km, and a town of 1 km at its end.
+    shapes = [[(0, 0), (40_000, 0)], [(0, 0), (0, 1_000)], [(0, 20_000), (1, 20_000)]]
+    lines = gpd.GeoSeries(
+        [shapely.LineString([(EAST + x, NORTH + y) for x, y in each]) for each in shapes], crs=32650
+    )
+    town = gpd.GeoSeries(
+        shapely.points(np.column_stack([np.full(30, EAST), NORTH + np.arange(30) * 30])), crs=32650
+    ).to_crs(4326)
+    made = density.along(town.x, town.y, lines, start=start, end=end)
+    box = layer.bulk(made)
+    assert box is not None
+    west, south, east, north = (
+        gpd.GeoSeries([shapely.box(*box)], crs=made.crs).to_crs(32650)[0].bounds
+    )
+    assert west < EAST + 50
+    assert east < EAST + 2_000
+    assert south < NORTH + 450 < north
+    # Along a single street all of it is the place.
+    road = lines[[0]]
+    ends = gpd.GeoSeries(shapely.points([[EAST, NORTH], [EAST + 40_000, NORTH]]), crs=32650).to_crs(
+        4326
+    )
+    assert layer.bulk(density.along(ends.x, ends.y, road, start=start, end=end)) is None

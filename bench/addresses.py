@@ -99,6 +99,8 @@ class Got:
     ms: float
     is_elsewhere: bool = False
     """Whether it lies in another grid than the true place."""
+    is_divided: bool = False
+    """Whether another place of the same label, nearer than 100 m, lies in another grid."""
     label: str = ""
     ignored: tuple[str, ...] = ()
 
@@ -163,6 +165,7 @@ def ask(session: Session, asked: Sequence[Asked], known: set[str], grids: Locato
             for other in answers[1:]
             if distance_m(first.lon, first.lat, other.lon, other.lat) >= candidates.SAME_PLACE_M
         ]
+        own = grids.locate_one(first.lon, first.lat)
         out.append(
             Got(
                 each,
@@ -173,8 +176,8 @@ def ask(session: Session, asked: Sequence[Asked], known: set[str], grids: Locato
                 lead=first.score - max(away, default=0.0),
                 method=first.method,
                 ms=took,
-                is_elsewhere=grids.locate_one(first.lon, first.lat)
-                != grids.locate_one(each.lon, each.lat),
+                is_elsewhere=own != grids.locate_one(each.lon, each.lat),
+                is_divided=any(grids.locate_one(*twin) != own for twin in first.twins),
                 label=first.label,
                 ignored=first.ignored,
             )
@@ -197,6 +200,14 @@ def report(name: str, got: list[Got]) -> None:
     shown = "  ".join(f"{each / n:8.2%}" for each in shares)
     ms = statistics.median(each.ms for each in got)
     print(f"{name:48} {n:6} {shown}  {rest:8.2%}  {ms:6.1f}", flush=True)
+
+
+def divided(got: list[Got]) -> None:
+    """What intake makes of it, which asks where the same address lies in two grids."""
+    asked = [each for each in got if each.is_sure and each.is_divided]
+    left = sum(each.is_astray and not each.is_divided for each in got)
+    print(f"    intake asks about {len(asked) / len(got):.2%} more, astray then "
+          f"{left / len(got):.2%}")  # fmt: skip
 
 
 def unrefuted(got: list[Got], streets: dict[str, set[tuple[str, str]]]) -> None:
@@ -336,7 +347,8 @@ def evaluate(
                    grids)  # fmt: skip
 
     if not given.slips:
-        report(f"{name}, as written", changed(str))
+        report(f"{name}, as written", written := changed(str))
+        divided(written)
         report(f"{name}, in short",
                changed(without_divisions if county == DEMO else shortened))  # fmt: skip
     slipped = []
@@ -345,6 +357,7 @@ def evaluate(
         slipped.append(Asked(text, each.lon, each.lat, kind, each.street))
     got = ask(session, slipped, known, grids)
     report(f"{name}, a slip in any part", got)
+    divided(got)
     for kind in sorted({each.kind for each in slipped}):
         report(f"    {kind}", [each for each in got if each.asked.kind == kind])
     unrefuted(got, streets)

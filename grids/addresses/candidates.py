@@ -58,6 +58,9 @@ class Candidate:
         Unit that the place lies in.
     is_confident
         Whether to take it without asking. Never for more than the first of a list.
+    twins
+        Longitude and latitude of other places of the same label, as likely and nearer than
+        `SAME_PLACE_M`: they are taken for one place, which a border may run through.
     """
 
     label: str
@@ -70,6 +73,7 @@ class Candidate:
     accuracy_m: float = 20.0
     area_code: str = ""
     is_confident: bool = False
+    twins: tuple[tuple[float, float], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """As it is kept with a review."""
@@ -169,8 +173,12 @@ def ranked(
     for each in ordered:
         if len(kept) > limit:
             break
-        if not any(_same(each, other) for other in kept):
+        place = next((n for n, other in enumerate(kept) if _same(each, other)), None)
+        if place is None:
             kept.append(replace(each, score=round(each.score, 4)))
+        elif kept[place].score - each.score < LEAST_LEAD - ROUNDING:
+            twins = (*kept[place].twins, (each.lon, each.lat))
+            kept[place] = replace(kept[place], twins=twins)
     if not kept:
         return []
     first = kept[0]

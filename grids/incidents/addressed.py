@@ -8,7 +8,7 @@ queue of addresses (`grids.addresses.review`), whose answer `grids.incidents.pla
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gis.database import execute
@@ -81,12 +81,48 @@ def guess_many(session: Session, addresses: Sequence[tuple[str, str | None]]) ->
     texts = [half_width(address) for address, _ in addresses]
     asked = list(dict.fromkeys(each for each in texts if whole_key(each)))
     parsed = search.understand_many(session, asked)
-    known = dict(zip(asked, zip(parsed, search.found_many(session, parsed), strict=True),
-                     strict=True))  # fmt: skip
+    found = _undivided(session, search.found_many(session, parsed))
+    known = dict(zip(asked, zip(parsed, found, strict=True), strict=True))
     return [
         _guess(text, *known[text], county_code) if text in known else None
         for text, (_, county_code) in zip(texts, addresses, strict=True)
     ]
+
+
+_DIVIDED: Final = """
+SELECT n.number
+FROM unnest(CAST(:numbers AS int[]), CAST(:lon AS float8[]), CAST(:lat AS float8[]))
+    AS n (number, lon, lat)
+CROSS JOIN LATERAL (SELECT ST_SetSRID(ST_MakePoint(n.lon, n.lat), 4326) AS place) AS p
+LEFT JOIN LATERAL (
+    SELECT s.grid_id FROM grid_shapes AS s JOIN editions AS e ON e.id = s.edition_id
+    WHERE s.geom && p.place AND ST_Covers(s.geom, p.place)
+        AND e.kind = 'base' AND e.status NOT IN ('draft', 'withdrawn') AND e.valid @> now()
+    ORDER BY s.code LIMIT 1
+) AS g ON true
+GROUP BY n.number HAVING count(DISTINCT COALESCE(g.grid_id, 0)) > 1
+"""
+
+
+def _undivided(session: Session, found: Sequence[Sequence[Candidate]]) -> list[Sequence[Candidate]]:
+    """What was found, but nothing is sure that lies in two grids of now at once.
+
+    An address may be there twice, so near that the search takes both for one place: on two sides of
+    a border it is asked which.
+    """
+    answers = list(found)
+    twins = [(n, each[0]) for n, each in enumerate(answers)
+             if each and each[0].is_confident and each[0].twins]  # fmt: skip
+    if not twins:
+        return answers
+    places = [(n, *place) for n, first in twins
+              for place in ((first.lon, first.lat), *first.twins)]  # fmt: skip
+    numbers, lon, lat = (list(each) for each in zip(*places, strict=True))
+    for n in execute(session, _DIVIDED, numbers=numbers, lon=lon, lat=lat).scalars():
+        first = replace(answers[n][0], is_confident=False, twins=())
+        others = [replace(first, lon=lon, lat=lat) for lon, lat in answers[n][0].twins]
+        answers[n] = [first, *others, *answers[n][1:]]
+    return answers
 
 
 def _guess(

@@ -28,7 +28,7 @@ from grids.incidents.responsibility import (
     answer,
     is_on_duty,
 )
-from grids.locating.snapshot import DEGREE_M, ON_BORDER_M, SIGMAS
+from grids.locating.snapshot import DEGREE_M, ON_BORDER_M, SIGMAS, Team
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -323,7 +323,7 @@ def _people(
     by_place = np.lexsort((points.at[inside], place))
     order, places = inside[by_place], place[by_place]
     at = points.at[order]
-    start = 0
+    team, start = Team(snapshot, matter), 0
     while start < len(order):
         row = int(order[start])
         end = start + int(np.searchsorted(places[start:], places[start], side="right"))
@@ -331,17 +331,8 @@ def _people(
         over, within = (
             each.grid(row) if each.edition[row] >= 0 else None for each in (exclusive, micro)
         )
-        moment = float(at[start])
-        _, until = snapshot.roster.steady(
-            grid=grid.grid_id,
-            unit=grid.unit_code,
-            at=moment,
-            exclusive=over.grid_id if over else None,
-            micro=within.grid_id if within else None,
-            matter=matter,
-        )
+        until, people = team.of(grid, over, within, float(at[start]))
         end = start + int(np.searchsorted(at[start:end], until, side="left"))
-        people = snapshot.people(grid, over, within, moment, matter)
         is_manned = is_on_duty(people, grid, over)
         edition = base.compiled[base.edition[row]].edition
         group[order[start:end]] = len(groups)

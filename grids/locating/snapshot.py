@@ -255,6 +255,36 @@ class Snapshot:
         return chain
 
 
+class Team:
+    """Who answers for grids, asked once for each and each time without change.
+
+    A grid keeps its people from edition to edition, so that many editions ask no more often.
+    """
+
+    def __init__(self, snapshot: Snapshot, matter: str | None) -> None:
+        self._snapshot, self._matter = snapshot, matter
+        self._known: dict[
+            tuple[int, str, int | None, int | None], list[tuple[float, float, list[Responsible]]]
+        ] = {}
+
+    def of(
+        self, grid: GridFacts, over: GridFacts | None, within: GridFacts | None, at: float
+    ) -> tuple[float, list[Responsible]]:
+        """Until when, and who, at a moment."""
+        exclusive, micro = (each.grid_id if each else None for each in (over, within))
+        spans = self._known.setdefault((grid.grid_id, grid.unit_code, exclusive, micro), [])
+        for since, until, people in spans:
+            if since <= at < until:
+                return until, people
+        since, until = self._snapshot.roster.steady(
+            grid=grid.grid_id, unit=grid.unit_code, at=at, exclusive=exclusive, micro=micro,
+            matter=self._matter,
+        )  # fmt: skip
+        people = self._snapshot.people(grid, over, within, at, self._matter)
+        spans.append((since, until, people))
+        return until, people
+
+
 def _share(candidates: Sequence[Candidate], grid: int) -> float:
     return next((each.share for each in candidates if each.grid_id == grid), 0.0)
 

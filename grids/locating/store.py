@@ -82,7 +82,8 @@ def editions(session: Session, folder: Path, before: Snapshot | None = None) -> 
     known = {each.edition.id: each for each in before.compiled} if before else {}
     rows = execute(session, _EDITIONS).all()
     new = [row.id for row in rows if not _is_same(known.get(row.id), row.mark)]
-    signatures = {row.id: row.signature for row in execute(session, _SIGNATURES, new=new)}
+    found = execute(session, _SIGNATURES, new=new).all() if new else ()
+    signatures = {row.id: row.signature for row in found}
     compiled, used = [], set()
     for row in rows:
         edition = EditionFacts(

@@ -57,6 +57,11 @@ def test_relocate(wangge: Run, here: Database, tmp_path: Path) -> None:
                 "incidents": "1", "open": "1",
             }
         ]  # fmt: skip
+    done = wangge(*relocate, "--scheduler", "local:none")
+    assert done.code == 1
+    assert "'local:none' names no number of processes" in done.err
+    done = wangge(*relocate, "--scheduler", "local:1", "--json")
+    assert (done.document["looked_at"], done.document["moved"]) == (1, 1)
     done = wangge(*relocate, "--commit")
     assert done.code == 1
     assert "events need a reason" in done.err

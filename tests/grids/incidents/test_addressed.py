@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from gis.errors import BadInput
-from grids.addresses import review
+from grids.addresses import gazetteer, review
 from grids.addresses.review import Choice
 from grids.incidents import placing, service
 from grids.incidents.models import IncidentEvent
@@ -119,6 +119,36 @@ def test_a_place_in_another_county_than_said_is_asked_about(
     made = report(session, SURE, county_code="990122")
     assert (lonlat(session, made), made.area_code) == (None, "990122")
     assert review.waiting(session).rows[0].area_code == "990122"
+
+
+@pytest.mark.parametrize(
+    ("places", "is_sure"), [((117.0197, 117.0203), False), ((117.0193, 117.0199), True)]
+)
+def test_an_address_that_is_there_twice(
+    session: Session, place: factories.County, places: tuple[float, float], is_sure: bool
+) -> None:
+    for lon in places:  # 47 m apart; a border of grids runs at 117.02
+        session.execute(
+            sa.text(
+                "INSERT INTO buildings (county_code, unit_code, address, households_resident, "
+                "geom, source, external_id) VALUES (:county, :village, '示范旗示范镇市场街5号', 1, "
+                "ST_SetSRID(ST_MakePoint(:lon, 45.01), 4326), 't', :id)"
+            ),
+            {"county": factories.COUNTY, "village": factories.VILLAGES[0], "lon": lon,
+             "id": f"twice {lon}"},
+        )  # fmt: skip
+    gazetteer.refresh(session, factories.COUNTY)
+    made = report(session, "示范镇市场街5号", county_code=factories.COUNTY)
+    if is_sure:
+        assert made.grid_id == place.grids[factories.grid_code(0)]
+        assert review.waiting(session).count == 0
+    else:
+        assert (made.grid_id, made.review) == (None, "no_place")
+        (waiting,) = review.waiting(session).rows
+        assert {each["lon"] for each in waiting.candidates[:2]} == set(places)
+        placing.decide(session, waiting.id, Choice(candidate=1), actor="chief")
+        session.refresh(made)
+        assert made.grid_id is not None
 
 
 def test_a_choice_places_it_as_of_its_report(session: Session, place: factories.County) -> None:

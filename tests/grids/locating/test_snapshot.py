@@ -171,6 +171,35 @@ def test_files_are_used_again_and_damage_is_mended(
             assert snapshot.answer(lon, lat, at=NOW) is not None
 
 
+def test_what_is_known_is_not_read_again(
+    database: Database, county: factories.County, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+    sa.event.listen(database.engine, "before_cursor_execute", lambda *a: asked.append(a[2]))
+
+    def shapes_read(before: Any = None) -> tuple[int, Any]:
+        asked.clear()
+        with database.transaction() as session:
+            loaded = store.load(session, tmp_path, before)
+        return sum("grid_shapes" in each for each in asked), loaded
+
+    first, snapshot = shapes_read()
+    assert first == 5, "of both editions what tells them, then shapes and what is shown of each"
+    assert shapes_read()[0] == 1, "a new process has the files"
+    with database.transaction() as session:
+        worker = session.get_one(Person, county.workers[factories.grid_code(0)])
+        people.take_leave(session, worker, since=NOW, until=NOW + timedelta(days=1), actor="t")
+    again, changed = shapes_read(snapshot)
+    assert again == 0, "somebody's leave changes no shapes"
+    assert changed.compiled == snapshot.compiled
+    with database.transaction() as session:
+        third = service.save_draft(
+            session, factories.COUNTY, factories.squares(), title="third", author="t"
+        )
+        service.publish(session, third.id, approver="b", effective=CHANGE_OVER + timedelta(days=30))
+    assert shapes_read(snapshot)[0] == 3
+
+
 @pytest.mark.parametrize("which", [0, 1])
 def test_damage_within_a_file_is_found_beside_and_mended(
     database: Database, county: factories.County, tmp_path: Path, which: int,

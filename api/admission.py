@@ -10,17 +10,14 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
-from psycopg.errors import LockNotAvailable
 
 from boundaries.access import Caller, Credential, caller_of
 from gis.database import execute
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from gis.audit import Context
     from gis.database import Database
 
@@ -35,8 +32,6 @@ USED_S: Final = 10.0
 """Whoever has not asked for so long is no longer asked for."""
 CUT_OFF_S: Final = 900.0
 """How long a key is believed while the database is away; a session is not."""
-LOCKED_MS: Final = 50
-"""How long one who is locked is waited for."""
 KEPT: Final = 50_000
 
 _AGAIN: Final = """
@@ -133,9 +128,14 @@ class Admissions:
         }
         if not known:
             return
-        # In one order in every process: each may write when it was last seen.
-        asked = sorted(known, key=lambda each: each.hash)
-        for row in self._entered(asked):
+        with self._database.service_transaction() as session:
+            rows = execute(
+                session,
+                _AGAIN,
+                hashes=[each.hash for each in known],
+                are_keys=[each.is_key for each in known],
+            ).all()
+        for row in rows:
             credential = Credential(bytes(row.hash), row.is_key)
             caller = None if row.reason is not None else caller_of(row)
             before = known[credential]
@@ -150,29 +150,6 @@ class Admissions:
                     also=caller.scope.also,
                 )  # fmt: skip
                 self._admitted[credential] = Admitted(caller, context, now, before.used_at)
-
-    def _entered(self, asked: Sequence[Credential]) -> Sequence[Any]:
-        """What the database says of each; without those that a slow request of theirs holds.
-
-        When a key was last used is written once a minute, and locked until that request ends: the
-        others shall not wait for it.
-        """
-        try:
-            with self._database.service_transaction() as session:
-                execute(session, f"SET LOCAL lock_timeout = {LOCKED_MS}")
-                return execute(
-                    session,
-                    _AGAIN,
-                    hashes=[each.hash for each in asked],
-                    are_keys=[each.is_key for each in asked],
-                ).all()
-        except sa.exc.OperationalError as error:
-            if not isinstance(error.orig, LockNotAvailable):
-                raise
-        if len(asked) == 1:
-            return []
-        half = len(asked) // 2
-        return [*self._entered(asked[:half]), *self._entered(asked[half:])]
 
     def keep_renewing(self, stopping: threading.Event) -> None:
         """Ask anew until told to stop; for a thread of the server."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from contextlib import contextmanager
@@ -259,39 +258,6 @@ def test_who_asks_on_is_let_in_beside_the_requests(service: Service) -> None:
         )  # fmt: skip
     # Long before it would have to be let in anew.
     wait_for(lambda: service.ask(headers).json()["reason"]["code"] == "outside_area", within_s=60)
-
-
-@contextmanager
-def held_by_a_request(database: Database, login: str) -> Iterator[None]:
-    """Hold a key that was last used long ago, like a slow request's note of when it was here."""
-    of = f"WHERE account_id = (SELECT id FROM accounts WHERE login = '{login}')"
-    while True:
-        with database.transaction() as session:
-            old = f"UPDATE api_keys SET last_used_at = now() - interval '5 minutes' {of}"
-            session.execute(sa.text(old))
-        with database.transaction() as session:
-            still = f"SELECT id FROM api_keys {of} AND last_used_at < now() - interval '1 minute'"
-            # Not, if somebody noted it in between.
-            if session.scalar(sa.text(f"{still} FOR UPDATE")) is not None:
-                yield
-                return
-
-
-@pytest.mark.usefixtures("unhurried")
-def test_a_key_that_a_slow_request_holds_keeps_no_other_waiting(service: Service) -> None:
-    keys = [service.key(role, "") for role in ("integrator", "analyst", "planner")]
-    for headers in keys:
-        service.thinly(headers)
-    first, held, last = map(service.admitted, keys)
-    for each in (first, held, last):
-        each.used_at = math.inf  # they go on asking
-    with held_by_a_request(service.database, "analyst-1"):
-        confirmed_anew(first)
-        stuck = held.at
-        for _ in range(3):
-            confirmed_anew(first, last)
-        assert held.at == stuck, "it was held"
-    wait_for(lambda: held.at > stuck)
 
 
 def test_what_is_asked_back_in_two_languages(service: Service) -> None:

@@ -21,6 +21,7 @@ from grids.redistricting.packing import PINNED, repack
 from grids.redistricting.recombination import recombine
 from grids.redistricting.rules import BARRIER_KINDS, INSIST, KEEP, Effort, Prices
 from grids.redistricting.seeding import lay_out
+from grids.redistricting.settling import settle_all
 from grids.redistricting.shapes import Shapes, mend
 from grids.redistricting.superblocks import group_superblocks
 from grids.redistricting.ties import Ties, Wiring, wire
@@ -37,10 +38,13 @@ LONGER = 6
 COARSE, LONGEST = 10, 12
 """Cells to a grid below which single moves hardly help, and how many times as long a plan is then
 refined."""
+FEW = 7
+"""Cells to a grid below which it is settled instead: a few grids can be divided exactly."""
 
-FINE, ROUGH, DEARER = 0.32, 0.40, 15.0
+FINE, ROUGH, DEARER, DEAREST = 0.32, 0.40, 15.0, 22.0
 """Coarseness of buildings from which balance is dearer, up to which it becomes so, and by what part
-of its price for each 1 of it; chosen on made towns, see `bench/README.md`."""
+of its price for each 1 of it, the last where a plan is settled; chosen on made towns, see
+`bench/README.md`."""
 NEVER, MUCH_DEARER = ("rail", "river"), 10.0
 """What no evener load is worth having inside a grid, and how many times its price is then."""
 
@@ -92,7 +96,9 @@ def coarseness(households: Ints, target: float, tolerance: float) -> float:
     return float((small * small).sum() / total / target) if total > 0 else 0.0
 
 
-def _prices(graph: CellGraph, target: float, tolerance: float, prices: Prices) -> Prices:
+def _prices(
+    graph: CellGraph, target: float, tolerance: float, prices: Prices, dearer: float
+) -> Prices:
     """Prices for buildings so coarse.
 
     Where a handful of buildings makes a grid, the next better load is several per cent away, and
@@ -104,7 +110,7 @@ def _prices(graph: CellGraph, target: float, tolerance: float, prices: Prices) -
     inside = {
         kind: price * (MUCH_DEARER if kind in NEVER else 1) for kind, price in prices.inside.items()
     }
-    return replace(prices, balance=prices.balance * (1 + DEARER * beyond), inside=inside)
+    return replace(prices, balance=prices.balance * (1 + dearer * beyond), inside=inside)
 
 
 def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
@@ -157,12 +163,15 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
     tell = progress or (lambda _stage, _share: None)
     over = is_over or (lambda: False)
     state = random_state(generator)
-    if before is None:
-        # An older plan is changed where it breaks a rule; to even it out would move too many.
-        prices = _prices(graph, target, tolerance, prices)
     wanted, fair = fair_counts(graph, target, tolerance)
     if counts is not None:
         wanted, fair = counts, _fair_loads(graph, counts, target, tolerance)
+    # A second measure would be forgotten, and an older plan left behind.
+    refines = before is None and (second is None or second.sum() <= 0)
+    settles = refines and effort.refine > 0 and bool(graph.size < FEW * wanted.sum())
+    if before is None:
+        # An older plan is changed where it breaks a rule; to even it out would move too many.
+        prices = _prices(graph, target, tolerance, prices, DEAREST if settles else DEARER)
     weighted = graph.border_prices(prices)
     wiring = wire(graph, ties)
     tell("laying out", 0.0)
@@ -236,8 +245,9 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
     steep[2] *= INSIST
     reluctance = wiring.priced(_reluctance(graph, steps), 0.0)
     is_elastic = counts is None
-    # A plan that changes little gives up sooner on what it cannot mend.
-    patience = effort.patience if before is None else effort.patience // 4
+    # A plan that changes little gives up sooner on what it cannot mend; one that is settled has
+    # more use for its time.
+    patience = effort.patience // 4 if settles or before is not None else effort.patience
     fewest, idle = graph.size, 0
     for turn in range(effort.rounds):
         tell("recombining", 0.5 + 0.5 * turn / effort.rounds)
@@ -293,9 +303,8 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
         )
         if turn % 4 == 3 and before is None:
             polish(effort.polish // 4, min(hot, 0.08), 0.02)
-    # What moves of single cells do not find: straighter borders, evener loads, camps joined. A
-    # second measure would be forgotten, and an older plan left behind.
-    again = effort.refine if before is None and not len(weight) else 0
+    # What moves of single cells do not find: straighter borders, evener loads, camps joined.
+    again = effort.refine if refines and not settles else 0
     if graph.size < COARSE * np.count_nonzero(division.members):
         again *= LONGEST
     elif wiring.is_tie.any():
@@ -325,6 +334,19 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
         )
     # Cold enough that no grid leaves its band any more: evens loads out and straightens borders.
     polish(effort.sweeps // 2 if before is None else effort.polish, 0.15, 0.002)
+    if settles:
+        tell("refining", 0.9)
+        settle_all(
+            network,
+            division,
+            roll,
+            target=float(target),
+            steep=steep,
+            passes=2 * effort.refine - 1,
+            generator=generator,
+            state=state,
+            is_over=over,
+        )
     if shapes is not None:
         tell("mending shapes", 0.95)
         mend(

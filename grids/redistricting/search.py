@@ -41,7 +41,10 @@ refined."""
 FEW = 7
 """Cells to a grid below which it is settled instead: a few grids can be divided exactly."""
 
-FINE, ROUGH, DEARER, DEAREST = 0.32, 0.40, 15.0, 22.0
+AGAIN = 8
+"""Rounds in which what is out of its band is mended again between two passes of settling."""
+
+FINE, ROUGH, DEARER, DEAREST = 0.32, 0.40, 15.0, 18.0
 """Coarseness of buildings from which balance is dearer, up to which it becomes so, and by what part
 of its price for each 1 of it, the last where a plan is settled; chosen on made towns, see
 `bench/README.md`."""
@@ -245,64 +248,71 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
     steep[2] *= INSIST
     reluctance = wiring.priced(_reluctance(graph, steps), 0.0)
     is_elastic = counts is None
-    # A plan that changes little gives up sooner on what it cannot mend; one that is settled has
-    # more use for its time.
-    patience = effort.patience // 4 if settles or before is not None else effort.patience
-    fewest, idle = graph.size, 0
-    for turn in range(effort.rounds):
-        tell("recombining", 0.5 + 0.5 * turn / effort.rounds)
-        out = _mendable(graph, division)
-        idle = 0 if len(out) < fewest else idle + 1
-        fewest = min(fewest, len(out))
-        if not len(out) or idle > patience or over():
-            break
-        hot = max(0.03, 0.25 * 0.9**turn)
-        enrol(division.label, roll)
-        exchange(
-            generator.permutation(out),
-            network,
-            division,
-            roll,
-            float(target),
-            steep,
-            effort.chains,
-            0.5 * hot,
-            scratch,
-            state,
-        )
-        repack(
-            generator.permutation(_mendable(graph, division)),
-            network,
-            division,
-            roll,
-            float(target),
-            steep,
-            effort.packings,
-            effort.nodes,
-            is_elastic,
-            state,
-        )
-        recombine(
-            generator.permutation(_mendable(graph, division)),
-            network,
-            reluctance,
-            division,
-            roll,
-            float(target),
-            steep,
-            effort.trees,
-            effort.polish,
-            # Now and then more grids at once, whose number may change where a few cannot.
-            8 if turn % 4 == 3 else 3,
-            hot,
-            (0.02 / max(hot, 0.021)) ** (1 / STEPS),
-            0.05,
-            is_elastic,
-            scratch,
-            state,
-        )
-        if turn % 4 == 3 and before is None:
-            polish(effort.polish // 4, min(hot, 0.08), 0.02)
+    # A plan that changes little gives up sooner on what it cannot mend; one that is settled comes
+    # back to it.
+    patience = effort.patience if before is None else effort.patience // 4
+    if settles:
+        patience = effort.patience // 8
+
+    def mend_loads(rounds: int, patience: int, stage: str, since: float) -> None:
+        """Chains, packings and recombination around grids out of their band."""
+        fewest, idle = graph.size, 0
+        for turn in range(rounds):
+            tell(stage, since + (1 - since) * turn / rounds)
+            out = _mendable(graph, division)
+            idle = 0 if len(out) < fewest else idle + 1
+            fewest = min(fewest, len(out))
+            if not len(out) or idle > patience or over():
+                break
+            hot = max(0.03, 0.25 * 0.9**turn)
+            enrol(division.label, roll)
+            exchange(
+                generator.permutation(out),
+                network,
+                division,
+                roll,
+                float(target),
+                steep,
+                effort.chains,
+                0.5 * hot,
+                scratch,
+                state,
+            )
+            repack(
+                generator.permutation(_mendable(graph, division)),
+                network,
+                division,
+                roll,
+                float(target),
+                steep,
+                effort.packings,
+                effort.nodes,
+                is_elastic,
+                state,
+            )
+            recombine(
+                generator.permutation(_mendable(graph, division)),
+                network,
+                reluctance,
+                division,
+                roll,
+                float(target),
+                steep,
+                effort.trees,
+                effort.polish,
+                # Now and then more grids at once, whose number may change where a few cannot.
+                8 if turn % 4 == 3 else 3,
+                hot,
+                (0.02 / max(hot, 0.021)) ** (1 / STEPS),
+                0.05,
+                is_elastic,
+                scratch,
+                state,
+            )
+            if turn % 4 == 3 and before is None:
+                polish(effort.polish // 4, min(hot, 0.08), 0.02)
+
+    mend_loads(effort.rounds, patience, "recombining", 0.5)
     # What moves of single cells do not find: straighter borders, evener loads, camps joined.
     again = effort.refine if refines and not settles else 0
     if graph.size < COARSE * np.count_nonzero(division.members):
@@ -335,7 +345,6 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
     # Cold enough that no grid leaves its band any more: evens loads out and straightens borders.
     polish(effort.sweeps // 2 if before is None else effort.polish, 0.15, 0.002)
     if settles:
-        tell("refining", 0.9)
         settle_all(
             network,
             division,
@@ -346,6 +355,7 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
             generator=generator,
             state=state,
             is_over=over,
+            between=lambda: mend_loads(AGAIN, AGAIN // 2, "refining", 0.9),
         )
     if shapes is not None:
         tell("mending shapes", 0.95)

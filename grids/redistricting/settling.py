@@ -28,7 +28,7 @@ SHAKEN = (1.0, 0.08)
 towns, see `bench/README.md`."""
 
 STEPS_SHAKEN = ((3, 3_000), (4, 1_000))
-STEPS_LAST = ((2, 20_000), (3, 20_000), (4, 10_000))
+STEPS_LAST = ((2, 20_000), (3, 20_000), (4, 5_000))
 """Grids divided at once, and steps of each search: with shaken prices, and at the end."""
 
 TURNS = 3
@@ -266,6 +266,7 @@ def settle_all(
     generator: np.random.Generator,
     state: State,
     is_over: Callable[[], bool],
+    between: Callable[[], None],
 ) -> None:
     """Settle a whole plan: with prices that are shaken less and less, then as they are.
 
@@ -275,17 +276,23 @@ def settle_all(
         Times all grids are gone through with shaken prices.
     is_over
         Asked between passes; ends early when it says so.
+    between
+        Called before each pass with shaken prices; may change the plan.
     """
-    enrol(division.label, roll)
-    tries = [
-        (size, SHAKEN[0] * (SHAKEN[1] / SHAKEN[0]) ** (turn / max(1, passes - 1)), nodes)
-        for turn in range(passes)
-        for size, nodes in STEPS_SHAKEN
-    ]
-    tries += [(size, 0.0, nodes) for size, nodes in STEPS_LAST]
-    for size, shaken, nodes in tries:
+    order = [(turn, *step) for turn in range(passes) for step in STEPS_SHAKEN]
+    order += [(passes, *step) for step in STEPS_LAST]
+    begun = -1
+    for turn, size, nodes in order:
+        shaken = 0.0
+        if turn < passes:
+            shaken = SHAKEN[0] * (SHAKEN[1] / SHAKEN[0]) ** (turn / max(1, passes - 1))
+        if turn > begun:
+            begun = turn
+            if turn < passes:
+                between()
+            enrol(division.label, roll)
         changed = np.zeros(len(division.load), dtype=np.int64)
-        for turn in range(1, 2 if shaken else TURNS + 1):
+        for now in range(1, 2 if shaken else TURNS + 1):
             if is_over():
                 return
             gained = settle(
@@ -299,7 +306,7 @@ def settle_all(
                 nodes,
                 shaken,
                 changed,
-                turn,
+                now,
                 state,
             )
             if gained == 0.0:

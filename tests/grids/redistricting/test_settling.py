@@ -141,7 +141,7 @@ def test_settling_makes_plans_cheaper_and_leaves_grids_whole(seed):
     )
     gained = settle(grids, network, division, roll, TARGET, STEEP, 3, 10**5, 0.0, changed, 1, state)
     assert gained > LEAST
-    assert before - price_of(edges, prices, people, label, 16) == pytest.approx(gained)
+    assert before - price_of(edges, prices, people, label) == pytest.approx(gained)
     np.testing.assert_array_equal(division.load, np.bincount(label, people, 16))
     np.testing.assert_array_equal(division.members, np.bincount(label, minlength=16))
     assert all(whole(edges, np.ones(len(edges), dtype=bool), label, grid) for grid in grids)

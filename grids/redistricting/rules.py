@@ -74,7 +74,7 @@ class Prices:
     crossing_m
         Metres a step over a barrier counts when grids are first laid out.
     balance
-        Squared deviation from the fair share (1 is 100 %); up to 2.2 times as much in a plan drawn
+        Squared deviation from the fair share (1 is 100 %); up to 2.4 times as much in a plan drawn
         afresh of coarse buildings (`search.coarseness`).
     beyond
         Each 100 % of the target beyond the tolerance.

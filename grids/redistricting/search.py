@@ -21,6 +21,7 @@ from grids.redistricting.packing import PINNED, repack
 from grids.redistricting.recombination import recombine
 from grids.redistricting.rules import BARRIER_KINDS, INSIST, KEEP, Effort, Prices
 from grids.redistricting.seeding import lay_out
+from grids.redistricting.settling import settle_all
 from grids.redistricting.shapes import Shapes, mend
 from grids.redistricting.superblocks import group_superblocks
 from grids.redistricting.ties import Ties, Wiring, wire
@@ -37,10 +38,16 @@ LONGER = 6
 COARSE, LONGEST = 10, 12
 """Cells to a grid below which single moves hardly help, and how many times as long a plan is then
 refined."""
+FEW = 7
+"""Cells to a grid below which it is settled instead: a few grids can be divided exactly."""
 
-FINE, ROUGH, DEARER = 0.32, 0.40, 15.0
+AGAIN = 8
+"""Rounds in which what is out of its band is mended again between two passes of settling."""
+
+FINE, ROUGH, DEARER, DEAREST = 0.32, 0.40, 15.0, 18.0
 """Coarseness of buildings from which balance is dearer, up to which it becomes so, and by what part
-of its price for each 1 of it; chosen on made towns, see `bench/README.md`."""
+of its price for each 1 of it, the last where a plan is settled; chosen on made towns, see
+`bench/README.md`."""
 NEVER, MUCH_DEARER = ("rail", "river"), 10.0
 """What no evener load is worth having inside a grid, and how many times its price is then."""
 
@@ -92,7 +99,9 @@ def coarseness(households: Ints, target: float, tolerance: float) -> float:
     return float((small * small).sum() / total / target) if total > 0 else 0.0
 
 
-def _prices(graph: CellGraph, target: float, tolerance: float, prices: Prices) -> Prices:
+def _prices(
+    graph: CellGraph, target: float, tolerance: float, prices: Prices, dearer: float
+) -> Prices:
     """Prices for buildings so coarse.
 
     Where a handful of buildings makes a grid, the next better load is several per cent away, and
@@ -104,7 +113,7 @@ def _prices(graph: CellGraph, target: float, tolerance: float, prices: Prices) -
     inside = {
         kind: price * (MUCH_DEARER if kind in NEVER else 1) for kind, price in prices.inside.items()
     }
-    return replace(prices, balance=prices.balance * (1 + DEARER * beyond), inside=inside)
+    return replace(prices, balance=prices.balance * (1 + dearer * beyond), inside=inside)
 
 
 def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
@@ -157,12 +166,15 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
     tell = progress or (lambda _stage, _share: None)
     over = is_over or (lambda: False)
     state = random_state(generator)
-    if before is None:
-        # An older plan is changed where it breaks a rule; to even it out would move too many.
-        prices = _prices(graph, target, tolerance, prices)
     wanted, fair = fair_counts(graph, target, tolerance)
     if counts is not None:
         wanted, fair = counts, _fair_loads(graph, counts, target, tolerance)
+    # A second measure would be forgotten, and an older plan left behind.
+    refines = before is None and (second is None or second.sum() <= 0)
+    settles = refines and effort.refine > 0 and bool(graph.size < FEW * wanted.sum())
+    if before is None:
+        # An older plan is changed where it breaks a rule; to even it out would move too many.
+        prices = _prices(graph, target, tolerance, prices, DEAREST if settles else DEARER)
     weighted = graph.border_prices(prices)
     wiring = wire(graph, ties)
     tell("laying out", 0.0)
@@ -236,66 +248,73 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
     steep[2] *= INSIST
     reluctance = wiring.priced(_reluctance(graph, steps), 0.0)
     is_elastic = counts is None
-    # A plan that changes little gives up sooner on what it cannot mend.
+    # A plan that changes little gives up sooner on what it cannot mend; one that is settled comes
+    # back to it.
     patience = effort.patience if before is None else effort.patience // 4
-    fewest, idle = graph.size, 0
-    for turn in range(effort.rounds):
-        tell("recombining", 0.5 + 0.5 * turn / effort.rounds)
-        out = _mendable(graph, division)
-        idle = 0 if len(out) < fewest else idle + 1
-        fewest = min(fewest, len(out))
-        if not len(out) or idle > patience or over():
-            break
-        hot = max(0.03, 0.25 * 0.9**turn)
-        enrol(division.label, roll)
-        exchange(
-            generator.permutation(out),
-            network,
-            division,
-            roll,
-            float(target),
-            steep,
-            effort.chains,
-            0.5 * hot,
-            scratch,
-            state,
-        )
-        repack(
-            generator.permutation(_mendable(graph, division)),
-            network,
-            division,
-            roll,
-            float(target),
-            steep,
-            effort.packings,
-            effort.nodes,
-            is_elastic,
-            state,
-        )
-        recombine(
-            generator.permutation(_mendable(graph, division)),
-            network,
-            reluctance,
-            division,
-            roll,
-            float(target),
-            steep,
-            effort.trees,
-            effort.polish,
-            # Now and then more grids at once, whose number may change where a few cannot.
-            8 if turn % 4 == 3 else 3,
-            hot,
-            (0.02 / max(hot, 0.021)) ** (1 / STEPS),
-            0.05,
-            is_elastic,
-            scratch,
-            state,
-        )
-        if turn % 4 == 3 and before is None:
-            polish(effort.polish // 4, min(hot, 0.08), 0.02)
-    # What moves of single cells do not find: straighter borders, evener loads, camps joined. A
-    # second measure would be forgotten, and an older plan left behind.
-    again = effort.refine if before is None and not len(weight) else 0
+    if settles:
+        patience = effort.patience // 8
+
+    def mend_loads(rounds: int, patience: int, stage: str, since: float) -> None:
+        """Chains, packings and recombination around grids out of their band."""
+        fewest, idle = graph.size, 0
+        for turn in range(rounds):
+            tell(stage, since + (1 - since) * turn / rounds)
+            out = _mendable(graph, division)
+            idle = 0 if len(out) < fewest else idle + 1
+            fewest = min(fewest, len(out))
+            if not len(out) or idle > patience or over():
+                break
+            hot = max(0.03, 0.25 * 0.9**turn)
+            enrol(division.label, roll)
+            exchange(
+                generator.permutation(out),
+                network,
+                division,
+                roll,
+                float(target),
+                steep,
+                effort.chains,
+                0.5 * hot,
+                scratch,
+                state,
+            )
+            repack(
+                generator.permutation(_mendable(graph, division)),
+                network,
+                division,
+                roll,
+                float(target),
+                steep,
+                effort.packings,
+                effort.nodes,
+                is_elastic,
+                state,
+            )
+            recombine(
+                generator.permutation(_mendable(graph, division)),
+                network,
+                reluctance,
+                division,
+                roll,
+                float(target),
+                steep,
+                effort.trees,
+                effort.polish,
+                # Now and then more grids at once, whose number may change where a few cannot.
+                8 if turn % 4 == 3 else 3,
+                hot,
+                (0.02 / max(hot, 0.021)) ** (1 / STEPS),
+                0.05,
+                is_elastic,
+                scratch,
+                state,
+            )
+            if turn % 4 == 3 and before is None:
+                polish(effort.polish // 4, min(hot, 0.08), 0.02)
+
+    mend_loads(effort.rounds, patience, "recombining", 0.5)
+    # What moves of single cells do not find: straighter borders, evener loads, camps joined.
+    again = effort.refine if refines and not settles else 0
     if graph.size < COARSE * np.count_nonzero(division.members):
         again *= LONGEST
     elif wiring.is_tie.any():
@@ -325,6 +344,19 @@ def divide(  # noqa: PLR0912, PLR0915 - the search from end to end
         )
     # Cold enough that no grid leaves its band any more: evens loads out and straightens borders.
     polish(effort.sweeps // 2 if before is None else effort.polish, 0.15, 0.002)
+    if settles:
+        settle_all(
+            network,
+            division,
+            roll,
+            target=float(target),
+            steep=steep,
+            passes=2 * effort.refine - 1,
+            generator=generator,
+            state=state,
+            is_over=over,
+            between=lambda: mend_loads(AGAIN, AGAIN // 2, "refining", 0.9),
+        )
     if shapes is not None:
         tell("mending shapes", 0.95)
         mend(

@@ -79,6 +79,7 @@ def test_balance_is_dearer_only_where_buildings_are_coarse(small, monkeypatch):
 
     usual = label()
     monkeypatch.setattr(search, "DEARER", 0.0)
+    monkeypatch.setattr(search, "DEAREST", 0.0)
     plain = label()
     if small:
         assert (usual == plain).all()

@@ -77,6 +77,8 @@ SMALL_BODIES = dict.fromkeys(
 )
 # A hundred thousand places with their ids, accuracies and moments.
 LARGE_BODIES = {"/api/v1/locate": 16 * 2**20}
+KEPT_COUNTS = 1_000
+"""Maps and tiles of which it is kept how many incidents they show, by area code."""
 DESCRIPTION = """
 Which grid does a place belong to, who answers for it now, who else, and how sure are we?
 
@@ -111,6 +113,7 @@ def create_app(
     )
     app.state.settings, app.state.database, app.state.revision = settings, database, revision
     app.state.maps, app.state.rate_limits = MapCache(), RateLimits()
+    app.state.map_counts = MapCache(KEPT_COUNTS)
     app.state.hot_spots = MapCache()
     app.state.located = None  # set by whoever serves: see api.thin
     app.state.demo, app.state.provider = demo, _provider(settings)

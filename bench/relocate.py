@@ -64,6 +64,24 @@ def grids(side: int, shift: float) -> gpd.GeoDataFrame:
     )  # fmt: skip
 
 
+def incidents(session: Session, count: int) -> None:
+    """Incidents at random in the grids of the edition in force, half of them a day later."""
+    execute(session, "SELECT setseed(.5)")
+    execute(
+        session,
+        "INSERT INTO incidents (id, county_code, source, category, reported_at, geom, "
+        "source_crs, method, reason, request_sha256, edition_id, grid_id) "
+        "SELECT gen_random_uuid(), '990121', 'b', 'neighbour', p.at, p.geom, 'wgs84', 'map', "
+        "'in_grid', repeat('0', 64), g.edition_id, g.grid_id "
+        "FROM (SELECT ST_SetSRID(ST_MakePoint(117 + .08 * random(), 45 + .02 * random()), 4326)"
+        " AS geom, CAST('2026-06-01Z' AS timestamptz) + n % 2 * interval '1 day' AS at "
+        "FROM generate_series(1, :count) AS n) AS p "
+        "JOIN LATERAL (SELECT * FROM grid_shapes AS s WHERE s.geom && p.geom "
+        "AND ST_Covers(s.geom, p.geom) ORDER BY s.code LIMIT 1) AS g ON true",
+        count=count,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--incidents", type=int, default=200_000)
@@ -89,20 +107,7 @@ def measure(database: Database, folder: Path, count: int, side: int, scheduler: 
             session, factories.COUNTY, grids(side, 0), title="first", author="b"
         )
         service.publish(session, first.id, approver="a", effective=factories.SINCE)
-        execute(session, "SELECT setseed(.5)")
-        execute(
-            session,
-            "INSERT INTO incidents (id, county_code, source, category, reported_at, geom, "
-            "source_crs, method, reason, request_sha256, edition_id, grid_id) "
-            "SELECT gen_random_uuid(), '990121', 'b', 'neighbour', p.at, p.geom, 'wgs84', 'map', "
-            "'in_grid', repeat('0', 64), g.edition_id, g.grid_id "
-            "FROM (SELECT ST_SetSRID(ST_MakePoint(117 + .08 * random(), 45 + .02 * random()), 4326)"
-            " AS geom, CAST('2026-06-01Z' AS timestamptz) + n % 2 * interval '1 day' AS at "
-            "FROM generate_series(1, :count) AS n) AS p "
-            "JOIN LATERAL (SELECT * FROM grid_shapes AS s WHERE s.geom && p.geom "
-            "AND ST_Covers(s.geom, p.geom) ORDER BY s.code LIMIT 1) AS g ON true",
-            count=count,
-        )
+        incidents(session, count)
         second = service.save_draft(
             session, factories.COUNTY, grids(side, 0.3), title="second", author="b"
         )

@@ -10,6 +10,8 @@ from grids.incidents import repository
 from maps.tiles import box_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from sqlalchemy.orm import Session
 
 
@@ -19,6 +21,7 @@ def enter_places(
     *,
     layer: str = "",
     tile: tuple[int, int, int] | None = None,
+    counted: Callable[[repository.Filter], Mapping[str, int]] | None = None,
 ) -> None:
     """Enter that a density was shown to the case team, as a list of its incidents is entered.
 
@@ -30,6 +33,8 @@ def enter_places(
     layer, tile
         Name in the address of tiles, with the tile's zoom, column and row: then the incidents on it
         are counted. None: all of the map.
+    counted
+        How many have a place, by area code, where that is known already.
     """
     if tile is None:
         kind, asked_for, action = "incident", "", "search"
@@ -42,7 +47,7 @@ def enter_places(
         object_id=asked_for,
         action=action,
         fields=("place",),
-        counts=repository.placed_by_area(session, wanted),
+        counts=counted(wanted) if counted else repository.placed_by_area(session, wanted),
         start=wanted.start,
         end=wanted.end,
         category=[each for each in wanted.categories if audit.is_code(each)] or None,

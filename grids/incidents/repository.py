@@ -14,6 +14,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from boundaries.access import EVERYWHERE, Scope
+from gis.database import planned_for_its_values
 from gis.errors import BadInput, Problem
 from grids.incidents.models import Incident, IncidentCategory, IncidentDepartment, IncidentEvent
 from grids.models import GridShape
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 _WKB_POINT: Final = np.dtype([("order", "u1"), ("type", "<u4"), ("xy", "<f8", 2)])
 """A point in Well-Known Binary, least byte first."""
+_PLACED: Final = "placed_by_area"
+"""Key in a session's ``info``: incidents whose places were read last, and how many by area."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,20 +184,37 @@ def count(session: Session, wanted: Filter) -> int:
 def places(session: Session, wanted: Filter) -> tuple[Floats, Floats, int]:
     """Longitudes and latitudes of matching incidents, WGS 84, and how many more have no place.
 
-    As one value: a row for each of a hundred thousand would take longer than finding them.
+    As one value for each area: a row for each of a hundred thousand would take longer than finding
+    them. How many there are in each is kept for the session, see `placed_by_area`.
     """
-    points, without = session.execute(
+    statement = (
         sa.select(
+            Incident.area_code,
             sa.func.string_agg(sa.func.ST_AsBinary(Incident.geom, "NDR"), sa.literal(b"")),
+            sa.func.count(Incident.geom),
             sa.func.count() - sa.func.count(Incident.geom),
-        ).where(*wanted.conditions())
-    ).one()
-    table = np.frombuffer(points or b"", dtype=_WKB_POINT)["xy"]
+        )
+        .where(*wanted.conditions())
+        .group_by(Incident.area_code)
+    )
+    with planned_for_its_values(session):
+        rows = session.execute(statement).all()
+    session.info[_PLACED] = (wanted, {area: placed for area, _, placed, _ in rows if placed})
+    points = b"".join(bytes(each) for _, each, _, _ in rows if each is not None)
+    table = np.frombuffer(points, dtype=_WKB_POINT)["xy"]
+    without = sum(each for *_, each in rows)
     return np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1]), without
 
 
 def placed_by_area(session: Session, wanted: Filter) -> dict[str, int]:
-    """How many of the matching incidents have a place, by area code."""
+    """How many of the matching incidents have a place, by area code.
+
+    Of those whose places were read last in this session not counted again: with a million, that
+    takes as long as reading them.
+    """
+    known, counts = session.info.get(_PLACED, (None, {}))
+    if known == wanted:
+        return dict(counts)
     statement = (
         sa.select(Incident.area_code, sa.func.count())
         .where(*wanted.conditions(), Incident.geom.is_not(None))

@@ -100,7 +100,7 @@ function actions(board, { id, properties }) {
     h('div', { class: 'buttons' },
       button(board, 'lock', isLocked ? 'desk.unlock' : 'desk.do_lock', () => board.act(() => board.plan.lock([id], !isLocked))),
       !isLocked && [
-        h('span', { class: 'split' }, button(board, 'split', 'desk.split', () => split(board, Number(parts.value))), parts),
+        h('span', { class: 'split' }, button(board, 'split', 'desk.split', () => parts.reportValidity() && split(board, Number(parts.value))), parts),
         button(board, 'line', 'desk.split_line', () => board.setMode({ kind: 'line' })),
         button(board, 'merge', 'desk.merge', () => board.setMode({ kind: 'merge' })),
         button(board, 'rebalance', 'desk.rebalance', () => board.setMode({ kind: 'rebalance' })),

@@ -19,12 +19,10 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import random
 import re
 import statistics
-import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -37,6 +35,7 @@ import geopandas as gpd
 import sqlalchemy as sa
 
 from bench import slips
+from bench.addressing.parsers import ours, peers
 from data import schema
 from data.importers.run import run_import
 from data.sample.files import write
@@ -47,10 +46,9 @@ from gis.settings import DatabaseSettings
 from grids import planning, service
 from grids.addresses import candidates, latin
 from grids.addresses.candidates import distance_m
-from grids.addresses.parsing import lexicon_of, parse, whole_key
+from grids.addresses.parsing import whole_key
 from grids.addresses.search import search
 from grids.redistricting.planner import draw
-from tests.grids.addresses import cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -370,56 +368,6 @@ def evaluate(
         thresholds(name, got)
 
 
-def peers(python: str) -> None:
-    """County and town that cpca and jionlp find, asked in a Python of their own."""
-    program = (
-        "import json, sys, warnings; warnings.simplefilter('ignore')\n"
-        "texts = json.load(sys.stdin); out = {}\n"
-        "import cpca\n"
-        "frame = cpca.transform(texts)\n"
-        "out['cpca'] = [[r['区'], None, None] for _, r in frame.iterrows()]\n"
-        "import jionlp\n"
-        "found = [jionlp.parse_location(t, town_village=True) for t in texts]\n"
-        "out['jionlp'] = [[f['county'], f['town'], f['village']] for f in found]\n"
-        "sys.__stdout__.write('\\n' + json.dumps(out))\n"
-    )
-    done = subprocess.run(
-        [python, "-c", program], input=json.dumps([case.text for case in cases.CASES]),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        print("peers: ", done.stderr.strip().splitlines()[-1])
-        return
-    for peer, found in json.loads(done.stdout.splitlines()[-1]).items():
-        both = list(zip(found, cases.CASES, strict=True))
-        counties = sum(f[0] == case.county for f, case in both)
-        towns = sum(f[1] == case.town for f, case in both)
-        villages = sum(f[2] == case.village for f, case in both if case.village)
-        named = sum(bool(case.village) for case in cases.CASES)
-        print(f"{peer:10} county {counties} of {len(both)}, town {towns}, "
-              f"village {villages} of {named}, the rest left in one piece")  # fmt: skip
-
-
-def ours() -> None:
-    units = cases.units(DATA)
-    names = dict(units)
-    lexicon = lexicon_of(units)
-    right: dict[str, int] = {"county": 0, "town": 0, "village": 0, "split": 0}
-    for case in cases.CASES:
-        found: Any = parse(case.text, lexicon)
-        code = found.codes[0] if len(found.codes) == 1 else ""
-        right["county"] += names.get(code[:6]) == case.county
-        right["town"] += names.get(code[:9]) == case.town
-        right["village"] += any(d.value == case.village for d in found.divisions) and bool(
-            case.village
-        )
-        right["split"] += case.split == cases.split_of(found)
-    villages = sum(bool(case.village) for case in cases.CASES)
-    print(f"wangge     county {right['county']} of {len(cases.CASES)}, town {right['town']}, "
-          f"village {right['village']} of {villages}, "
-          f"street/number/building/unit {right['split']}")  # fmt: skip
-
-
 def neighbours(session: Session, name: str, county: str, grids: Locator) -> None:
     """Of how many house numbers a slip makes another one of the street, too far off to be right.
 
@@ -499,7 +447,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"))
     parser.add_argument("--kept", type=Path, help="a folder whose gazetteers are used again")
     given = parser.parse_args()
-    ours()
+    ours(DATA)
     if given.peers:
         peers(given.peers)
     with tempfile.TemporaryDirectory(prefix="wangge-bench-", dir=given.folder) as folder:

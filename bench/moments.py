@@ -183,9 +183,10 @@ def measure(data: Path, count: int) -> dict[str, float]:
         with database.transaction(timeout_s=0) as session:
             change(session)
         refresh, snapshot = timed(lambda: load(snapshot))
-        asked = lambda lon, lat, at: snapshot.answer(  # noqa: E731
-            lon, lat, at=datetime.fromtimestamp(at, UTC)
-        )
+
+        def asked(lon: float, lat: float, at: float) -> object:
+            return snapshot.answer(lon, lat, at=datetime.fromtimestamp(at, UTC))
+
         answers(count, 1000, asked)
         found = {
             "grid": answers(count, ASKED, snapshot.find),

@@ -52,7 +52,7 @@ def grid_codes(ground: Layout, label: Labels, unit: Ints, outlines: Any) -> tupl
     places = shapely.get_coordinates(shapely.point_on_surface(outlines))
     digits = max(3, len(str(int(np.bincount(unit).max()))))
     codes = inherited_codes(ground, label, unit)
-    new = np.flatnonzero(codes == None)  # noqa: E711 - element by element
+    new = np.flatnonzero([code is None for code in codes])
     taken = set(codes.tolist()) - {None} | set(ground.older_codes)
     if taken:
         codes[new] = number_around(places[new], list(parents[unit[new]]), digits, taken)

@@ -37,7 +37,7 @@ def _incidents(place: Place, caller: Caller) -> Iterator[Question]:
 
 
 def _listing(place: Place, caller: Caller, rows: list[Row], **query: Any) -> Question:
-    newest = sorted(rows, key=lambda row: row.at, reverse=True)  # type: ignore[arg-type, return-value]
+    newest = sorted(rows, key=lambda row: row.at, reverse=True)
     shown = newest[: query.get("limit", 100)]
     marks = frozenset(set().union(*(_named(place, caller, row) for row in shown), set()))
 

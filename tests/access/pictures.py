@@ -154,7 +154,7 @@ def _tile_question(place: Place, caller: Caller, layer: str, z: int, lon: float)
             for row in overlapping(rules.visible(place, caller, kind), west, east)
             if z < NEAR_TILE_ZOOM or row.is_in_row]  # fmt: skip
     marks = rules.marks(rows)
-    look: Callable[[Answer], str | None] = lambda _: None  # noqa: E731
+    look = _nothing_to_say
     if layer == "grids":
         marks |= {mark for row in rows for mark in people_of(place, caller, row.key)}
     elif layer == "incidents":
@@ -166,6 +166,10 @@ def _tile_question(place: Place, caller: Caller, layer: str, z: int, lon: float)
     # From afar several incidents are one feature.
     at_most = layer == "incidents" and z < NEAR_TILE_ZOOM
     return Question(door, "GET", path, status, frozenset(marks), look=look, at_most=at_most)
+
+
+def _nothing_to_say(_: Answer) -> str | None:
+    return None
 
 
 def _features(part: str, column: str, wanted: list[int]) -> Callable[[Answer], str | None]:
